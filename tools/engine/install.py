@@ -37,13 +37,13 @@ def main() -> int:
         with (ENGINE.parent / "engine.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not is_built():
-                say(
-                    "PATH has no pulumi that is new enough; building the pinned engine, once, in some minutes"
-                )
                 build()
     except (UnableError, OSError) as error:
         say(str(error))
         return 1
+    except KeyboardInterrupt:
+        say("stopped; go keeps what it has compiled, and the next call goes on from there")
+        return 130
     sys.stdout.write(f"{ENGINE}\n")
     return 0
 
@@ -79,9 +79,8 @@ def numbers(version: str) -> tuple[int, ...]:
 
 
 def stamp() -> str:
-    """What the built engine depends on: the pinned modules and this way of building them."""
-    sources = [Path(__file__), *sorted(HERE.glob("*/go.*"))]
-    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
+    """What the built engine depends on: the pinned modules."""
+    return hashlib.sha256(b"".join(pins.read_bytes() for pins in sorted(HERE.glob("*/go.*")))).hexdigest()
 
 
 def is_built() -> bool:
@@ -93,6 +92,7 @@ def is_built() -> bool:
 def build() -> None:
     """Build everything into a folder beside `.build/engine`, then let it take that place in one step."""
     check_go()
+    say("PATH has no pulumi that is new enough: building the pinned engine, once, for some minutes")
     with tempfile.TemporaryDirectory(dir=ENGINE.parent, prefix="engine-") as folder:
         fresh = Path(folder) / "engine"
         fresh.mkdir()
