@@ -1,0 +1,51 @@
+# Every target sets up what it needs: Python 3.11+ and either the Pulumi CLI or Go are enough.
+# Pulumi itself, if it is missing, is built once from its Go modules (some minutes; see tools/engine).
+
+PYTHON ?= python3
+WORKERS ?= 2
+bin := .venv/bin
+venv := .venv/installed
+
+.PHONY: help demo test lint fmt schemas sandbox engine clean
+
+help:
+	@echo "make demo      watch a real pulumi up manage five credentials, on a sandbox of the vendors"
+	@echo "make test      run every test, on the real engine and the sandbox"
+	@echo "make lint      check style and types            make fmt      put the style right"
+	@echo "make schemas   write schemas/ from the models   make sandbox  serve the vendors on port 8181"
+	@echo "make clean     remove all that make has made"
+
+demo: $(venv) engine
+	@$(bin)/python tools/demo.py
+
+test: $(venv) engine
+	@$(bin)/pytest -n $(WORKERS) $(ARGS)
+
+lint: $(venv)
+	@$(bin)/ruff check
+	@$(bin)/ruff format --check
+	@$(bin)/mypy
+
+fmt: $(venv)
+	@$(bin)/ruff check --fix
+	@$(bin)/ruff format
+
+schemas: $(venv)
+	@$(bin)/python tools/schemas.py
+
+sandbox: $(venv)
+	@$(bin)/python -m pulumi_rekey.sandbox
+
+engine: $(venv)
+	@$(bin)/python tools/engine/install.py >/dev/null
+
+$(venv): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	  || { echo "python: 3.11 or newer is needed; say which with make PYTHON=/path/to/python3" >&2; exit 1; }
+	@echo "python: installing this project and its tools into .venv" >&2
+	@$(PYTHON) -m venv .venv
+	@$(bin)/pip install --quiet --disable-pip-version-check --editable '.[test]' --constraint constraints.txt
+	@touch $@
+
+clean:
+	rm -rf .venv .build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
