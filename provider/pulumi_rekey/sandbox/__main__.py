@@ -1,0 +1,38 @@
+"""`python -m pulumi_rekey.sandbox`: serve the sandbox until interrupted."""
+
+import argparse
+import contextlib
+import ipaddress
+import sys
+
+from .server import serve
+
+
+def main() -> None:
+    """Read the command line and serve."""
+    parser = argparse.ArgumentParser(prog="python -m pulumi_rekey.sandbox", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="a loopback address")
+    parser.add_argument("--port", default=8181, type=int, help="0 picks a free port")
+    parser.add_argument(
+        "--tls-certificate", metavar="FILE", help="serve HTTPS with this PEM certificate chain"
+    )
+    parser.add_argument("--tls-key", metavar="FILE", help="the private key of the certificate, PEM")
+    given = parser.parse_args()
+    host = "127.0.0.1" if given.host == "localhost" else given.host
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        parser.error("--host must be a loopback address: the sandbox hands its credentials to whoever asks")
+    if bool(given.tls_certificate) != bool(given.tls_key):
+        parser.error("--tls-certificate and --tls-key go together")
+    tls = (given.tls_certificate, given.tls_key) if given.tls_certificate else None
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            serve(host, given.port, tls)
+    except OSError as wrong:
+        sys.exit(f"rekey sandbox: {wrong}")
+
+
+main()
