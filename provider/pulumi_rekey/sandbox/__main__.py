@@ -13,9 +13,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m pulumi_rekey.sandbox", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address")
     parser.add_argument("--port", default=8181, type=int, help="0 picks a free port")
-    parser.add_argument(
-        "--tls-certificate", metavar="FILE", help="serve HTTPS with this PEM certificate chain"
-    )
+    parser.add_argument("--tls-certificate", metavar="FILE", help="serve HTTPS with this PEM certificate chain")
     parser.add_argument("--tls-key", metavar="FILE", help="the private key of the certificate, PEM")
     given = parser.parse_args()
     host = "127.0.0.1" if given.host == "localhost" else given.host

@@ -184,11 +184,7 @@ class Roma:
             "expires_at": _time(now + TOKEN_LIFE),
             "methods": methods,
             "user": {"id": user.id, "name": user.name, "domain": {"name": DOMAIN}},
-            **(
-                {"project": {"id": project_id, "name": "rekey", "domain": {"name": DOMAIN}}}
-                if project_id
-                else {}
-            ),
+            **({"project": {"id": project_id, "name": "rekey", "domain": {"name": DOMAIN}}} if project_id else {}),
         }
         return JSONResponse({"token": token}, HTTPStatus.CREATED, {"X-Subject-Token": text})
 
@@ -205,18 +201,12 @@ class Roma:
         project = wire.field(wire.field(auth, "scope", dict) or {}, "project", dict)
         project_id = wire.required(project, "id", str) if project is not None else None
         known, user = self._users.get(name, (None, None))
-        right = (
-            known is not None
-            and secrets.compare_digest(known.encode(), password.encode())
-            and domain == DOMAIN
-        )
+        right = known is not None and secrets.compare_digest(known.encode(), password.encode()) and domain == DOMAIN
         return user if right else None, project_id, methods
 
     # Who calls
 
-    def _route(
-        self, method: str, path: str, handler: Callable[[Request, User], Awaitable[Response]]
-    ) -> Route:
+    def _route(self, method: str, path: str, handler: Callable[[Request, User], Awaitable[Response]]) -> Route:
         """A path that asks who calls first, and whose every answer carries a request id."""
 
         async def endpoint(request: Request) -> Response:
@@ -278,7 +268,7 @@ class Roma:
         raise _refusal(request, HTTPStatus.NOT_FOUND, "ROMA.00014001", "application not found")
 
     async def _create(self, request: Request, user: User) -> Response:
-        body = await _json(request)
+        body = await wire.json_object(request)
         name = self._free_name(wire.required(body, "name", str))
         key = wire.field(body, "key", str) or secrets.token_hex(16)
         if not KEY.fullmatch(key):
@@ -313,7 +303,7 @@ class Roma:
         limit = wire.whole_number(request, "limit", 20, 1)
         name, user_name = (
             request.query_params.get("name", ""),
-            request.query_params.get("user_name", user.name),
+            request.query_params.get("user_name"),
         )
         favorite, owner = _truth(request, "favorite"), _truth(request, "owner")
         role = request.query_params.get("auth_role", "read")
@@ -324,7 +314,7 @@ class Roma:
             and favorite in {None, app.favorite}
             and owner in {None, app.created_by == user}
             and role in ROLES
-            and user_name == app.created_by.name
+            and user_name in {None, app.created_by.name}
         ]
         apps.sort(key=lambda app: not app.favorite)
         page = [_described(app, user) for app in apps[offset : offset + limit]]
@@ -334,7 +324,7 @@ class Roma:
         return JSONResponse(_described(self._app(request), user))
 
     async def _update(self, request: Request, user: User) -> Response:
-        app, body = self._app(request), await _json(request)
+        app, body = self._app(request), await wire.json_object(request)
         name, remark = wire.field(body, "name", str), wire.field(body, "remark", str)
         favorite = wire.field(body, "favorite", bool)
         app.name = app.name if name is None else self._free_name(name, but=app)
@@ -356,7 +346,7 @@ class Roma:
 
     async def _reset_secret(self, request: Request, user: User) -> Response:
         app = self._app(request)
-        app.secret = _secret(await _json(request))
+        app.secret = _secret(await wire.json_object(request))
         self._touch(app, user)
         return JSONResponse({"id": app.id, "secret": app.secret})
 
@@ -364,9 +354,7 @@ class Roma:
         app.updated, app.updated_by = self._world.now(), user
 
     async def _validate(self, request: Request, _user: User) -> Response:
-        asked = {
-            name: request.query_params[name] for name in ("name", "id", "key") if name in request.query_params
-        }
+        asked = {name: request.query_params[name] for name in ("name", "id", "key") if name in request.query_params}
         if not asked:
             raise Malformed("one of name, id and key is needed")
         for app in self._apps.values():
@@ -382,11 +370,6 @@ class Roma:
             reason = f"Incorrect app authentication information: {wrong}"
             return JSONResponse({"error_code": "APIG.0303", "error_msg": reason}, HTTPStatus.UNAUTHORIZED)
         return JSONResponse({"key": key})
-
-
-async def _json(request: Request) -> dict[str, Any]:
-    """The body, which a page calls optional where it may also be empty."""
-    return await wire.json_object(request)
 
 
 def _secret(body: dict[str, Any]) -> str:

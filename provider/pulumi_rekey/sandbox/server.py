@@ -92,9 +92,7 @@ class Sandbox:
                 status = message["status"]
             await send(message)
 
-        fault = (
-            next((rule for rule in self._faults if rule.meets(method, path)), None) if self._faults else None
-        )
+        fault = next((rule for rule in self._faults if rule.meets(method, path)), None) if self._faults else None
         try:
             if fault is None:
                 await self._serve_vendor(scope, receive, noting)
@@ -141,9 +139,7 @@ class Sandbox:
         request = Request(scope, receive)
         host = re.sub(r":\d+$", "", request.headers.get("host", ""))
         if host not in LOOPBACK or "origin" in request.headers:
-            refused = JSONResponse(
-                {"error": "control answers a loopback Host and no Origin"}, HTTPStatus.FORBIDDEN
-            )
+            refused = JSONResponse({"error": "control answers a loopback Host and no Origin"}, HTTPStatus.FORBIDDEN)
             await refused(scope, receive, send)
             return
         try:
@@ -223,9 +219,7 @@ def _rfc3339(at: datetime) -> str:
 async def _abort(scope: Scope, receive: Receive) -> None:
     """Reset the connection, so that the client reads an error and not an end."""
     transport: asyncio.Transport = scope["state"]["transport"]
-    transport.get_extra_info("socket").setsockopt(
-        socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-    )
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
     await _until_gone(receive)
 

@@ -17,7 +17,7 @@ FRESH = timedelta(minutes=15)
 _HEADER = re.compile(rf"{ALGORITHM} Access=([^, ]+), *SignedHeaders=([^, ]+), *Signature=([0-9a-f]{{64}})")
 
 
-class Unsigned(Exception):  # noqa: N818 - the sender's fault, not ours
+class Unsigned(Exception):
     """Why a signature does not hold, in words that name no secret."""
 
 

@@ -14,7 +14,7 @@ T = TypeVar("T")
 INT32 = 2**31 - 1
 
 
-class Malformed(Exception):  # noqa: N818 - the sender's fault, not ours
+class Malformed(Exception):
     """What the sender got wrong, in words that name the field and never its value."""
 
 
@@ -34,10 +34,7 @@ async def json_object(request: Request) -> dict[str, Any]:
 
 async def form(request: Request) -> dict[str, str]:
     """The fields of an application/x-www-form-urlencoded body."""
-    if (
-        request.headers.get("content-type", "").partition(";")[0].strip()
-        != "application/x-www-form-urlencoded"
-    ):
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
         raise Malformed("the body is not application/x-www-form-urlencoded")
     try:
         return dict(parse_qsl((await request.body()).decode(), strict_parsing=True, keep_blank_values=True))

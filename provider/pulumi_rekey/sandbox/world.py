@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from starlette.responses import Response
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, not a failure
+class Refusal(Exception):
     """A ready answer that ends the handling of a request; the server sends it as it is."""
 
     def __init__(self, response: Response) -> None:

@@ -1,0 +1,200 @@
+"""What the Pulumi engine and its Python host do beyond their documented interface, and what rekey makes of it.
+
+Everything here is undocumented or odd, so each use has a contract test (``tests/engine``) and a soft fallback:
+where a fact no longer holds, rekey still works, with a longer message, a slower run or a larger state.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple
+
+from pulumi.output import Unknown
+from pulumi.runtime import rpc
+
+#: The key under which Pulumi keeps the pickled provider among the properties.
+PROVIDER_KEY: Final = "__provider"
+#: Calls that the dynamic host takes at once; the stock host has four workers.
+WORKERS: Final = 64
+# grpc-go takes the status out of this trailer if its code is the call's own.
+_STATUS_TRAILER: Final = "grpc-status-details-bin"
+_UNKNOWN_CODE: Final = 2
+
+
+def marked_secret(value: str) -> dict[str, str]:
+    """Return the value with Pulumi's secret mark, as a provider must return it."""
+    return {rpc._special_sig_key: rpc._special_secret_sig, "value": value}
+
+
+def holds_unknown(value: Any) -> bool:
+    """Tell whether a value is, or holds at any depth, one that only ``pulumi up`` will know."""
+    if isinstance(value, dict):
+        return any(holds_unknown(member) for member in value.values())
+    if isinstance(value, list | tuple):
+        return any(holds_unknown(member) for member in value)
+    return isinstance(value, Unknown)
+
+
+def without_unknowns(value: dict[str, Any]) -> dict[str, Any]:
+    """Return what is known of a map; a list with an unknown member is left out whole."""
+    return {
+        name: without_unknowns(member) if isinstance(member, dict) else member
+        for name, member in value.items()
+        if isinstance(member, dict) or not holds_unknown(member)
+    }
+
+
+class Call(NamedTuple):
+    """The engine's call that this thread answers, as far as it can be found."""
+
+    context: Any
+    request: Any
+
+    @property
+    def urn(self) -> str | None:
+        """The URN of the resource in question."""
+        urn = getattr(self.request, "urn", None)
+        return urn if isinstance(urn, str) and urn else None
+
+
+def current_call() -> Call:
+    """Find the call that this thread answers: the host keeps it in its own locals and passes little of it on."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        context = frame.f_locals.get("context")
+        if hasattr(context, "set_trailing_metadata"):
+            return Call(context, frame.f_locals.get("request"))
+        frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
+    return Call(None, None)
+
+
+def fail_in_one_line(call: Call, message: str) -> None:
+    """Replace the traceback that the host is about to send by one line."""
+    if call.context is None:
+        return
+    from pulumi.runtime.proto import status_pb2
+
+    status = status_pb2.Status(code=_UNKNOWN_CODE, message=message)
+    call.context.set_trailing_metadata(((_STATUS_TRAILER, status.SerializeToString()),))
+
+
+def fail_partly(call: Call, message: str, id_: str, outputs: dict[str, Any], inputs: dict[str, Any] | None) -> None:
+    """Fail the call, and have the engine save what was reached."""
+    if call.context is None:
+        return
+    import asyncio
+
+    from google.protobuf import any_pb2
+    from pulumi.runtime.proto import provider_pb2, status_pb2
+
+    loop = asyncio.new_event_loop()
+    try:
+        detail = provider_pb2.ErrorResourceInitFailed(
+            id=id_,
+            properties=loop.run_until_complete(rpc.serialize_properties(outputs, {})),
+            reasons=[message],
+        )
+        if inputs is not None:
+            detail.inputs.CopyFrom(loop.run_until_complete(rpc.serialize_properties(inputs, {})))
+    finally:
+        loop.close()
+    packed = any_pb2.Any()
+    packed.Pack(detail)
+    status = status_pb2.Status(code=_UNKNOWN_CODE, message=message, details=[packed])
+    call.context.set_trailing_metadata(((_STATUS_TRAILER, status.SerializeToString()),))
+
+
+def engine_address() -> tuple[str, int] | None:
+    """Return where the engine that started this host listens, if this process is such a host."""
+    host, _, port = (sys.argv[1] if len(sys.argv) > 1 else "").rpartition(":")
+    return (host, int(port)) if host and port.isdigit() else None
+
+
+def engine_answers() -> bool:
+    """Tell whether the engine that started this host is still there.
+
+    After SIGKILL of the engine the host goes on, and its parent does not change: only the address tells.
+    """
+    address = engine_address()
+    if address is None:
+        return True
+    try:
+        with socket.create_connection(address, timeout=5):
+            return True
+    except OSError:
+        return False
+
+
+_log_lock = threading.Lock()
+_log_stub: Any = None
+
+
+def log(severity: Literal["INFO", "WARNING"], message: str, urn: str | None) -> None:
+    """Say something under a resource in the run's display, its diagnostics and ``--json``."""
+    global _log_stub  # noqa: PLW0603 - one channel a process
+    address = engine_address()
+    if address is None:
+        return
+    # The run must not fail because a remark could not be made.
+    with contextlib.suppress(Exception), _log_lock:
+        from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
+
+        if _log_stub is None:
+            import grpc
+
+            _log_stub = engine_pb2_grpc.EngineStub(grpc.insecure_channel(f"{address[0]}:{address[1]}"))
+        _log_stub.Log(
+            engine_pb2.LogRequest(severity=getattr(engine_pb2, severity), message=message, urn=urn or ""),
+            timeout=5,
+        )
+
+
+def more_workers() -> None:
+    """Let the host take more calls at once than its fixed four."""
+    frame = sys._current_frames().get(threading.main_thread().ident or 0)
+    while frame is not None:
+        pool = getattr(getattr(frame.f_locals.get("server"), "_state", None), "thread_pool", None)
+        if pool is not None and isinstance(getattr(pool, "_max_workers", None), int):
+            pool._max_workers = max(pool._max_workers, WORKERS)
+            return
+        frame = frame.f_back
+
+
+@contextlib.contextmanager
+def one_stack_frame(package: str) -> Iterator[None]:
+    """Keep one frame of a resource's stack trace: the user's line. The rest is half of its bytes in the state."""
+    from pulumi.runtime import resource as runtime
+    from pulumi.runtime.proto import source_pb2
+
+    full = getattr(runtime, "_get_stack_trace", None)
+    position = getattr(runtime, "_get_source_position_for_frame", None)
+    if full is None or position is None:
+        yield
+        return
+
+    def user_frame() -> Any:
+        import traceback
+
+        frame = sys._getframe(1)
+        # The SDK's Resource classes live one folder above its runtime.
+        libraries = (f"{package}{os.sep}", f"{Path(runtime.__file__).parent.parent}{os.sep}")
+        while frame is not None and frame.f_code.co_filename.startswith(libraries):
+            frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
+        if frame is None:
+            return full()
+        summary = traceback.FrameSummary(
+            frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name, lookup_line=False
+        )
+        return source_pb2.StackTrace(frames=[source_pb2.StackFrame(pc=position(summary))])
+
+    runtime._get_stack_trace = user_frame
+    try:
+        yield
+    finally:
+        runtime._get_stack_trace = full

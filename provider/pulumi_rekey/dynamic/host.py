@@ -1,0 +1,352 @@
+"""The dynamic provider: what Pulumi pickles into the state, and what answers the engine in its host process.
+
+A provider is pickled by name only (``pulumi_rekey.dynamic.host.app_secret``), so that its code is whatever version
+is installed, and the name must keep working for ever. Importing this module loads neither pydantic nor httpx: the
+user's program imports it too. The reconciler and the vendors' files are loaded by the first call in the host.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
+
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    ConfigureRequest,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    ResourceProvider,
+    UpdateResult,
+)
+
+from .engine import (
+    PROVIDER_KEY,
+    Call,
+    current_call,
+    engine_answers,
+    fail_in_one_line,
+    fail_partly,
+    holds_unknown,
+    log,
+    marked_secret,
+    more_workers,
+    without_unknowns,
+)
+
+if TYPE_CHECKING:
+    from ..endpoints import Endpoints
+    from ..errors import Error
+    from ..resource import Reconciler, Resource, State
+
+Result = TypeVar("Result")
+Properties = dict[str, Any]
+
+
+class Stack:
+    """What all providers of one host process share: the stack's configuration and its endpoints."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._endpoints: Endpoints | None = None
+        self.config: Mapping[str, Any] = {}
+        #: Which resource of the program manages which object of a vendor.
+        self.claims: dict[tuple[str, str], str] = {}
+
+    def configure(self, get: Callable[[str], str | None]) -> None:
+        """Take the stack's configuration; every provider of the host is handed the same."""
+        endpoints = get("rekey:endpoints")
+        self.config = {
+            "endpoints": json.loads(endpoints) if endpoints else {},
+            "owner": get("rekey:owner"),
+        }
+        more_workers()
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """The configured endpoints."""
+        with self._lock:
+            if self._endpoints is None:
+                from ..endpoints import Endpoints
+                from ..endpoints.session import Surroundings
+
+                self._endpoints = Endpoints(
+                    self.config.get("endpoints", {}),
+                    Surroundings(
+                        wanted=engine_answers,
+                        warn=lambda text: log("WARNING", text, None),
+                        environment=os.environ,
+                    ),
+                )
+            return self._endpoints
+
+    def claim(self, address: str, object_id: str, urn: str) -> str | None:
+        """Note that a resource of the program manages an object; return another one that does so too."""
+        with self._lock:
+            holder = self.claims.setdefault((address, object_id), urn)
+            return holder if holder != urn else None
+
+    def claimed_by_another(self, address: str, object_id: str, urn: str | None) -> bool:
+        """Tell whether another resource of this run's program manages the object now."""
+        with self._lock:
+            holder = self.claims.get((address, object_id))
+            return urn is not None and holder is not None and holder != urn
+
+
+_STACK: Final = Stack()
+
+
+class Provider(ResourceProvider):
+    """One resource's answers to the engine."""
+
+    #: Only a name is pickled, so there is nothing to encrypt.
+    serialize_as_secret_always = False
+
+    def __init__(self, module: str) -> None:
+        super().__init__()
+        self.module = module
+
+    def __reduce__(self) -> str:
+        """Pickle as the name of an attribute of this module."""
+        return self.module
+
+    @cached_property
+    def resource(self) -> Resource[Any, Any, Any]:
+        """The resource's models and verbs."""
+        resource: Resource[Any, Any, Any] = import_module(f"pulumi_rekey.resources.{self.module}").RESOURCE
+        return resource
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """Take the stack's configuration."""
+        _STACK.configure(req.config.get)
+
+    # -- check and diff: no network, and values that are not known yet ------------------------------------------
+
+    def check(self, _olds: Properties, news: Properties) -> CheckResult:
+        """Validate what is known of the inputs, naming each property that is wrong."""
+        from ..model import problems, secret_fields
+
+        inputs = {name: value for name, value in news.items() if name != PROVIDER_KEY}
+        found = problems(self.resource.inputs, inputs, holds_unknown)
+        if not found and not holds_unknown(inputs):
+            found = list(self.resource.problems(self.resource.inputs.model_validate(inputs)))
+        found += self._misconfigurations(inputs)
+        for name in secret_fields(self.resource.inputs):
+            if isinstance(inputs.get(name), str):
+                inputs[name] = marked_secret(inputs[name])
+        return CheckResult(inputs, [CheckFailure(path, reason) for path, reason in found])
+
+    def _misconfigurations(self, inputs: Properties) -> list[tuple[str, str]]:
+        found = []
+        endpoint = inputs.get("endpoint")
+        if not holds_unknown(endpoint) and (wrong := _STACK.endpoints.misconfigured(endpoint, self.resource.vendor)):
+            found.append(("endpoint", wrong))
+        if self.resource.marked and "adopt" not in inputs and not _STACK.config.get("owner"):
+            found.append(
+                (
+                    "",
+                    "needs the stack's owner id: run `pulumi config set rekey:owner $(openssl rand -hex 16)`",
+                )
+            )
+        target = inputs.get(self.resource.taken_over or "adopt")
+        urn = current_call().urn
+        if urn is not None and isinstance(target, str):
+            rival = _STACK.claim(str(endpoint or self.resource.vendor), target, urn)
+            if rival is not None:
+                found.append(
+                    (
+                        self.resource.taken_over or "adopt",
+                        f"is managed by another resource of this program: {rival}",
+                    )
+                )
+        return found
+
+    def diff(self, _id: str, _olds: Properties, _news: Properties) -> DiffResult:
+        """Tell what would change, and say under the resource why its credential rotates."""
+        from ..model import IMMUTABLE, fields_marked
+        from ..resource import plan
+
+        unknown = {name for name, value in _news.items() if holds_unknown(value)}
+        known = without_unknowns(_news)
+        known.pop(PROVIDER_KEY, None)
+        for name in unknown - known.keys():
+            if name in _olds:
+                known[name] = _olds[name]
+        inputs = self.resource.inputs.model_validate(known)
+        state = self.resource.state.model_validate(without_unknowns(_olds))
+        todo = plan(self.resource, _id, inputs, state, now())
+        # An object that is not known yet is another object.
+        replaces = sorted(todo.replace | (unknown & (fields_marked(self.resource.inputs, IMMUTABLE) | {"adopt"})))
+        if todo.reason is not None and not replaces:
+            log("INFO", f"rotates: {todo.reason}", current_call().urn)
+        return DiffResult(changes=bool(todo or unknown), replaces=replaces)
+
+    # -- create, read, update, delete: real calls, several at once ----------------------------------------------
+
+    def create(self, props: Properties) -> CreateResult:
+        """Create or adopt the object."""
+        call = current_call()
+
+        def work() -> CreateResult:
+            inputs = self._inputs(props)
+            state = self._reconciler(inputs.endpoint).create(inputs, self._mark(call))
+            return CreateResult(self._id(state), self._outputs(state))
+
+        return self._answer(call, None, work, props)
+
+    def update(self, _id: str, _olds: Properties, _news: Properties) -> UpdateResult:
+        """Bring the object and its secret to what is wanted."""
+        call = current_call()
+
+        def work() -> UpdateResult:
+            inputs = self._inputs(_news)
+            state = self._reconciler(inputs.endpoint).update(_id, inputs, self._state(_olds))
+            return UpdateResult(self._outputs(state))
+
+        return self._answer(call, _id, work, _news)
+
+    def read(self, id_: str, props: Properties) -> ReadResult:
+        """Return the object as the vendor has it, or nothing if it is gone."""
+        call = current_call()
+
+        def work() -> ReadResult:
+            before = self._state(props)
+            state = self._reconciler(before.endpoint).read(before)
+            if state is None:
+                return ReadResult("", {})
+            outputs = self._outputs(state)
+            return ReadResult(id_, outputs, self._inputs_as_found(call, before, state))
+
+        return self._answer(call, id_, work, props)
+
+    def delete(self, _id: str, _props: Properties) -> None:
+        """End what rekey made, unless another resource of the program has taken it over."""
+        call = current_call()
+
+        def work() -> None:
+            state = self._state(_props)
+            target = getattr(state, self.resource.taken_over or self.resource.id_output)
+            if not _STACK.claimed_by_another(state.endpoint or self.resource.vendor, target, call.urn):
+                self._reconciler(state.endpoint).delete(state)
+
+        return self._answer(call, _id, work, _props)
+
+    # -- between Pulumi's properties and the models --------------------------------------------------------------
+
+    def _inputs(self, props: Properties) -> Any:
+        return self.resource.inputs.model_validate({k: v for k, v in props.items() if k != PROVIDER_KEY})
+
+    def _state(self, props: Properties) -> Any:
+        return self.resource.state.model_validate(props)
+
+    def _outputs(self, state: State) -> Properties:
+        return {name: to_property(value) for name, value in _set_fields(state).items()}
+
+    def _inputs_as_found(self, call: Call, before: State, state: State) -> Properties | None:
+        """Return the stored inputs with what the vendor has now, so that drift shows and is repaired."""
+        stored = getattr(call.request, "inputs", None)
+        if stored is None or not stored.fields:
+            return None
+        from pulumi.runtime import rpc
+
+        inputs: Properties = rpc.deserialize_properties(stored)
+        inputs.pop(PROVIDER_KEY, None)
+        found = {}
+        for name, value in inputs.items():
+            drifted = name in type(state).model_fields and getattr(before, name) != getattr(state, name)
+            found[name] = to_property(getattr(state, name)) if drifted and name != "rotation" else value
+        from ..model import secret_fields
+
+        for name in secret_fields(self.resource.inputs):
+            if isinstance(found.get(name), str):
+                found[name] = marked_secret(found[name])
+        return found
+
+    def _reconciler(self, endpoint: str | None) -> Reconciler[Any, Any, Any]:
+        from ..resource import Reconciler
+
+        return Reconciler(self.resource, _STACK.endpoints.session(endpoint, self.resource.vendor), now())
+
+    def _id(self, state: State) -> str:
+        return str(getattr(state, self.resource.id_output))
+
+    def _mark(self, call: Call) -> str | None:
+        owner = _STACK.config.get("owner")
+        if not self.resource.marked or not owner or call.urn is None:
+            return None
+        import hashlib
+        import hmac
+
+        return hmac.new(str(owner).encode(), call.urn.encode(), hashlib.sha256).hexdigest()[:24]
+
+    # -- errors -----------------------------------------------------------------------------------------------------
+
+    def _answer(self, call: Call, id_: str | None, work: Callable[[], Result], props: Properties) -> Result:
+        from ..errors import Error, Partial
+
+        try:
+            return work()
+        except Partial as partial:
+            state: Any = partial.state
+            outputs = {**self._outputs(state), PROVIDER_KEY: props[PROVIDER_KEY]}
+            fail_partly(call, str(partial), id_ or self._id(state), outputs, None)
+            self._raise(partial)
+        except Error as failed:
+            fail_in_one_line(call, str(failed))
+            self._raise(failed)
+
+    @staticmethod
+    def _raise(failed: Error) -> NoReturn:
+        # Without its chain: where the one line could not be sent, the host prints the traceback of this.
+        raise failed from None
+
+
+def now() -> datetime:
+    """Return the present moment, to the second."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def _set_fields(state: State) -> dict[str, Any]:
+    return {name: value for name in type(state).model_fields if (value := getattr(state, name)) is not None}
+
+
+def to_property(value: Any) -> Any:
+    """Return a model's value as Pulumi takes it: secrets marked at every depth, moments as RFC 3339."""
+    from pydantic import BaseModel, SecretStr
+
+    from ..model import rfc3339
+
+    match value:
+        case SecretStr():
+            return marked_secret(value.get_secret_value())
+        case datetime():
+            return rfc3339(value)
+        case BaseModel():
+            fields = {name: getattr(value, name) for name in type(value).model_fields}
+            return {name: to_property(member) for name, member in fields.items() if member not in (None, {})}
+        case dict():
+            return {name: to_property(member) for name, member in value.items()}
+        case list() | tuple():
+            return [to_property(member) for member in value]
+        case _:
+            return value
+
+
+_PROVIDERS: dict[str, Provider] = {}
+
+
+def __getattr__(name: str) -> Provider:
+    """Return the provider of a resource's module; this is what a pickled provider names."""
+    if name.startswith("_") or not name.isidentifier():
+        raise AttributeError(name)
+    provider = _PROVIDERS.get(name)
+    if provider is None:
+        provider = _PROVIDERS.setdefault(name, Provider(name))
+    return provider

@@ -1,0 +1,72 @@
+"""What the typed constructors share: the resource that a program declares."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+import pulumi
+from pulumi.dynamic import Resource
+
+from . import host
+from .engine import one_stack_frame
+
+_PACKAGE: Final = str(Path(__file__).parent.parent)
+#: The keys of an endpoint that must be given with `--secret`.
+CREDENTIAL_KEYS: Final = frozenset({"apiToken", "password", "clientSecret", "secretKey", "securityToken"})
+
+
+class Credential(Resource):
+    """A credential at a vendor; see the subclasses."""
+
+    #: The outputs (and inputs) that are secret.
+    secret_properties: ClassVar[tuple[str, ...]]
+
+    generation: pulumi.Output[int]
+    """How many secrets this resource has had; the first is 1."""
+    rotated_at: pulumi.Output[str]
+    """When the present secret was minted, or the object adopted (RFC 3339, UTC)."""
+    rotation_reason: pulumi.Output[str]
+    """Why the present secret was minted."""
+    next_rotation_at: pulumi.Output[str | None]
+    """When the policy asks for the next rotation (RFC 3339, UTC); unset if never."""
+    expires_at: pulumi.Output[str | None]
+    """When the present secret stops working (RFC 3339, UTC); unset if never."""
+    previous_expires_at: pulumi.Output[str | None]
+    """Until when the previous secret works (RFC 3339, UTC)."""
+    step: pulumi.Output[str | None]
+    """What is still to be done of an interrupted change; unset when nothing is."""
+
+    def __init__(self, module: str, name: str, inputs: Mapping[str, Any], opts: pulumi.ResourceOptions | None) -> None:
+        _refuse_plain_credentials()
+        props: dict[str, Any] = {
+            output: None
+            for cls in type(self).__mro__
+            for output in inspect.get_annotations(cls)
+            if output != "secret_properties"
+        }
+        for key, value in inputs.items():
+            secret = value is not None and key in self.secret_properties
+            props[key] = pulumi.Output.secret(value) if secret else value
+        # Marked again at the boundary, whatever the provider returned.
+        marks = pulumi.ResourceOptions(additional_secret_outputs=list(self.secret_properties))
+        with one_stack_frame(_PACKAGE):
+            super().__init__(getattr(host, module), name, props, pulumi.ResourceOptions.merge(marks, opts))
+
+
+def _refuse_plain_credentials() -> None:
+    """Refuse a credential that stands in the stack's configuration in plain text, where that can be seen."""
+    from pulumi.runtime.config import is_config_secret
+
+    endpoints = pulumi.Config("rekey").get_object("endpoints")
+    if not isinstance(endpoints, dict) or is_config_secret("rekey:endpoints"):
+        return
+    for name, settings in endpoints.items():
+        plain = sorted(CREDENTIAL_KEYS & settings.keys()) if isinstance(settings, dict) else []
+        if plain:
+            raise pulumi.RunError(
+                f"rekey:endpoints.{name}.{plain[0]} stands in the stack's configuration in plain text: replace it at"
+                f" the vendor, then set it with `pulumi config set --path --secret rekey:endpoints.{name}.{plain[0]}`"
+            )

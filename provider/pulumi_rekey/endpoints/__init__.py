@@ -1,0 +1,74 @@
+"""The vendors' systems that a stack is configured for, one session each for the whole process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, Final
+
+from ..errors import Misconfigured
+from .config import is_loopback, origin, resolve
+from .session import Session, Surroundings
+
+#: The kinds of endpoint; each is a module beside this one that defines ``SESSION``.
+KINDS: Final = ("vcd", "broker", "navigator", "roma")
+
+
+def session_class(kind: str) -> type[Session[Any]]:
+    """Return the session class of a kind of endpoint."""
+    session: type[Session[Any]] = import_module(f".{kind}", __name__).SESSION
+    return session
+
+
+class Endpoints:
+    """The endpoints of one stack, each connected to at its first use."""
+
+    def __init__(self, configured: Mapping[str, Any], surroundings: Surroundings) -> None:
+        self._configured = configured
+        self._around = surroundings
+        self._lock = threading.Lock()
+        self._sessions: dict[str, Session[Any]] = {}
+
+    def misconfigured(self, name: str | None, kind: str) -> str | None:
+        """Return why no endpoint of this name and kind can be there, from what a preview can see."""
+        try:
+            self._settings(name or kind, kind)
+        except Misconfigured as wrong:
+            return f"{wrong.happened}: {wrong.advice}"
+        return None
+
+    def session(self, name: str | None, kind: str) -> Session[Any]:
+        """Return the session of an endpoint; nothing is sent before its first request."""
+        name = name or kind
+        with self._lock:
+            session = self._sessions.get(name)
+            if session is None:
+                settings = self._settings(name, kind)
+                cls = session_class(kind)
+                endpoint = resolve(cls.model, name, settings, self._around.environment)
+                self._sessions[name] = session = cls(name, endpoint, self._around)
+            elif session.model.kind != kind:
+                raise Misconfigured(f"endpoint {name!r} is of kind {session.model.kind}, not {kind}")
+            return session
+
+    def all_loopback(self) -> bool:
+        """Tell whether every endpoint that is configured is on this machine."""
+        urls = [settings.get("url") for settings in self._configured.values() if isinstance(settings, dict)]
+        return all(isinstance(url, str) and is_loopback(origin(url)[1]) for url in urls)
+
+    def _settings(self, name: str, kind: str) -> Mapping[str, Any]:
+        settings = self._configured.get(name, {})
+        if not isinstance(settings, dict):
+            raise Misconfigured(f"rekey:endpoints.{name} is not a map of settings")
+        its_kind = settings.get("kind", name if name in KINDS else None)
+        if its_kind is None:
+            raise Misconfigured(f"endpoint {name!r} has no kind", todo=f"set rekey:endpoints.{name}.kind to {kind}")
+        if its_kind not in KINDS:
+            raise Misconfigured(f"endpoint {name!r} has an unknown kind", todo=f"use one of: {', '.join(KINDS)}")
+        if its_kind != kind:
+            raise Misconfigured(
+                f"endpoint {name!r} is of kind {its_kind}, and this resource needs {kind}",
+                todo="name another endpoint",
+            )
+        return settings

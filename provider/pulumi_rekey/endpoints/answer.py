@@ -1,0 +1,99 @@
+"""A vendor's answer, decoded: JSON with typed access, or an error that names what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from pydantic import SecretStr
+
+from ..errors import BadAnswer
+
+T = TypeVar("T")
+
+
+class Body(Mapping[str, Any]):
+    """A JSON object of the vendor, read field by field; a field of another type is a :class:`BadAnswer`."""
+
+    def __init__(self, source: str, fields: dict[str, Any]) -> None:
+        self._source = source
+        self._fields = fields
+
+    def __getitem__(self, name: str) -> Any:
+        return self._fields[name]
+
+    def __iter__(self) -> Any:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def __repr__(self) -> str:
+        return f"Body({', '.join(sorted(self._fields))})"
+
+    def _typed(self, name: str, kind: type[T], what: str) -> T:
+        value = self._fields.get(name)
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise BadAnswer(f"{self._source}: the answer has no {what} {name!r}")
+        return value
+
+    def text(self, name: str) -> str:
+        """Return a field that is text."""
+        return self._typed(name, str, "text")
+
+    def secret(self, name: str) -> SecretStr:
+        """Return a field that is a secret and not empty."""
+        value = self._typed(name, str, "secret")
+        if not value:
+            raise BadAnswer(f"{self._source}: the answer has an empty {name!r}")
+        return SecretStr(value)
+
+    def number(self, name: str) -> int:
+        """Return a field that is a whole number."""
+        return self._typed(name, int, "whole number")
+
+    def flag(self, name: str) -> bool:
+        """Return a field that is true or false."""
+        return self._typed(name, bool, "flag")
+
+    def texts(self, name: str) -> list[str]:
+        """Return a field that is a list of texts."""
+        values = self._typed(name, list, "list")
+        if not all(isinstance(value, str) for value in values):
+            raise BadAnswer(f"{self._source}: the answer's {name!r} is not a list of texts")
+        return values
+
+    def objects(self, name: str) -> list[Body]:
+        """Return a field that is a list of objects."""
+        values = self._typed(name, list, "list")
+        if not all(isinstance(value, dict) for value in values):
+            raise BadAnswer(f"{self._source}: the answer's {name!r} is not a list of objects")
+        return [Body(self._source, value) for value in values]
+
+    def object(self, name: str) -> Body:
+        """Return a field that is an object."""
+        return Body(self._source, self._typed(name, dict, "object"))
+
+    def maybe(self, name: str, kind: type[T]) -> T | None:
+        """Return a field that may be absent or null."""
+        return None if self._fields.get(name) is None else self._typed(name, kind, kind.__name__)
+
+    def unix_milliseconds(self, name: str) -> datetime | None:
+        """Return a field that is a moment in milliseconds since 1970, if it is there."""
+        value = self.maybe(name, int)
+        return None if value is None else datetime.fromtimestamp(value / 1000, UTC)
+
+
+def decode(source: str, content: bytes) -> Body:
+    """Decode a JSON object; ``source`` (such as ``roma: GET …/secret``) stands in the error."""
+    if not content:
+        raise BadAnswer(f"{source}: the answer is empty")
+    try:
+        fields = json.loads(content)
+    except (ValueError, RecursionError):
+        raise BadAnswer(f"{source}: the answer is not JSON") from None
+    if not isinstance(fields, dict):
+        raise BadAnswer(f"{source}: the answer is not a JSON object")
+    return Body(source, fields)

@@ -1,0 +1,178 @@
+"""Huawei ROMA Connect: IAM tokens or AK/SK signatures, ``error_code`` bodies.
+
+Pages: support.huaweicloud.com/intl/en-us/api-roma (ROMA Connect) and …/api-iam (Obtaining a User Token).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from datetime import UTC, datetime
+from typing import ClassVar
+from urllib.parse import parse_qsl, quote
+
+import httpx
+from pydantic import Field
+
+from ..errors import Forbidden, Misconfigured, NotFound, Unauthenticated, VendorError
+from .answer import Body
+from .config import CREDENTIAL, Endpoint, Secret, Url, plain
+from .session import Session, Token
+
+_ALGORITHM = "SDK-HMAC-SHA256"
+# Auth failures come as 400 with a code of their own: support.huaweicloud.com/intl/en-us/api-roma/ErrorCode_server.html
+_BY_CODE: dict[str, type[VendorError]] = {
+    "ROMA.1000": Unauthenticated,
+    "ROMA.1002": Unauthenticated,
+    "ROMA.1006": Forbidden,
+    "ROMA.12001": Forbidden,
+    "ROMA.00014001": NotFound,
+}
+
+
+class RomaEndpoint(Endpoint):
+    """A ROMA Connect site, with the IAM that issues its tokens."""
+
+    kind = "roma"
+    credentials = (("access_key", "secret_key"), ("user_name", "password", "domain_name"))
+
+    url: Url = Field(description="The ROMA Connect address.", json_schema_extra={"env": "ROMA_ENDPOINT"})
+    region: str | None = Field(
+        default=None,
+        description="The region, such as ap-southeast-3.",
+        json_schema_extra={"env": "HW_REGION_NAME"},
+    )
+    iam_url: Url | None = Field(
+        default=None,
+        description="The IAM address that password logins go to.",
+        json_schema_extra={"env": "HW_AUTH_URL"},
+    )
+    project_id: str | None = Field(
+        default=None,
+        description="The project that resources are in unless they say another.",
+        json_schema_extra={"env": "HW_PROJECT_ID"},
+    )
+    access_key: str | None = Field(default=None, json_schema_extra={**CREDENTIAL, "env": "HW_ACCESS_KEY"})
+    secret_key: Secret | None = Field(default=None, json_schema_extra={**CREDENTIAL, "env": "HW_SECRET_KEY"})
+    security_token: Secret | None = Field(default=None, json_schema_extra={**CREDENTIAL, "env": "HW_SECURITY_TOKEN"})
+    user_name: str | None = Field(default=None, json_schema_extra={**CREDENTIAL, "env": "HW_USER_NAME"})
+    password: Secret | None = Field(default=None, json_schema_extra={**CREDENTIAL, "env": "HW_PASSWORD"})
+    domain_name: str | None = Field(default=None, json_schema_extra={**CREDENTIAL, "env": "HW_DOMAIN_NAME"})
+
+
+def signature(secret_key: str, request: httpx.Request, date: str, signed: list[str]) -> str:
+    """Return the SDK-HMAC-SHA256 signature of a request over the signed headers (lower-case, sorted)."""
+    path = request.url.raw_path.decode("ascii").partition("?")[0]
+    canonical_path = "/".join(quote(segment, safe="~%") for segment in path.split("/"))
+    if not canonical_path.endswith("/"):
+        canonical_path += "/"
+    query = sorted(parse_qsl(request.url.query.decode("ascii"), keep_blank_values=True))
+    canonical = "\n".join(
+        [
+            request.method,
+            canonical_path,
+            "&".join(f"{quote(name, safe='~')}={quote(value, safe='~')}" for name, value in query),
+            *(f"{name}:{request.headers[name].strip()}" for name in signed),
+            "",
+            ";".join(signed),
+            hashlib.sha256(request.content).hexdigest(),
+        ]
+    )
+    to_sign = "\n".join([_ALGORITHM, date, hashlib.sha256(canonical.encode()).hexdigest()])
+    return hmac.new(secret_key.encode(), to_sign.encode(), hashlib.sha256).hexdigest()
+
+
+class Roma(Session[RomaEndpoint]):
+    """A session with ROMA Connect."""
+
+    model: ClassVar[type[Endpoint]] = RomaEndpoint
+    right = "the permission to manage this application"
+
+    def project(self, project_id: str | None) -> str:
+        """Return the resource's project, or the endpoint's.
+
+        :raises Misconfigured: if neither says one.
+        """
+        project = project_id or self.endpoint.project_id
+        if project is None:
+            raise Misconfigured(
+                f"endpoint {self.name!r} has no project id",
+                todo=f"set project_id on the resource or rekey:endpoints.{self.name}.projectId",
+            )
+        return project
+
+    def headers(self) -> dict[str, str]:
+        """Ask for JSON."""
+        return {"accept": "application/json"}
+
+    def log_in(self) -> Token:
+        """Get an IAM token (24 h) with a password; with AK/SK every request is signed instead."""
+        credentials = self.endpoint.usable_credentials()
+        if not credentials:
+            raise Misconfigured(
+                f"endpoint {self.name!r} has no credentials",
+                todo="set accessKey and secretKey, or userName, password and domainName (or HW_ACCESS_KEY, …)",
+            )
+        if credentials[0] == "access_key":
+            return Token("")
+        if self.endpoint.iam_url is None:
+            raise Misconfigured(
+                f"endpoint {self.name!r} has no IAM address", todo=f"set rekey:endpoints.{self.name}.iamUrl"
+            )
+        user = {
+            "name": self.endpoint.user_name,
+            "password": plain(self.endpoint.password),
+            "domain": {"name": self.endpoint.domain_name},
+        }
+        scope = {"project": {"id": self.endpoint.project_id}} if self.endpoint.project_id else {}
+        answer, body = self.log_in_with(
+            "POST",
+            f"{self.endpoint.iam_url}/v3/auth/tokens",
+            json={"auth": {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}},
+        )
+        token = answer.headers.get("x-subject-token")
+        if not token:
+            raise Unauthenticated(f"{self.name}: IAM gave no X-Subject-Token")
+        expires = body.object("token").text("expires_at")
+        try:
+            left = (datetime.fromisoformat(expires) - self.around.now()).total_seconds()
+        except (ValueError, TypeError):
+            left = None
+        return Token(token, self.ends_in(left))
+
+    def authorize(self, request: httpx.Request, token: Token) -> None:
+        """Send the IAM token, or sign with AK/SK."""
+        if token.value:
+            request.headers["x-auth-token"] = token.value
+            return
+        # A signature is good for 15 minutes around the real time.
+        date = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        request.headers["x-sdk-date"] = date
+        if self.endpoint.project_id:
+            request.headers["x-project-id"] = self.endpoint.project_id
+        if self.endpoint.security_token is not None:
+            request.headers["x-security-token"] = plain(self.endpoint.security_token)
+        signed = sorted(
+            name
+            for name in ("content-type", "host", "x-project-id", "x-sdk-date", "x-security-token")
+            if name in request.headers
+        )
+        value = signature(plain(self.endpoint.secret_key), request, date, signed)
+        request.headers["authorization"] = (
+            f"{_ALGORITHM} Access={self.endpoint.access_key}, SignedHeaders={';'.join(signed)}, Signature={value}"
+        )
+
+    def error_code(self, body: Body) -> object:
+        """Read ``error_code``."""
+        return body.get("error_code")
+
+    def request_id(self, answer: httpx.Response, body: Body) -> object:
+        """Read ``request_id``, or the header that repeats it."""
+        return body.get("request_id") or answer.headers.get("x-request-id")
+
+    def classify(self, status: int, code: str | None) -> type[VendorError]:
+        """Read the code before the status: ROMA says 400 where others say 401."""
+        return _BY_CODE.get(code or "") or super().classify(status, code)
+
+
+SESSION = Roma

@@ -1,0 +1,399 @@
+"""The one door to HTTP: login, retries, limits and errors are here, and nowhere else.
+
+A vendor's file says how to log in, which headers to send and how its errors read; a resource's verbs say method,
+path and payload.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import ssl
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import cache
+from typing import Any, ClassVar, Generic, TypeVar
+from urllib.parse import quote, urljoin
+
+import httpx
+
+from ..errors import (
+    Abandoned,
+    AnswerLost,
+    BadAnswer,
+    Conflict,
+    Error,
+    Forbidden,
+    Misconfigured,
+    NotFound,
+    Rejected,
+    Throttled,
+    Unauthenticated,
+    Unavailable,
+    Unreachable,
+    VendorError,
+    printable_code,
+)
+from .answer import Body, decode
+from .config import Endpoint, is_loopback, origin
+
+EndpointT = TypeVar("EndpointT", bound=Endpoint)
+
+#: No documented answer comes near this; what is longer is not the vendor's API.
+MAX_ANSWER_BYTES = 4 * 1024 * 1024
+#: Seconds within which all attempts at one request end, so that an orphaned run cannot mint later.
+ALL_ATTEMPTS = 60.0
+#: Attempts at one request when the host cannot be reached or fails; throttling alone may take more.
+MOST_ATTEMPTS = 5
+#: Seconds before its expiry at which a token is no longer used.
+TOKEN_MARGIN = 60.0
+
+_BY_STATUS: dict[int, type[VendorError]] = {
+    401: Unauthenticated,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    429: Throttled,
+}
+# A gateway's failures: safe to repeat only where the request itself is.
+_GATEWAY = frozenset({500, 502, 503, 504})
+_UNAUTHENTICATED = 401
+_TOO_MANY = 429
+_REDIRECTS = range(300, 400)
+_SERVER_ERRORS = 500
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the process around the sessions provides; tests put their own in."""
+
+    #: Whether the run that asked for a write still wants it.
+    wanted: Callable[[], bool] = lambda: True
+    #: Where a warning for the user goes.
+    warn: Callable[[str], None] = lambda _text: None
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Token:
+    """What a login gave: the token and the monotonic second at which it ends (if it is known to)."""
+
+    value: str = field(repr=False)
+    ends: float | None = None
+
+
+@cache
+def _tls_context(ca_bundle: str | None, *, verified: bool) -> ssl.SSLContext:
+    # One context serves all clients: loading the CA certificates costs a tenth of a second.
+    context = httpx.create_ssl_context()
+    if ca_bundle is not None:
+        try:
+            context.load_verify_locations(cafile=ca_bundle)
+        except (OSError, ssl.SSLError):
+            raise Misconfigured("caBundle is not a readable file of PEM certificates") from None
+    if not verified:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def fill(path: str, ids: tuple[str, ...]) -> str:
+    """Put ids into a path's ``{}``, each escaped to stay one segment."""
+    for segment in ids:
+        if segment in {"", ".", ".."}:
+            raise Misconfigured("an id is empty or a relative path", todo="correct the id")
+    return path.format(*(quote(segment, safe=":") for segment in ids))
+
+
+class Session(ABC, Generic[EndpointT]):
+    """Requests to one endpoint, shared by all threads of the process."""
+
+    model: ClassVar[type[Endpoint]]
+    #: What an account needs to be granted; stands in the advice of a :class:`Forbidden`.
+    right: ClassVar[str]
+
+    def __init__(self, name: str, endpoint: EndpointT, surroundings: Surroundings) -> None:
+        self.name = name
+        self.endpoint = endpoint
+        self.around = surroundings
+        self._token: Token | None = None
+        self._login = threading.Lock()
+        self._slots = threading.BoundedSemaphore(endpoint.max_concurrent)
+        #: Serialises read-modify-write of an object that all resources of the endpoint share.
+        self.exclusive = threading.RLock()
+        scheme, host, _ = origin(endpoint.url)
+        plain_http = scheme == "http"
+        if endpoint.allow_unverified_ssl:
+            surroundings.warn(f"endpoint {name}: the server's certificate is not checked (allowUnverifiedSsl)")
+        self._http = httpx.Client(
+            # http is for loopback only, where no certificate is and no proxy stands.
+            verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            if plain_http
+            else _tls_context(endpoint.ca_bundle, verified=not endpoint.allow_unverified_ssl),
+            trust_env=not is_loopback(host),
+            timeout=httpx.Timeout(endpoint.timeout, pool=ALL_ATTEMPTS),
+            limits=httpx.Limits(
+                max_connections=endpoint.max_concurrent, max_keepalive_connections=endpoint.max_concurrent
+            ),
+            headers={"accept-encoding": "identity", "user-agent": "pulumi-rekey"},
+            follow_redirects=False,
+        )
+
+    # -- what a vendor's file says ------------------------------------------------------------------------------
+
+    @abstractmethod
+    def log_in(self) -> Token:
+        """Ask the vendor for a token; called under a lock, at the first request and when the token has ended."""
+
+    @abstractmethod
+    def authorize(self, request: httpx.Request, token: Token) -> None:
+        """Put the token, or a signature, on a request."""
+
+    @abstractmethod
+    def headers(self) -> dict[str, str]:
+        """Return the headers of every request: version, media type."""
+
+    @abstractmethod
+    def error_code(self, body: Body) -> object:
+        """Return the vendor's error code out of an error's body, whatever stands there."""
+
+    def request_id(self, answer: httpx.Response, body: Body) -> object:  # noqa: ARG002 - a vendor may need them
+        """Return the vendor's id of the request, if it gives one."""
+        return None
+
+    def classify(self, status: int, code: str | None) -> type[VendorError]:  # noqa: ARG002 - a vendor may need it
+        """Return the kind of error that a status and code mean."""
+        if status >= _SERVER_ERRORS:
+            return Unavailable
+        return _BY_STATUS.get(status, Rejected)
+
+    # -- what a resource's verbs use ----------------------------------------------------------------------------
+
+    def get(self, path: str, *ids: str, query: Mapping[str, str] | None = None) -> Body:
+        """GET a JSON object."""
+        return self.request("GET", path, *ids, query=query)
+
+    def put(self, path: str, *ids: str, json: object = None, query: Mapping[str, str] | None = None) -> Body:
+        """PUT a whole value: the same call again has the same effect, so it is repeated where that helps."""
+        return self.request("PUT", path, *ids, json=json, query=query)
+
+    def post(self, path: str, *ids: str, json: object = None, query: Mapping[str, str] | None = None) -> Body:
+        """POST something that is not safe to repeat."""
+        return self.request("POST", path, *ids, json=json, query=query, repeatable=False)
+
+    def delete(self, path: str, *ids: str) -> None:
+        """DELETE; an object that is already gone is what was wanted."""
+        try:
+            self.request("DELETE", path, *ids, empty=True)
+        except NotFound:
+            return
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *ids: str,
+        json: object = None,
+        query: Mapping[str, str] | None = None,
+        repeatable: bool = True,
+        empty: bool = False,
+    ) -> Body:
+        """Send a request as the endpoint's account and decode the answer, or raise what went wrong.
+
+        ``repeatable`` says that sending it twice has the effect of sending it once. ``empty`` says that a
+        success carries no body. All attempts end within :data:`ALL_ATTEMPTS` seconds.
+        """
+        request = self._http.build_request(
+            method, self.endpoint.url + fill(path, ids), params=query, json=json, headers=self.headers()
+        )
+        source = self._source(request)
+        answer = self._attempts(request, source, repeatable=repeatable, authorized=True)
+        if not answer.is_success:
+            raise self._refusal(source, answer)
+        return Body(source, {}) if empty else decode(source, answer.content)
+
+    def pages(self, path: str, *, query: Mapping[str, str], following: str = "nextPage") -> Iterator[Body]:
+        """GET page after page, along the ``Link`` headers, never to another origin."""
+        url = self.endpoint.url + path
+        params: Mapping[str, str] | None = query
+        seen: set[str] = set()
+        while url not in seen:
+            seen.add(url)
+            request = self._http.build_request("GET", url, params=params, headers=self.headers())
+            source = self._source(request)
+            answer = self._attempts(request, source, repeatable=True, authorized=True)
+            if not answer.is_success:
+                raise self._refusal(source, answer)
+            yield decode(source, answer.content)
+            link = answer.links.get(following, {}).get("url")
+            if link is None:
+                return
+            url, params = self.same_origin(source, urljoin(url, link)), None
+        raise BadAnswer(f"{self.name}: the vendor's list of pages goes round in a circle")
+
+    def same_origin(self, source: str, url: str) -> str:
+        """Return the URL that a vendor names, if it stays at the endpoint's origin."""
+        try:
+            elsewhere = origin(url) != origin(self.endpoint.url)
+        except ValueError:
+            elsewhere = True
+        if elsewhere:
+            raise BadAnswer(f"{source}: the answer points to another host; it was not followed")
+        return url
+
+    # -- for a vendor's login -----------------------------------------------------------------------------------
+
+    def log_in_with(self, method: str, url: str, **how: Any) -> tuple[httpx.Response, Body]:
+        """Send a login, which is safe to repeat: it makes a token and ends none."""
+        request = self._http.build_request(method, url, **how)
+        source = self._source(request)
+        answer = self._attempts(request, source, repeatable=True, authorized=False)
+        if answer.is_success:
+            return answer, (decode(source, answer.content) if answer.content else Body(source, {}))
+        refusal = self._refusal(source, answer)
+        if isinstance(refusal, Rejected | Forbidden | NotFound):
+            # A login that is understood and refused means the credentials, whatever status says it.
+            refused = Unauthenticated(refusal.happened, request_id=refusal.request_id)
+            refused.live = "nothing was changed"
+            raise refused
+        raise refusal
+
+    def ends_in(self, seconds: float | None) -> float | None:
+        """Return the monotonic second at which a token of this lifetime is used no more."""
+        if seconds is None:
+            return None
+        # A token that lives shorter than the margin is still good for half of its life.
+        return self.around.monotonic() + max(seconds - TOKEN_MARGIN, seconds / 2)
+
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    def _source(self, request: httpx.Request) -> str:
+        return f"{self.name}: {request.method} {request.url.path}"
+
+    def _usable_token(self, stale: Token | None) -> Token:
+        with self._login:
+            token = self._token
+            ended = token is not None and token.ends is not None and token.ends <= self.around.monotonic()
+            if token is None or token is stale or ended:
+                self._token = token = self.log_in()
+            return token
+
+    def _attempts(self, request: httpx.Request, source: str, *, repeatable: bool, authorized: bool) -> httpx.Response:
+        end = self.around.monotonic() + ALL_ATTEMPTS
+        turned_away: Token | None = None
+        for attempt in itertools.count(1):
+            token: Token | None = None
+            if authorized:
+                token = self._usable_token(turned_away)
+                self.authorize(request, token)
+                # A host that outlives its engine must mint nothing: ask before each write and each retry of one.
+                if request.method != "GET" and not self.around.wanted():
+                    raise Abandoned(f"{source}: the engine that asked for this is gone")
+            failure: Error | None = None
+            try:
+                answer = self._exchange(request, source, end)
+            except httpx.TransportError as failed:
+                failure = self._failure(source, failed)
+                # Without a connection nothing was sent, so any request may be repeated; a certificate stays untrusted.
+                again = (repeatable or failure.certain) and not _is_tls(failed) and attempt < MOST_ATTEMPTS
+                pause = self._backoff(attempt)
+            else:
+                if token is not None and turned_away is None and self._is_unauthenticated(answer):
+                    # Safe to repeat: the request was turned away at the door.
+                    turned_away = token
+                    continue
+                # A throttled request was not taken up, so any may be repeated; after a gateway's failure nobody knows.
+                again = answer.status_code == _TOO_MANY or (
+                    answer.status_code in _GATEWAY and repeatable and attempt < MOST_ATTEMPTS
+                )
+                pause = self._retry_after(answer, attempt)
+            if not again or self.around.monotonic() + pause >= end:
+                if failure is not None:
+                    raise failure
+                return answer
+            self.around.sleep(pause)
+        raise AssertionError  # the loop ends by return or raise only
+
+    def _exchange(self, request: httpx.Request, source: str, end: float) -> httpx.Response:
+        with self._slots:
+            answer = self._http.send(request, stream=True)
+            try:
+                if answer.status_code in _REDIRECTS:
+                    raise BadAnswer(f"{source}: the answer is a redirect ({answer.status_code}); it was not followed")
+                content = bytearray()
+                for chunk in answer.iter_bytes():
+                    content += chunk
+                    if len(content) > MAX_ANSWER_BYTES:
+                        raise BadAnswer(f"{source}: the answer is longer than {MAX_ANSWER_BYTES // 1024**2} MiB")
+                    if self.around.monotonic() > end:
+                        raise httpx.ReadTimeout("the answer trickles in", request=request)
+            finally:
+                answer.close()
+            return httpx.Response(answer.status_code, headers=answer.headers, content=bytes(content), request=request)
+
+    def _is_unauthenticated(self, answer: httpx.Response) -> bool:
+        if answer.status_code == _UNAUTHENTICATED:
+            return True
+        if httpx.codes.is_client_error(answer.status_code):
+            return issubclass(self.classify(answer.status_code, self._code(answer)), Unauthenticated)
+        return False
+
+    def _code(self, answer: httpx.Response) -> str | None:
+        return printable_code(self.error_code(self._error_body(answer)))
+
+    @staticmethod
+    def _error_body(answer: httpx.Response) -> Body:
+        try:
+            return decode("", answer.content)
+        except BadAnswer:
+            return Body("", {})
+
+    def _refusal(self, source: str, answer: httpx.Response) -> VendorError:
+        body = self._error_body(answer)
+        code = printable_code(self.error_code(body))
+        status = answer.status_code
+        kind = self.classify(status, code)
+        happened = f"{source}: {status}{f' {code}' if code else ''}"
+        todo = f"the account needs {self.right}" if kind is Forbidden else None
+        return kind(happened, todo=todo, request_id=printable_code(self.request_id(answer, body)))
+
+    def _failure(self, source: str, failed: httpx.TransportError) -> Error:
+        match failed:
+            case httpx.ConnectError() if _is_tls(failed):
+                return Unreachable(
+                    f"{source}: the server's certificate is not trusted",
+                    todo=f"set rekey:endpoints.{self.name}.caBundle to the CA that signed it",
+                )
+            case httpx.ConnectError():
+                return Unreachable(f"{source}: no connection")
+            case httpx.ConnectTimeout() | httpx.PoolTimeout() | httpx.ProxyError():
+                return Unreachable(f"{source}: no connection in time")
+            case httpx.TimeoutException():
+                return AnswerLost(f"{source}: no whole answer in time")
+            case _:
+                return AnswerLost(f"{source}: the connection broke before the whole answer was there")
+
+    def _backoff(self, attempt: int) -> float:
+        # Full jitter keeps many threads from coming back at the same moment.
+        return random.uniform(0.5, 1.0) * min(0.25 * 2**attempt, 8.0)  # noqa: S311 - spreads load, keeps no secret
+
+    def _retry_after(self, answer: httpx.Response, attempt: int) -> float:
+        asked: str = answer.headers.get("retry-after", "")
+        if asked.isdigit():
+            return float(asked)
+        try:
+            return max(0.0, (parsedate_to_datetime(asked) - self.around.now()).total_seconds())
+        except (TypeError, ValueError):
+            return self._backoff(attempt)
+
+
+def _is_tls(failed: Exception) -> bool:
+    return "CERTIFICATE_VERIFY_FAILED" in str(failed)

@@ -1,0 +1,158 @@
+"""The errors that rekey raises, split by what the reader does next.
+
+::
+
+    Error
+    ├── Misconfigured      fix the stack's configuration or the environment
+    ├── VendorError        the vendor answered, and said no
+    │   ├── Unauthenticated    fix the credentials of the endpoint
+    │   ├── Forbidden          grant the token a right
+    │   ├── NotFound           correct the id, or let rekey create the object
+    │   ├── Conflict           resolve what stands in the way at the vendor
+    │   ├── Rejected           correct the input that the vendor refuses
+    │   ├── Throttled          run again later
+    │   └── Unavailable        run again when the vendor has recovered
+    ├── Unreachable        nothing was sent; repair the way to the host
+    ├── AnswerLost         it may have been done; the next ``pulumi up`` finds out
+    ├── BadAnswer          the vendor answered something that is not its API
+    ├── Abandoned          the run that wanted this is over; nothing was sent
+    ├── Stopped            rekey itself refuses to go on; the text says what to do
+    └── Partial            some of it is done and kept in the state; run again
+
+A message is one line: what happened, what is live now, what to do. It never holds a body, a header or an
+input value: of the vendor's answer only the code (if it looks like one) and the request id are kept.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def printable_code(text: object) -> str | None:
+    """Return the vendor's error code or request id if it looks like one, else nothing.
+
+    Vendor text could echo a secret, steer a terminal or be read as a command by a CI system, so only a short
+    word of letters, digits, dots, dashes and underscores passes.
+    """
+    return text if isinstance(text, str) and _CODE.fullmatch(text) else None
+
+
+class Error(Exception):
+    """Anything that rekey expects to go wrong; shown to the user as one line, without a traceback."""
+
+    todo: ClassVar[str] = "see the message"
+    #: Whether the request certainly had no effect; decides what may be said about what is live.
+    certain: ClassVar[bool] = True
+
+    def __init__(self, happened: str, *, todo: str | None = None, request_id: str | None = None) -> None:
+        super().__init__(happened)
+        self.happened = happened
+        self.live: str | None = None
+        self.advice = todo or self.todo
+        self.request_id = request_id
+
+    def __str__(self) -> str:
+        what = "; ".join(part for part in (self.live, self.advice) if part)
+        request = f" (request {self.request_id})" if self.request_id else ""
+        return f"{self.happened}: {what}{request}"
+
+
+class Misconfigured(Error):
+    """The stack's configuration or the environment lacks something, or contradicts itself."""
+
+    todo = "correct the configuration"
+
+
+class VendorError(Error):
+    """The vendor answered with a status that is not a success."""
+
+
+class Unauthenticated(VendorError):
+    """The endpoint's own credentials are refused."""
+
+    todo = "correct the credentials of this endpoint"
+
+
+class Forbidden(VendorError):
+    """The credentials are good, but lack a right."""
+
+    todo = "grant the endpoint's account the right it needs"
+
+
+class NotFound(VendorError):
+    """The object does not exist (or is not shown to this account)."""
+
+    todo = "correct the id"
+
+
+class Conflict(VendorError):
+    """Something at the vendor stands in the way."""
+
+    todo = "resolve the conflict at the vendor, then run again"
+
+
+class Rejected(VendorError):
+    """The vendor refuses the payload."""
+
+    todo = "correct the input"
+
+
+class Throttled(VendorError):
+    """The vendor asks for fewer requests and went on asking for as long as rekey may wait."""
+
+    todo = "run again later, or lower maxConcurrent of this endpoint"
+
+
+class Unavailable(VendorError):
+    """The vendor failed (5xx); whether the request took effect is not known."""
+
+    todo = "run again when the vendor has recovered"
+    certain = False
+
+
+class Unreachable(Error):
+    """No connection was made, so nothing was sent."""
+
+    todo = "check the address, the network and the proxy settings"
+
+
+class AnswerLost(Error):
+    """The request was sent and no whole answer came back."""
+
+    todo = "run `pulumi up` again: it finds out and goes on"
+    certain = False
+
+
+class BadAnswer(Error):
+    """The answer is not what the vendor documents: not JSON, cut off, too long, of another shape."""
+
+    todo = "check that the endpoint's url is the vendor's API and not a proxy or login page"
+    certain = False
+
+
+class Abandoned(Error):
+    """The engine that asked for this write is gone, so it was not sent."""
+
+    todo = "run `pulumi cancel`, then `pulumi up`"
+
+
+class Stopped(Error):
+    """Going on could take over or end something that is not ours."""
+
+
+class Partial(Error):
+    """A step failed after others were done.
+
+    ``state`` is what has been reached and must be saved; ``cause`` is why it went no further.
+    """
+
+    todo = "run `pulumi up` again: it goes on from here"
+
+    def __init__(self, state: object, cause: Exception) -> None:
+        happened = str(cause) if isinstance(cause, Error) else f"unexpected {type(cause).__name__}"
+        super().__init__(happened)
+        self.state = state
+        self.live = "what was done before is kept"

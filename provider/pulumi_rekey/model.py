@@ -1,0 +1,119 @@
+"""What a field is, written on the field; the models of inputs, state and policy build on this.
+
+A field is *secret* when its type is :data:`Secret`, *immutable* or *write-only* when its ``json_schema_extra``
+says so, and an *output* when only the state has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    SecretStr,
+    ValidationError,
+    WithJsonSchema,
+)
+from pydantic.config import JsonDict
+
+#: Another value means another object: Pulumi replaces the resource.
+IMMUTABLE: Final[JsonDict] = {"immutable": True}
+#: Sent to the vendor and never kept in the outputs.
+WRITE_ONLY: Final[JsonDict] = {"writeOnly": True}
+
+#: A value that is encrypted in the state and masked wherever Pulumi prints.
+Secret = Annotated[
+    SecretStr, WithJsonSchema({"type": "string", "format": "password", "secret": True}, mode="validation")
+]
+
+
+def _vendor_id(value: str) -> str:
+    if not value or value in {".", ".."} or not value.isprintable() or any(c in value for c in "/\\?#% "):
+        raise ValueError("is not an id: it must be a name without spaces, slashes, '?', '#' or '%'")
+    return value
+
+
+#: An id that becomes one segment of a URL.
+VendorId = Annotated[
+    str,
+    AfterValidator(_vendor_id),
+    WithJsonSchema({"type": "string", "minLength": 1, "pattern": r"^[^/\\?#% ]+$"}),
+]
+
+#: A moment, in UTC; RFC 3339 in the state.
+Moment = AwareDatetime
+
+
+def rfc3339(moment: datetime) -> str:
+    """Return the moment as RFC 3339 text in UTC, to the second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Model(BaseModel):
+    """Immutable, closed against unknown fields, and silent about values in errors and in its repr."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Name the fields that are set, never their values."""
+        yield from ((None, name) for name in sorted(self.model_fields_set))
+
+
+def fields_marked(model: type[BaseModel], mark: JsonDict) -> frozenset[str]:
+    """Return the names of the model's fields that carry the mark."""
+    return frozenset(
+        name
+        for name, field in model.model_fields.items()
+        if isinstance(field.json_schema_extra, dict) and mark.items() <= field.json_schema_extra.items()
+    )
+
+
+def secret_fields(model: type[BaseModel]) -> frozenset[str]:
+    """Return the names of the model's secret fields."""
+    return frozenset(name for name, field in model.model_fields.items() if _is_secret(field.annotation))
+
+
+def _is_secret(annotation: Any) -> bool:
+    # `Secret | None` is a union whose members still carry Annotated.
+    inner = (getattr(annotation, "__origin__", None), *getattr(annotation, "__args__", ()))
+    return annotation is SecretStr or any(a is not annotation and a is not None and _is_secret(a) for a in inner)
+
+
+def property_path(location: tuple[int | str, ...]) -> str:
+    """Return a validation error's location as a Pulumi property path, such as ``rotation.windows[0].cron``."""
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+    return path
+
+
+def problems(model: type[BaseModel], raw: dict[str, Any], unknown: Callable[[Any], bool]) -> list[tuple[str, str]]:
+    """Validate what is known of ``raw`` and return (property path, reason) pairs.
+
+    ``unknown`` tells whether a value is, or holds at any depth, one that only ``pulumi up`` will know. An error
+    about such a value is not one: it is judged when the value is there. No reason holds an input's value.
+    """
+    try:
+        model.model_validate(raw)
+    except ValidationError as refused:
+        return [
+            (property_path(error["loc"]), _reason(error["type"], error["msg"]))
+            for error in refused.errors(include_url=False)
+            if error["type"] == "missing" or not unknown(error["input"])
+        ]
+    return []
+
+
+def _reason(kind: str, message: str) -> str:
+    match kind:
+        case "extra_forbidden":
+            return "is not an argument of this resource"
+        case "missing":
+            return "is required"
+        case _:
+            return message.removeprefix("Value error, ")

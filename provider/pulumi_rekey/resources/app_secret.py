@@ -1,0 +1,154 @@
+"""The secret of a Huawei ROMA Connect application.
+
+Page: support.huaweicloud.com/intl/en-us/api-roma/ResetRomaAppSecret.html (and CheckRomaAppSecret.html).
+
+Who makes the secret: the caller, or the vendor. How many live at once: one. Readable afterwards: yes.
+A grace cannot be set: the old secret ends with the reset.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import string
+from collections.abc import Iterator
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from ..endpoints.roma import Roma
+from ..errors import NotFound
+from ..model import IMMUTABLE, Secret, VendorId
+from ..resource import Inputs, Resource, State
+
+_ALPHABET: Final = string.ascii_letters + string.digits
+# The blank in the page's "! @#$%+=.-/" separates, it is not allowed.
+_ALLOWED: Final = frozenset(_ALPHABET + "!@#$%+=.-/")
+#: Some documentation examples show "JNs****Djd": no secret holds an asterisk, so one that does is masked.
+_MASK: Final = "*"
+#: 40 letters and digits: 238 bits.
+_LENGTH: Final = 40
+_PATH: Final = "/v2/{}/instances/{}/apps/{}/secret"
+
+
+def _allowed(secret: SecretStr) -> SecretStr:
+    if not secret.get_secret_value() or not _ALLOWED.issuperset(secret.get_secret_value()):
+        raise ValueError("must be letters, digits and !@#$%+=.-/ only, and not empty")
+    return secret
+
+
+class AppSecretInputs(Inputs):
+    """Which application, and its secret if it is given."""
+
+    instance_id: VendorId = Field(
+        max_length=64,
+        description="The ROMA Connect instance.",
+        json_schema_extra=IMMUTABLE,
+        examples=["5b3c1a52-2a0b-4ec9-9f6c-0a1f6fd1d0d3"],
+    )
+    app_id: VendorId = Field(
+        max_length=64,
+        description="The application, which exists.",
+        json_schema_extra=IMMUTABLE,
+        examples=["b2e6b145-4f3f-4a80-aa45-f4b8029f95a3"],
+    )
+    project_id: VendorId | None = Field(
+        default=None,
+        max_length=64,
+        description="The project of the instance; by default the endpoint's.",
+        json_schema_extra=IMMUTABLE,
+    )
+    secret: Annotated[Secret, AfterValidator(_allowed)] | None = Field(
+        default=None,
+        description="The secret to set: letters, digits and !@#$%+=.-/ only. By default it stays as it is until"
+        " it rotates, and rekey makes the next one.",
+    )
+
+
+class AppSecretState(State):
+    """The application and the secret that it has."""
+
+    instance_id: str
+    app_id: str
+    project_id: str | None = None
+    secret: Secret | None = Field(
+        default=None,
+        description="The secret that the vendor accepts; unset while an adopted one cannot be read.",
+    )
+
+
+class AppSecret(Resource[AppSecretInputs, AppSecretState, Roma]):
+    """GET and PUT of one secret; the application itself is not rekey's."""
+
+    name = "AppSecret"
+    vendor = "roma"
+    inputs = AppSecretInputs
+    state = AppSecretState
+    id_output = "app_id"
+    taken_over = "app_id"
+
+    def create(self, api: Roma, i: AppSecretInputs, mark: str | None) -> Iterator[AppSecretState]:
+        """GET the secret that is there, unless another one is given."""
+        s = AppSecretState(instance_id=i.instance_id, app_id=i.app_id, project_id=i.project_id)
+        yield self._put(api, s, i.secret) if i.secret else self._get(api, s)
+
+    def read(self, api: Roma, s: AppSecretState) -> AppSecretState | None:
+        """GET the secret."""
+        try:
+            return self._get(api, s)
+        except NotFound:
+            return None
+
+    def rotate(self, api: Roma, i: AppSecretInputs, s: AppSecretState) -> Iterator[AppSecretState]:
+        """PUT the given secret, or one made here: a chosen secret can be sent again if the answer is lost."""
+        yield self._put(api, s, i.secret or made_secret())
+
+    def given(self, i: AppSecretInputs, s: AppSecretState) -> str | None:
+        """A given secret that is not the present one is sent."""
+        return "the given secret is another one" if i.secret is not None and i.secret != s.secret else None
+
+    def delete(self, api: Roma, s: AppSecretState) -> None:
+        """PUT a random secret that nobody keeps, if the present one is still ours."""
+        try:
+            shown = self._shown(api, s)
+        except NotFound:
+            return
+        if s.secret is not None and _is_shown_as(s.secret, shown):
+            self._put(api, s, made_secret())
+
+    def _shown(self, api: Roma, s: AppSecretState) -> SecretStr:
+        answer = api.get(_PATH, api.project(s.project_id), s.instance_id, s.app_id)
+        return answer.secret("secret")
+
+    def _get(self, api: Roma, s: AppSecretState) -> AppSecretState:
+        shown = self._shown(api, s)
+        if s.secret is not None and _is_shown_as(s.secret, shown):
+            return s
+        # What is masked is not a secret: then none is known.
+        return s.model_copy(update={"secret": None if _MASK in shown.get_secret_value() else shown})
+
+    def _put(self, api: Roma, s: AppSecretState, secret: SecretStr) -> AppSecretState:
+        api.put(
+            _PATH,
+            api.project(s.project_id),
+            s.instance_id,
+            s.app_id,
+            json={"secret": secret.get_secret_value()},
+        )
+        return s.model_copy(update={"secret": secret})
+
+
+def _is_shown_as(secret: SecretStr, shown: SecretStr) -> bool:
+    """Tell whether the vendor shows this secret, whole or with its middle masked."""
+    value, seen = secret.get_secret_value(), shown.get_secret_value()
+    if _MASK not in seen:
+        return hmac.compare_digest(value.encode(), seen.encode())
+    return value.startswith(seen.partition(_MASK)[0]) and value.endswith(seen.rpartition(_MASK)[2])
+
+
+def made_secret() -> SecretStr:
+    """Return a new random secret that the vendor's rule allows."""
+    return SecretStr("".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH)))
+
+
+RESOURCE = AppSecret()

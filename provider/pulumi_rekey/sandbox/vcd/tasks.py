@@ -1,0 +1,59 @@
+"""Tasks: the other way in which the API may answer a change, 202 and a Location to ask for how it went.
+
+"Asynchronous operations" in https://developer.broadcom.com/xapis/vmware-cloud-director-openapi/latest/
+"""
+
+import json
+import uuid
+from datetime import datetime
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from ..world import World
+from .cloudapi import Handler, forbidden
+
+
+class Tasks:
+    """The changes that were answered with a task."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._tasks: dict[str, tuple[str | None, datetime]] = {}
+
+    def answering(self, handler: Handler, *, mints: bool) -> Handler:
+        """The handler of a change, which answers with a task where the dialect says so.
+
+        A task names its owner and no more, so a secret that an operation `mints` is then nobody's to read.
+        """
+
+        async def handle(request: Request) -> Response:
+            answer = await handler(request)
+            changes = self._world.switch("vcd.changes")
+            if changes == "answered" or (mints and changes == "tasks"):
+                return answer
+            owner = json.loads(bytes(answer.body)).get("id") if answer.body else request.path_params.get("id")
+            identity = str(uuid.uuid4())
+            self._tasks[identity] = (owner, self._world.now())
+            return Response(
+                status_code=202, headers={"Location": f"{self._world.base_url}/api/task/{identity}"}
+            )
+
+        return handle
+
+    async def show(self, request: Request) -> Response:
+        """GET /api/task/{id}; here a change is done before it is answered."""
+        identity = request.path_params["id"]
+        if identity not in self._tasks:
+            raise forbidden()
+        owner, ended = self._tasks[identity]
+        return JSONResponse(
+            {
+                "id": f"urn:vcloud:task:{identity}",
+                "href": f"{self._world.base_url}/api/task/{identity}",
+                "type": "application/vnd.vmware.vcloud.task+json",
+                "status": "success",
+                "endTime": ended.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+                "owner": {"id": owner} if owner else None,
+            }
+        )
