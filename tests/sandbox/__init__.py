@@ -1,0 +1,1 @@
+"""The vendors' servers, tested over HTTP."""

@@ -1,0 +1,172 @@
+"""The control endpoints: time, faults, the log, the dialect, and who may ask for them."""
+
+import subprocess
+import sys
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from .conftest import Sandbox
+
+SOMETHING = "/v3/auth/tokens"  # any vendor path
+
+
+def login(sandbox: Sandbox) -> httpx.Response:
+    known = sandbox.credentials["roma"]
+    user = {
+        "name": known["user_name"],
+        "password": known["password"],
+        "domain": {"name": known["domain_name"]},
+    }
+    identity = {"methods": ["password"], "password": {"user": user}}
+    scope = {"project": {"id": known["project_id"]}}
+    return sandbox.http.post(SOMETHING, json={"auth": {"identity": identity, "scope": scope}})
+
+
+def test_credentials_of_all_vendors(sandbox: Sandbox) -> None:
+    assert set(sandbox.credentials) == {"vcd", "broker", "navigator", "roma"}
+    assert all(vendor["url"] == sandbox.url for vendor in sandbox.credentials.values())
+    sandbox.reset()
+    assert sandbox.http.get("/_sandbox/credentials").json() == sandbox.credentials
+
+
+def test_the_clock_moves_and_goes_back(sandbox: Sandbox) -> None:
+    def now() -> datetime:
+        return datetime.fromisoformat(sandbox.http.get("/_sandbox/clock").json()["now"])
+
+    before = now()
+    sandbox.advance("1d12h3m4s")
+    moved = now() - before - timedelta(days=1, hours=12, minutes=3, seconds=4)
+    assert timedelta() <= moved < timedelta(minutes=1)
+    sandbox.reset()
+    assert now() - before < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("advance", ["", "1", "-1d", "1w", "d", "1h1d", 5, None, "999999999d"])
+def test_a_clock_that_cannot_be_set(sandbox: Sandbox, advance: object) -> None:
+    assert sandbox.http.post("/_sandbox/clock", json={"advance": advance}).status_code == 400
+
+
+def test_control_answers_neither_pages_nor_other_names(sandbox: Sandbox) -> None:
+    for headers in ({"Host": "rekey.example"}, {"Host": "127.0.0.1.example"}, {"Origin": "http://127.0.0.1"}):
+        assert sandbox.http.get("/_sandbox/credentials", headers=headers).status_code == 403
+    assert sandbox.http.get("/_sandbox/credentials", headers={"Host": "localhost"}).status_code == 200
+    assert sandbox.http.get("/_sandbox/credentials", headers={"Host": "[::1]:80"}).status_code == 200
+
+
+def test_the_log_tells_vendor_calls_only(sandbox: Sandbox) -> None:
+    login(sandbox)
+    sandbox.http.get(SOMETHING, params={"secret": "x"})
+    calls = sandbox.calls()
+    assert [(call["method"], call["path"], call["status"]) for call in calls] == [
+        ("POST", SOMETHING, 201),
+        ("GET", SOMETHING, 405),
+    ]
+    assert set(calls[0]) == {"method", "path", "status", "time", "ms"}
+    sandbox.http.delete("/_sandbox/calls")
+    assert sandbox.calls() == []
+
+
+def test_switches_are_set_all_or_none(sandbox: Sandbox) -> None:
+    before = sandbox.http.get("/_sandbox/dialect").json()
+    assert before["roma.missing_app"] == "404"
+    answer = sandbox.http.post("/_sandbox/dialect", json={"roma.missing_app": "403", "roma.get_secret": "no"})
+    assert answer.status_code == 400
+    assert "plain, masked" in answer.json()["error"]
+    assert "roma.missing_app" in sandbox.http.post("/_sandbox/dialect", json={"colour": "red"}).json()["error"]
+    assert sandbox.http.get("/_sandbox/dialect").json() == before
+    sandbox.dialect(roma__missing_app="403")
+    assert sandbox.http.get("/_sandbox/dialect").json() == before | {"roma.missing_app": "403"}
+
+
+def test_a_status_comes_in_the_vendors_place(sandbox: Sandbox) -> None:
+    sandbox.fault("auth", method="post", status=503, retry_after="0", body="busy", content_type="text/plain", skip=1)
+    assert login(sandbox).status_code == 201
+    busy = login(sandbox)
+    assert (busy.status_code, busy.headers["retry-after"], busy.text) == (503, "0", "busy")
+    assert login(sandbox).status_code == 201
+    [rule] = sandbox.http.get("/_sandbox/faults").json()
+    assert (rule["path"], rule["status"], rule["fired"]) == ("auth", 503, 1)
+
+
+def test_a_fault_that_lasts_until_cleared(sandbox: Sandbox) -> None:
+    sandbox.fault("^/v3/", count=0, status=500)
+    assert {login(sandbox).status_code for _ in range(3)} == {500}
+    sandbox.http.delete("/_sandbox/faults")
+    assert login(sandbox).status_code == 201
+
+
+def test_a_status_after_the_change_was_made(sandbox: Sandbox) -> None:
+    secret = secret_of_the_app(sandbox)
+    sandbox.fault("/secret$", method="PUT", status=502, commit=True)
+    assert reset_the_secret(sandbox).status_code == 502
+    assert secret_of_the_app(sandbox) != secret
+
+
+@pytest.mark.parametrize(("drop", "changed"), [("before", False), ("after", True), ("cut", True)])
+def test_a_connection_that_breaks(sandbox: Sandbox, drop: str, changed: bool) -> None:  # noqa: FBT001 - a case
+    secret = secret_of_the_app(sandbox)
+    sandbox.fault("/secret$", method="PUT", drop=drop)
+    with pytest.raises(httpx.RemoteProtocolError if drop == "cut" else httpx.ReadError):
+        reset_the_secret(sandbox)
+    assert (secret_of_the_app(sandbox) != secret) is changed
+    put = next(call for call in sandbox.calls() if call["method"] == "PUT")
+    assert put["status"] == (200 if drop == "cut" else None)
+
+
+def test_latency(sandbox: Sandbox) -> None:
+    sandbox.fault("auth", latency=0.1)
+    started = time.perf_counter()
+    assert login(sandbox).status_code == 201
+    assert time.perf_counter() - started >= 0.1
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {},
+        {"path": "x"},
+        {"path": "(", "status": 500},
+        {"path": "x", "status": "500"},
+        {"path": "x", "status": 99},
+        {"path": "x", "status": 500, "drop": "after"},
+        {"path": "x", "drop": "sometimes"},
+        {"path": "x", "drop": "before", "commit": True},
+        {"path": "x", "latency": -1},
+        {"path": "x", "latency": 1, "body": "x"},
+        {"path": "x", "status": 500, "count": -1},
+        {"path": "x", "status": 500, "times": 1},
+    ],
+)
+def test_a_fault_that_would_not_do_as_it_says(sandbox: Sandbox, rule: dict[str, object]) -> None:
+    assert sandbox.http.post("/_sandbox/faults", json=rule).status_code == 400
+    assert sandbox.http.get("/_sandbox/faults").json() == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--host", "0.0.0.0"], ["--host", "example.org"], ["--tls-key", "x"], ["--port", "0", "--x"]],
+)
+def test_a_command_line_that_is_refused(arguments: list[str], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pulumi_rekey.sandbox", *arguments]
+    assert subprocess.run(command, capture_output=True, check=False, timeout=30).returncode == 2
+
+
+def secret_of_the_app(sandbox: Sandbox) -> str:
+    secret: str = sandbox.http.get(secret_path(sandbox), headers=token(sandbox)).json()["secret"]
+    return secret
+
+
+def reset_the_secret(sandbox: Sandbox) -> httpx.Response:
+    return sandbox.http.put(secret_path(sandbox), headers=token(sandbox))
+
+
+def secret_path(sandbox: Sandbox) -> str:
+    return "/v2/{project_id}/instances/{instance_id}/apps/{app_id}/secret".format(**sandbox.credentials["roma"])
+
+
+def token(sandbox: Sandbox) -> dict[str, str]:
+    return {"X-Auth-Token": login(sandbox).headers["X-Subject-Token"]}
