@@ -41,9 +41,11 @@ class Credential(Resource):
 
     def __init__(self, module: str, name: str, inputs: Mapping[str, Any], opts: pulumi.ResourceOptions | None) -> None:
         _refuse_plain_credentials()
+        # Pulumi resolves only what stands among the properties, so every output is named there.
         props: dict[str, Any] = {
             output: None
             for cls in type(self).__mro__
+            if issubclass(cls, Credential)
             for output in inspect.get_annotations(cls)
             if output != "secret_properties"
         }

@@ -390,7 +390,8 @@ class Session(ABC, Generic[EndpointT]):
         if asked.isdigit():
             return float(asked)
         try:
-            return max(0.0, (parsedate_to_datetime(asked) - self.around.now()).total_seconds())
+            when: datetime = parsedate_to_datetime(asked)
+            return max(0.0, (when - self.around.now()).total_seconds())
         except (TypeError, ValueError):
             return self._backoff(attempt)
 
