@@ -60,9 +60,7 @@ class Vcd:
             self._read("/relyingParties/{id}", parties.show),
             self._change("PUT", "/relyingParties/{id}", parties.update),
             self._change("DELETE", "/relyingParties/{id}", parties.delete),
-            self._change(
-                "POST", "/relyingParties/{id}/regenerateSecret", parties.regenerate_secret, mints=True
-            ),
+            self._change("POST", "/relyingParties/{id}/regenerateSecret", parties.regenerate_secret, mints=True),
             *self._oidc.routes(),
         ]
 

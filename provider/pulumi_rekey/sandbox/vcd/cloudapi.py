@@ -104,9 +104,7 @@ def xml(element: ET.Element, media_type: str, status: int = 200) -> Response:
 def _error_as_xml(response: Response) -> Response:
     error = json.loads(bytes(response.body))
     codes = {"majorErrorCode": str(response.status_code), "minorErrorCode": error["minorErrorCode"]}
-    element = ET.Element(
-        "Error", {"xmlns": "http://www.vmware.com/vcloud/v1.5", "message": error["message"], **codes}
-    )
+    element = ET.Element("Error", {"xmlns": "http://www.vmware.com/vcloud/v1.5", "message": error["message"], **codes})
     return xml(element, "application/vnd.vmware.vcloud.error+xml", response.status_code)
 
 
@@ -119,6 +117,4 @@ def _negotiate(request: Request, produces: str) -> str:
                 name, _, value = parameter.partition("=")
                 if name.strip().lower() == "version" and value.strip(' "') in VERSIONS:
                     return value.strip(' "')
-    raise refused(
-        406, "NOT_ACCEPTABLE", f"Accept must name {produces} and one of the versions {', '.join(VERSIONS)}"
-    )
+    raise refused(406, "NOT_ACCEPTABLE", f"Accept must name {produces} and one of the versions {', '.join(VERSIONS)}")

@@ -105,9 +105,7 @@ class Oidc:
             answer = {"error": "invalid_scope"}
         else:
             code = secrets.token_urlsafe(32)
-            consent = Consent(
-                party.client_id, account, scope, redirect_uri, query.get("nonce"), self._world.now()
-            )
+            consent = Consent(party.client_id, account, scope, redirect_uri, query.get("nonce"), self._world.now())
             self._codes[code] = consent
             answer = {"code": code}
         if "state" in query:

@@ -159,9 +159,7 @@ class OpenIdProvider:
         hidden = {"null": None, "masked": MASK}
         shown = self._world.switch("vcd.private_key")
         return (
-            view
-            if shown == "absent"
-            else view | dict.fromkeys(("privateKey", "privateKeyPassphrase"), hidden[shown])
+            view if shown == "absent" else view | dict.fromkeys(("privateKey", "privateKeyPassphrase"), hidden[shown])
         )
 
 

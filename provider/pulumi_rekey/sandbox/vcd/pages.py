@@ -20,9 +20,7 @@ _DEFAULT_SIZE = 25
 _LARGEST_SIZE = 128
 
 
-def page(
-    request: Request, base_url: str, values: list[dict[str, Any]], names: tuple[str, ...]
-) -> JSONResponse:
+def page(request: Request, base_url: str, values: list[dict[str, Any]], names: tuple[str, ...]) -> JSONResponse:
     """The page that the query asks for: `page` from 1 (default 1), `pageSize` 0 to 128 (default 25).
 
     Filters and sorts know the string fields `names`; not by id. Link headers name the neighbours.
@@ -36,9 +34,7 @@ def page(
         if field := request.query_params.get(parameter):
             if field not in names or field == "id":
                 raise Malformed(f"{parameter} names a field that cannot be sorted by")
-            values = sorted(
-                values, key=lambda value: str(value[field] or ""), reverse=parameter == "sortDesc"
-            )
+            values = sorted(values, key=lambda value: str(value[field] or ""), reverse=parameter == "sortDesc")
     count = -(-len(values) // size) if size else 0
     body = {
         "resultTotal": len(values),
@@ -69,9 +65,7 @@ def fiql(expression: str, names: tuple[str, ...]) -> Predicate:
     """
     tokens = [token for token in re.split(r"([();,])", expression) if token]
 
-    def operators(
-        sign: str, operand: Callable[[], Predicate], combine: Callable[[list[bool]], bool]
-    ) -> Predicate:
+    def operators(sign: str, operand: Callable[[], Predicate], combine: Callable[[list[bool]], bool]) -> Predicate:
         terms = [operand()]
         while tokens[:1] == [sign]:
             tokens.pop(0)

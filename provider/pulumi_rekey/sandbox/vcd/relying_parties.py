@@ -68,9 +68,7 @@ class RelyingParties:
         name, redirect_uris = self._writable(body)
         if self._world.switch("vcd.read_only") == "rejected":
             refuse_changes(body, {**dict.fromkeys(_READ_ONLY), "scope": SCOPES}, _READ_ONLY)
-        party = RelyingParty(
-            urn("oidcRelyingParty"), str(uuid.uuid4()), name, redirect_uris, secrets.token_urlsafe(32)
-        )
+        party = RelyingParty(urn("oidcRelyingParty"), str(uuid.uuid4()), name, redirect_uris, secrets.token_urlsafe(32))
         self._parties[party.id] = party
         status = int(self._world.switch("vcd.register"))
         location = {"Content-Location": f"{self._world.base_url}{request.url.path}/{party.id}"}
@@ -126,12 +124,7 @@ class RelyingParties:
         except ValueError:
             raise Malformed("one of redirectUris is not a URI") from None
         web = parts.scheme in {"http", "https"}
-        if (
-            not parts.scheme
-            or (web and not parts.netloc)
-            or parts.fragment
-            or any(sign.isspace() for sign in uri)
-        ):
+        if not parts.scheme or (web and not parts.netloc) or parts.fragment or any(sign.isspace() for sign in uri):
             raise Malformed("one of redirectUris is not an absolute URI without fragment")
         if parts.scheme == "http" and not self._provider.allow_http:
             raise Malformed("one of redirectUris is http, and allowHttp is false")

@@ -69,9 +69,7 @@ class Sessions:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self.administrator = self._account(
-            "administrator", SYSTEM, "System Administrator", {MANAGE_OIDC_SERVER}
-        )
+        self.administrator = self._account("administrator", SYSTEM, "System Administrator", {MANAGE_OIDC_SERVER})
         self.auditor = self._account("auditor", SYSTEM, "Auditor", set())
         self.tenant = self._account("orgadmin", "acme", "Organization Administrator", set())
         accounts = (self.administrator, self.auditor, self.tenant)
@@ -82,9 +80,7 @@ class Sessions:
 
     def _account(self, name: str, org: str, role: str, rights: set[str]) -> Account:
         identity = urn("user", self._world.random(f"vcd user {name}"))
-        return Account(
-            identity, name, org, role, frozenset(rights), self._world.random(f"vcd password {name}")
-        )
+        return Account(identity, name, org, role, frozenset(rights), self._world.random(f"vcd password {name}"))
 
     def api_token(self, account: Account) -> str:
         """The API token that every account has from the start; it does not expire."""
@@ -153,9 +149,7 @@ class Sessions:
         root = ET.Element("OrgList", {"xmlns": _VCLOUD, "href": f"{self._world.base_url}/api/org/"})
         for org in (SYSTEM, self.tenant.org) if account.org == SYSTEM else (account.org,):
             href = f"{self._world.base_url}/api/org/{self.org_id(org).rpartition(':')[2]}"
-            ET.SubElement(
-                root, "Org", {"href": href, "name": org, "type": "application/vnd.vmware.vcloud.org+xml"}
-            )
+            ET.SubElement(root, "Org", {"href": href, "name": org, "type": "application/vnd.vmware.vcloud.org+xml"})
         return cloudapi.xml(root, "application/vnd.vmware.vcloud.orgList+xml")
 
     async def _log_in(self, request: Request) -> Response:
@@ -196,9 +190,7 @@ class Sessions:
             "org": {"name": account.org, "id": self.org_id(account.org)},
             "location": self._world.base_url,
             "roles": [account.role],
-            "roleRefs": [
-                {"name": account.role, "id": urn("role", self._world.random(f"vcd role {account.role}"))}
-            ],
+            "roleRefs": [{"name": account.role, "id": urn("role", self._world.random(f"vcd role {account.role}"))}],
             "sessionIdleTimeoutMinutes": int(_IDLE.total_seconds()) // 60,
         }
 
@@ -256,6 +248,4 @@ class Sessions:
 
 def _at_home(request: Request, account: Account) -> bool:
     """Whether the address is that of the account's own organization; the provider's has none in its path."""
-    return bool(
-        request.path_params.get("org", "").casefold() == account.org.casefold().replace(SYSTEM.casefold(), "")
-    )
+    return bool(request.path_params.get("org", "").casefold() == account.org.casefold().replace(SYSTEM.casefold(), ""))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from joserfc.jwk import ECKey, RSAKey
+from joserfc.jwk import ECKey, KeyParameters, RSAKey
 
 from ..wire import Malformed
 
@@ -35,7 +35,7 @@ class SigningKey:
 
     def jwk(self, kid: str) -> RSAKey | ECKey:
         """The pair as a JSON Web Key of this id."""
-        parameters = {"kid": kid, "use": "sig", "alg": self.algorithm}
+        parameters: KeyParameters = {"kid": kid, "use": "sig", "alg": self.algorithm}
         if isinstance(self.private, rsa.RSAPrivateKey):
             return RSAKey.import_key(self.private, parameters)
         return ECKey.import_key(self.private, parameters)
@@ -86,9 +86,7 @@ def _private(pem: str, passphrase: str | None) -> PrivateKey:
     if encrypted and not passphrase:
         raise Malformed("privateKeyPassphrase is required, since privateKey is encrypted")
     try:
-        key = serialization.load_pem_private_key(
-            block, passphrase.encode() if encrypted and passphrase else None
-        )
+        key = serialization.load_pem_private_key(block, passphrase.encode() if encrypted and passphrase else None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise Malformed("privateKey cannot be read, or privateKeyPassphrase is wrong") from None
     if not isinstance(key, PrivateKey):

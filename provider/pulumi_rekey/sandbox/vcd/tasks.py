@@ -35,9 +35,7 @@ class Tasks:
             owner = json.loads(bytes(answer.body)).get("id") if answer.body else request.path_params.get("id")
             identity = str(uuid.uuid4())
             self._tasks[identity] = (owner, self._world.now())
-            return Response(
-                status_code=202, headers={"Location": f"{self._world.base_url}/api/task/{identity}"}
-            )
+            return Response(status_code=202, headers={"Location": f"{self._world.base_url}/api/task/{identity}"})
 
         return handle
 
