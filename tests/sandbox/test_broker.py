@@ -85,7 +85,7 @@ def test_a_login_that_is_refused(admin: Admin) -> None:
 
 
 def test_who_is_refused(admin: Admin) -> None:
-    strangers = {"Authorization": "Bearer x"}, {"Authorization": f"HZN {admin.token}"}, {}
+    strangers: tuple[dict[str, str], ...] = {"Authorization": "Bearer x"}, {"Authorization": f"HZN {admin.token}"}, {}
     for headers in strangers:
         answer = admin.http.get(admin.sync_client, headers=headers)
         assert (answer.status_code, answer.content) == (401, b"")
@@ -152,7 +152,7 @@ def test_get_shows_no_secret_and_by_dialect_the_token(sandbox: Sandbox, admin: A
         {"generate_token": 1},
     ],
 )
-def test_settings_that_are_refused_change_nothing(admin: Admin, settings: dict[str, object]) -> None:
+def test_settings_that_are_refused_change_nothing(admin: Admin, settings: dict[str, Any]) -> None:
     answer = admin.generate(**settings)
     assert (answer.status_code, answer.content) == (400, b"")
     assert admin.log_in(admin.known["sync_client_id"], admin.known["sync_client_secret"]).status_code == 200
@@ -164,7 +164,7 @@ def test_the_bounds_of_a_lifetime(admin: Admin, ttl: int) -> None:
 
 
 def test_null_is_as_good_as_absent_and_what_is_read_only_is_not_read(admin: Admin) -> None:
-    given = {"generate_token": None, "token_ttl": None, "client_id": "mine", "client_secret": "mine"}
+    given: dict[str, Any] = {"generate_token": None, "token_ttl": None, "client_id": "mine", "client_secret": "mine"}
     made = admin.generate(**given).json()
     assert made["client_id"] == admin.known["sync_client_id"]
     assert made["client_secret"] != "mine"
