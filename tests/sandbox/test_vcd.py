@@ -455,7 +455,8 @@ class TestRelyingParty:
         assert party_of(sandbox, party).secret_works()
         # The object with the secret that registration gave is no change either; any other is one.
         assert vcd.put(path, json=party).status_code == 200
-        for change in ({"id": "x"}, {"clientId": "x"}, {"clientSecret": "x"}, {"scope": []}):
+        changes: list[dict[str, object]] = [{"id": "x"}, {"clientId": "x"}, {"clientSecret": "x"}, {"scope": []}]
+        for change in changes:
             assert_bad(vcd.put(path, json=party | change))
 
     def test_read_only_fields_ignored_by_dialect(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
@@ -800,7 +801,7 @@ class TestConfiguration:
         after = vcd.put(PROVIDER, json=changed)
         assert after.status_code == 200
         assert after.json() == vcd.get(PROVIDER).json() == changed | {"activeKey": {"id": key, "name": "ours"}}
-        for wrong in (
+        mistakes: list[dict[str, object]] = [
             {"activeKey": None},
             {"activeKey": key},
             {"activeKey": {}},
@@ -809,7 +810,8 @@ class TestConfiguration:
             {"allowHttp": "true"},
             {"idTokenTimeToLive": 60},
             {"wellKnownEndpoint": "https://elsewhere.example"},
-        ):
+        ]
+        for wrong in mistakes:
             assert_bad(vcd.put(PROVIDER, json=before | wrong))
         assert vcd.get(PROVIDER).json() == after.json()
         sandbox.dialect(vcd__read_only="ignored")

@@ -22,6 +22,7 @@ ACCESS_TOKEN_LIFETIME = timedelta(minutes=5)
 ID_TOKEN_LIFETIME = timedelta(hours=1)
 LONGEST_DESCRIPTION = 256
 MASK = "******"
+_SERVER_MADE = ("id", "creationDate")
 _LIFETIMES = {
     "authorizationCodeTimeToLive": int(CODE_LIFETIME.total_seconds()),
     "accessTokenTimeToLive": int(ACCESS_TOKEN_LIFETIME.total_seconds()),
@@ -97,7 +98,7 @@ class OpenIdProvider:
         public, private = required(body, "publicKey", str), required(body, "privateKey", str)
         description, passphrase = _description(body), field(body, "privateKeyPassphrase", str)
         if self._world.switch("vcd.read_only") == "rejected":
-            refuse_changes(body, {}.fromkeys(("id", "creationDate")), ("id", "creationDate"))
+            refuse_changes(body, dict.fromkeys(_SERVER_MADE), _SERVER_MADE)
         key = self._add(urn("openIdProviderKey"), description, read_pair(public, private, passphrase))
         return JSONResponse(self._key_view(key), 201)
 
@@ -120,10 +121,10 @@ class OpenIdProvider:
         if not key.pair.is_public(required(body, "publicKey", str)):
             raise Malformed("publicKey is read-only")
         private, passphrase = field(body, "privateKey", str), field(body, "privateKeyPassphrase", str)
-        if private not in {None, MASK}:
-            unchanged = key.pair.is_private(str(private), passphrase)
+        if private is None or private == MASK:
+            unchanged = passphrase is None or passphrase == MASK
         else:
-            unchanged = passphrase in {None, MASK}
+            unchanged = key.pair.is_private(private, passphrase)
         if not unchanged:
             raise Malformed("privateKey and its passphrase are read-only")
         key.description = description

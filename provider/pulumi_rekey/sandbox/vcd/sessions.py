@@ -248,4 +248,7 @@ class Sessions:
 
 def _at_home(request: Request, account: Account) -> bool:
     """Whether the address is that of the account's own organization; the provider's has none in its path."""
-    return bool(request.path_params.get("org", "").casefold() == account.org.casefold().replace(SYSTEM.casefold(), ""))
+    org: str | None = request.path_params.get("org")
+    if org is None:
+        return account.org == SYSTEM
+    return account.org != SYSTEM and account.org.casefold() == org.casefold()

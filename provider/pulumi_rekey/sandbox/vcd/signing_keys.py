@@ -13,9 +13,7 @@ from ..wire import Malformed
 
 SMALLEST_RSA_KEY = 2048
 _CURVE_ALGORITHMS = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
-_BLOCK = re.compile(
-    r"-----BEGIN ((?:[A-Z]+ )?(PUBLIC|PRIVATE) KEY|ENCRYPTED PRIVATE KEY)-----(.*?)-----END \1-----", re.S
-)
+_BLOCK = re.compile(r"-----BEGIN ((?:RSA |EC |ENCRYPTED )?(?:PUBLIC|PRIVATE) KEY)-----(.*?)-----END \1-----", re.S)
 
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
@@ -99,7 +97,7 @@ def _block(pem: str, kind: str) -> bytes:
     block = next((found for found in _BLOCK.finditer(pem) if kind in found[1]), None)
     if block is None:
         raise Malformed(f"{kind.lower()}Key holds no PEM block of its kind")
-    lines = [line.strip() for line in block[3].split("\n") if line.strip()]
+    lines = [line.strip() for line in block[2].split("\n") if line.strip()]
     headers = [line for line in lines if ":" in line]
     body = [line for line in lines if ":" not in line]
     within = [*headers, *([""] if headers else []), *body]
