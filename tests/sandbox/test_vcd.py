@@ -869,13 +869,14 @@ class TestRelyingPartySignsIn:
         ).json()
         assert user["sub"] == id_token.claims["sub"]
         assert user["preferred_username"] == "administrator@System"
+        assert (user["org_name"], user["roles"]) == ("System", ["System Administrator"])
 
     def test_claims_follow_the_scope(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
         portal = party_of(sandbox, register(vcd))
         location = portal.authorize(scope="openid").headers["Location"]
         code = parse_qs(urlsplit(location).query)["code"][0]
         claims = portal.validate(portal.redeem(code).json()["id_token"], clock(sandbox)).claims
-        assert not {"name", "email", "groups"} & set(claims)
+        assert not {"name", "email", "groups", "roles"} & set(claims)
 
     def test_discovery(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
         assert vcd.get(PROVIDER).json()["wellKnownEndpoint"] == f"{sandbox.url}/oidc/.well-known/openid-configuration"

@@ -1,6 +1,6 @@
 """VMware Cloud Director with its OpenID provider: the API, the logins, the relying party's side.
 
-https://developer.broadcom.com/xapis/vmware-cloud-director-openapi/latest/
+https://developer.vmware.com/apis/vmware-cloud-director/latest/
 """
 
 from typing import ClassVar

@@ -1,6 +1,6 @@
 """What all operations of VMware Cloud Director's API share: version, media type, request id, errors.
 
-https://developer.broadcom.com/xapis/vmware-cloud-director-openapi/latest/
+https://developer.vmware.com/apis/vmware-cloud-director/latest/
 """
 
 import json

@@ -162,7 +162,7 @@ class Oidc:
             "exp": int((now + ID_TOKEN_LIFETIME).timestamp()),
             "auth_time": int(consent.given.timestamp()),
             **({"nonce": consent.nonce} if consent.nonce is not None else {}),
-            **_about(consent),
+            **self._about(consent),
         }
         algorithm = key.pair.algorithm
         return jwt.encode({"alg": algorithm, "kid": key.id}, claims, key.jwk, algorithms=[algorithm])
@@ -176,18 +176,23 @@ class Oidc:
                 401,
                 'Bearer error="invalid_token"',
             )
-        return JSONResponse(_about(consent), headers={"Cache-Control": "no-store"})
+        return JSONResponse(self._about(consent), headers={"Cache-Control": "no-store"})
 
-
-def _about(consent: Consent) -> dict[str, Any]:
-    """The claims about the user that the scope asks for."""
-    account = consent.account
-    claims: dict[str, dict[str, Any]] = {
-        "profile": {"name": account.name, "preferred_username": f"{account.name}@{account.org}"},
-        "email": {"email": f"{account.name}@{account.org.lower()}.example", "email_verified": False},
-        "groups": {"groups": [account.role]},
-    }
-    about: dict[str, Any] = {"sub": account.id}
-    for scope in consent.scope:
-        about |= claims.get(scope, {})
-    return about
+    def _about(self, consent: Consent) -> dict[str, Any]:
+        """The claims about the user that the scope asks for; nobody here has a telephone or is in a group."""
+        account = consent.account
+        claims: dict[str, dict[str, Any]] = {
+            "profile": {"name": account.name, "preferred_username": f"{account.name}@{account.org}"},
+            "email": {"email": f"{account.name}@{account.org.lower()}.example", "email_verified": False},
+            "groups": {"groups": []},
+            "vcd_idp": {
+                "roles": [account.role],
+                "org_id": self._sessions.org_id(account.org),
+                "org_name": account.org,
+                "org_display_name": account.org,
+            },
+        }
+        about: dict[str, Any] = {"sub": account.id}
+        for scope in consent.scope:
+            about |= claims.get(scope, {})
+        return about

@@ -1,6 +1,6 @@
 """The OpenID provider's configuration and its signing keys.
 
-https://developer.broadcom.com/xapis/vmware-cloud-director-openapi/38.1/cloudapi/1.0.0/openIdProvider/keys/openIdProviderKeyId/put/
+https://developer.broadcom.com/xapis/vmware-cloud-director-api/v38.0/cloudapi/1.0.0/openIdProvider/keys/openIdProviderKeyId/put
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from ..wire import Malformed, field, required
 from ..world import World
-from .cloudapi import forbidden, json_object, refuse_changes, refused, urn
+from .cloudapi import forbidden, json_object, refuse_changes, urn
 from .pages import page
 from .signing_keys import SigningKey, built_in, read_pair
 
@@ -139,7 +139,7 @@ class OpenIdProvider:
         rest = [other for other in self._keys.values() if other is not key]
         if key is self.active:
             if self._world.switch("vcd.delete_active_key") == "refused" or not rest:
-                raise refused(400, "BAD_REQUEST", "the active key cannot be deleted")
+                raise Malformed("the active key cannot be deleted")
             self.active = rest[-1]
         del self._keys[key.id]
         return Response(status_code=204)

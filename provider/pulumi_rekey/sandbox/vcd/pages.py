@@ -1,6 +1,6 @@
 """Lists in pages, filtered with FIQL and sorted, as the API's overview describes them.
 
-https://developer.broadcom.com/xapis/vmware-cloud-director-openapi/latest/
+https://developer.vmware.com/apis/vmware-cloud-director/latest/
 """
 
 import re

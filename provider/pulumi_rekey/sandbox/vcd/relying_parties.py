@@ -1,6 +1,6 @@
 """The OIDC relying parties: clients that sign their users in with the provider.
 
-https://developer.broadcom.com/xapis/vmware-cloud-director-openapi/latest/cloudapi/1.0.0/openIdProvider/relyingParties/id/regenerateSecret/post/
+https://developer.vmware.com/apis/vmware-cloud-director/latest/cloudapi/1.0.0/openIdProvider/relyingParties/id/regenerateSecret/post/
 """
 
 import secrets

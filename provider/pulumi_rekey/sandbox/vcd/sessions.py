@@ -1,6 +1,6 @@
 """Who may call: API versions, password sessions, API tokens, the list of organizations.
 
-https://developer.broadcom.com/xapis/vmware-cloud-director-openapi/latest/ and "Generate an API Access Token"
+https://developer.vmware.com/apis/vmware-cloud-director/latest/ and "Generate an API Access Token"
 in the Service Provider Admin Guide.
 """
 

@@ -1,6 +1,6 @@
 """Tasks: the other way in which the API may answer a change, 202 and a Location to ask for how it went.
 
-"Asynchronous operations" in https://developer.broadcom.com/xapis/vmware-cloud-director-openapi/latest/
+"Asynchronous operations" in https://developer.vmware.com/apis/vmware-cloud-director/latest/
 """
 
 import json
