@@ -44,7 +44,7 @@ $(venv): pyproject.toml constraints.txt
 	  || { echo "python: 3.11 or newer is needed; say which with make PYTHON=/path/to/python3" >&2; exit 1; }
 	@echo "python: installing this project and its tools into .venv" >&2
 	@$(PYTHON) -m venv .venv
-	@$(bin)/pip install --quiet --disable-pip-version-check --editable '.[test]' --constraint constraints.txt
+	@$(bin)/pip install --quiet --disable-pip-version-check --constraint constraints.txt pip --editable '.[test]'
 	@touch $@
 
 clean:

@@ -1,0 +1,53 @@
+"""The vendors and the engine, for every test: each test meets the first state of both."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .engine import Engine, Stack
+from .vendors import Sandbox, running_sandbox
+
+
+@pytest.fixture(scope="session")
+def sandbox_process() -> Iterator[Sandbox]:
+    """One process for all tests of a worker."""
+    with running_sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(sandbox_process: Sandbox) -> Sandbox:
+    """The sandbox in its first state."""
+    sandbox_process.reset()
+    return sandbox_process
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """The engine with a home of its own."""
+    return Engine(tmp_path_factory.mktemp("engine"))
+
+
+@pytest.fixture(scope="session")
+def _empty_stack(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Stack:
+    return engine.new_stack(tmp_path_factory.mktemp("empty"))
+
+
+@pytest.fixture(scope="session")
+def _configured_stack(_empty_stack: Stack, sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Stack:
+    stack = _empty_stack.copy(tmp_path_factory.mktemp("configured"))
+    stack.configure(*sandbox_process.settings())
+    return stack
+
+
+@pytest.fixture
+def bare_stack(_empty_stack: Stack, tmp_path: Path) -> Stack:
+    """A stack without any config."""
+    return _empty_stack.copy(tmp_path / "stack")
+
+
+@pytest.fixture
+def stack(_configured_stack: Stack, sandbox: Sandbox, tmp_path: Path) -> Stack:
+    """A stack that knows the sandbox as its endpoints."""
+    return _configured_stack.copy(tmp_path / "stack")

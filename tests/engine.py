@@ -1,0 +1,182 @@
+"""The real Pulumi engine, as a test drives it: a stack of its own, in a folder of its own.
+
+Nothing of the user's is touched or read: home, logins, backend, passphrase and environment are the test's.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+PROJECT = "probe"
+STACK = "dev"
+PATIENCE = 120  # seconds until a command that hangs is ended, with everything that it started
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one command did."""
+
+    exit_code: int
+    text: str
+    """All that it printed, as the user sees it without a terminal."""
+    steps: list[str]
+    """What the engine did or, in a preview, means to do, such as `create app`; without what stays the same, the
+    stack and the providers. What a refresh found is `refresh-update app` or `refresh-delete app`."""
+    seconds: float
+
+
+class Engine:
+    """The engine's program, home and environment, shared by the stacks of a test session."""
+
+    def __init__(self, home: Path) -> None:
+        install = [sys.executable, str(ROOT / "tools/engine/install.py")]
+        engine = subprocess.run(install, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+        folders = [str(Path(sys.executable).parent), engine, os.environ["PATH"]]
+        self.environment = {
+            "PATH": os.pathsep.join(filter(None, folders)),
+            "HOME": str(home),
+            "PULUMI_HOME": str(home / ".pulumi"),
+            "PULUMI_CONFIG_PASSPHRASE": "of the tests",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "PULUMI_DEBUG_COMMANDS": "true",  # --event-log, from which the steps are read
+            "LANG": "C.UTF-8",
+            # Branches that run in the engine's processes count too.
+            **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
+        }
+
+    def new_stack(self, folder: Path) -> "Stack":
+        """A project with an empty stack."""
+        stack = Stack(self, folder)
+        stack.state.mkdir()
+        (folder / "Pulumi.yaml").write_text(f"name: {PROJECT}\nruntime: python\n")
+        stack.run("stack", "init")
+        return stack
+
+
+class Stack:
+    """A Pulumi project with one stack, in a folder of its own, with its state beside it.
+
+    A command must succeed, or fail where the test says `fails=True`; otherwise all that it printed is the
+    test's failure.
+    """
+
+    def __init__(self, engine: Engine, folder: Path) -> None:
+        self.engine = engine
+        self.folder = folder
+        self.state = folder / "state"
+        self.environment = engine.environment | {"PULUMI_BACKEND_URL": self.state.as_uri()}
+
+    def copy(self, folder: Path) -> "Stack":
+        """The same project and stack once more, with config and state; cheaper than a new one."""
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        return Stack(self.engine, folder)
+
+    def program(self, text: str) -> None:
+        """Write the program, or put another one in its place."""
+        (self.folder / "__main__.py").write_text(text)
+
+    def up(self, *arguments: str, fails: bool = False, preview: bool = False) -> Run:
+        """`pulumi up`, without the preview before it unless the test wants that too."""
+        skip = [] if preview else ["--skip-preview"]
+        return self._operate("up", "--yes", *skip, *arguments, fails=fails)
+
+    def preview(self, *arguments: str, fails: bool = False) -> Run:
+        """`pulumi preview`."""
+        return self._operate("preview", *arguments, fails=fails)
+
+    def refresh(self, *arguments: str, fails: bool = False) -> Run:
+        """`pulumi refresh`."""
+        return self._operate("refresh", "--yes", "--skip-preview", *arguments, fails=fails)
+
+    def destroy(self, *arguments: str, fails: bool = False) -> Run:
+        """`pulumi destroy`."""
+        return self._operate("destroy", "--yes", "--skip-preview", *arguments, fails=fails)
+
+    def export(self, *, show_secrets: bool = False) -> dict[str, Any]:
+        """`pulumi stack export`: the state."""
+        flags = ["--show-secrets"] if show_secrets else []
+        state: dict[str, Any] = json.loads(self.run("stack", "export", *flags).text)
+        return state
+
+    def resource(self, name: str, *, show_secrets: bool = True) -> dict[str, Any]:
+        """One resource in the state, by its name."""
+        resources = self.export(show_secrets=show_secrets)["deployment"].get("resources", ())
+        return next(dict(found) for found in resources if found["urn"].rpartition("::")[2] == name)
+
+    def outputs(self, *, show_secrets: bool = True) -> dict[str, Any]:
+        """`pulumi stack output`: what the program exports."""
+        flags = ["--show-secrets"] if show_secrets else []
+        outputs: dict[str, Any] = json.loads(self.run("stack", "output", "--json", *flags).text)
+        return outputs
+
+    def configure(self, plain: Mapping[str, str], secret: Mapping[str, str] | None = None) -> None:
+        """Set config at the given paths, e.g. `rekey:endpoints.vcd.url`; all in one command."""
+        pairs = [("--plaintext", *pair) for pair in plain.items()] + [
+            ("--secret", *pair) for pair in (secret or {}).items()
+        ]
+        words = [word for flag, path, value in pairs for word in (flag, f"{path}={value}")]
+        self.run("config", "set-all", "--path", *words)
+
+    def run(self, *arguments: str, fails: bool = False) -> Run:
+        """Any pulumi command, e.g. `run("cancel", "--yes")`."""
+        started = time.monotonic()
+        process = self.start(*arguments)
+        try:
+            text, _ = process.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            text, _ = process.communicate()
+            raise AssertionError(f"pulumi {' '.join(arguments[:2])} hung:\n{text}") from None
+        assert (process.returncode != 0) == fails, f"pulumi {arguments[0]} ended with {process.returncode}:\n{text}"
+        return Run(process.returncode, text, [], time.monotonic() - started)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Any pulumi command, still running and leading a process group, for a test that interferes with it."""
+        return subprocess.Popen(
+            ["pulumi", *arguments, "--non-interactive", "--color", "never", "--stack", STACK],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def _operate(self, command: str, *arguments: str, fails: bool) -> Run:
+        events = self.folder / "events.json"
+        events.unlink(missing_ok=True)
+        run = self.run(command, *arguments, "--event-log", str(events), fails=fails)
+        return Run(run.exit_code, run.text, steps(events), run.seconds)
+
+
+def steps(events: Path) -> list[str]:
+    """The steps in an engine's log of events; where a preview came before an update, the update's alone."""
+    found: list[str] = []
+    being_read: set[str] = set()
+    for line in events.read_text().splitlines() if events.exists() else ():
+        event = json.loads(line)
+        if "preludeEvent" in event:
+            found.clear()
+        before, after = event.get("resourcePreEvent"), event.get("resOutputsEvent")
+        step = (before or after or {}).get("metadata")
+        if not step or step["type"].startswith("pulumi:"):
+            continue
+        # What a read found is known only after it; every other step is announced.
+        if before and step["op"] == "refresh":
+            being_read.add(step["urn"])
+        elif step["op"] != "same" and (before or step["urn"] in being_read):
+            found.append(f"{'' if before else 'refresh-'}{step['op']} {step['urn'].rpartition('::')[2]}")
+        if after:
+            being_read.discard(step["urn"])
+    return found
