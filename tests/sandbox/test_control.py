@@ -1,13 +1,20 @@
 """The control endpoints: time, faults, the log, the dialect, and who may ask for them."""
 
+import ssl
 import subprocess
 import sys
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from .conftest import Sandbox
 
@@ -117,6 +124,25 @@ def test_a_connection_that_breaks(sandbox: Sandbox, drop: str, changed: bool) ->
     assert put["status"] == (200 if drop == "cut" else None)
 
 
+def test_an_empty_answer_cannot_be_cut_and_is_dropped(sandbox: Sandbox) -> None:
+    sandbox.fault("/apps/", method="DELETE", drop="cut")
+    path = secret_path(sandbox).removesuffix("/secret")
+    with pytest.raises(httpx.ReadError):
+        sandbox.http.delete(path, headers=token(sandbox))
+    assert sandbox.http.get(path, headers=token(sandbox)).status_code == 404
+
+
+def test_a_request_that_outlives_a_reset_leaves_the_new_state_alone(sandbox: Sandbox) -> None:
+    secret, headers = secret_of_the_app(sandbox), token(sandbox)
+    sandbox.fault("/secret$", method="PUT", latency=0.1)
+    with pytest.raises(httpx.ReadTimeout):
+        sandbox.http.put(secret_path(sandbox), headers=headers, timeout=0.02)
+    sandbox.reset()
+    sandbox.fault("auth", latency=0.15)  # the late one comes before this one
+    assert secret_of_the_app(sandbox) == secret
+    assert "PUT" not in [call["method"] for call in sandbox.calls()]
+
+
 def test_latency(sandbox: Sandbox) -> None:
     sandbox.fault("auth", latency=0.1)
     started = time.perf_counter()
@@ -153,6 +179,40 @@ def test_a_fault_that_would_not_do_as_it_says(sandbox: Sandbox, rule: dict[str, 
 def test_a_command_line_that_is_refused(arguments: list[str], tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pulumi_rekey.sandbox", *arguments]
     assert subprocess.run(command, capture_output=True, check=False, timeout=30).returncode == 2
+
+
+def test_https(tmp_path: Path) -> None:
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    self_signed(certificate, key)
+    arguments = ["--port", "0", "--tls-certificate", str(certificate), "--tls-key", str(key)]
+    command = [sys.executable, "-m", "pulumi_rekey.sandbox", *arguments]
+    trusted = ssl.create_default_context(cafile=str(certificate))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip().removeprefix("rekey sandbox ready at ")
+        with httpx.Client(base_url=url, trust_env=False, verify=trusted) as http:
+            assert http.get("/_sandbox/credentials").json()["roma"]["iam_url"] == url
+            for drop in ("before", "after", "cut"):
+                assert http.post("/_sandbox/faults", json={"path": "^/v3", "drop": drop}).status_code == 201
+                with pytest.raises(httpx.TransportError):
+                    http.get(SOMETHING)
+            assert http.get(SOMETHING).status_code == 405
+        process.terminate()
+
+
+def self_signed(certificate: Path, key: Path) -> None:
+    private = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    built = (
+        x509.CertificateBuilder(name, name, private.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(private, hashes.SHA256())
+    )
+    certificate.write_bytes(built.public_bytes(Encoding.PEM))
+    key.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 
 def secret_of_the_app(sandbox: Sandbox) -> str:

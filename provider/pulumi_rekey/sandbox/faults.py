@@ -28,7 +28,8 @@ class Fault:
 
     `latency` (seconds) is waited first. Then `status` answers in the vendor's place, with `commit` after the
     vendor has done its work; or `drop` ends the connection "before" the vendor hears of the request, "after"
-    it has done its work, or in the middle of the answer ("cut"); or, with neither, the vendor answers.
+    it has done its work, or in the middle of the answer ("cut"; where that is empty, as "after"); or, with
+    neither, the vendor answers.
     """
 
     path: re.Pattern[str]

@@ -53,8 +53,6 @@ class Sandbox:
     def __init__(self, base_url: str) -> None:
         switches = {name: values for vendor in VENDORS.values() for name, values in vendor.switches.items()}
         self._world = World(base_url, switches)
-        self._faults: list[Fault] = []
-        self._calls: deque[tuple[str, str, int | None, datetime, float]] = deque(maxlen=REMEMBERED_CALLS)
         self._control = Router(
             [
                 Route("/_sandbox/credentials", self._show_credentials, methods=["GET"]),
@@ -73,9 +71,11 @@ class Sandbox:
         self._build()
 
     def _build(self) -> None:
+        self._faults: list[Fault] = []
+        self._calls: deque[tuple[str, str, int | None, datetime, float]] = deque(maxlen=REMEMBERED_CALLS)
         vendors = {name: vendor(self._world) for name, vendor in VENDORS.items()}
         self._credentials = {name: vendor.credentials() for name, vendor in vendors.items()}
-        self._routes = Router([route for vendor in vendors.values() for route in vendor.routes()])
+        self._vendors = Router([route for vendor in vendors.values() for route in vendor.routes()])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -83,6 +83,8 @@ class Sandbox:
         if path.startswith(CONTROL):
             await self._serve_control(scope, receive, send)
             return
+        # Held from here on: what outlives a reset neither changes nor shows in the new state.
+        vendors, calls = self._vendors, self._calls
         method: str = scope["method"]
         at, started, status = self._world.now(), time.perf_counter(), None
 
@@ -95,44 +97,11 @@ class Sandbox:
         fault = next((rule for rule in self._faults if rule.meets(method, path)), None) if self._faults else None
         try:
             if fault is None:
-                await self._serve_vendor(scope, receive, noting)
+                await _serve(vendors, scope, receive, noting)
             else:
-                await self._serve_fault(fault, scope, receive, noting)
+                await _serve_fault(fault, vendors, scope, receive, noting)
         finally:
-            self._calls.append((method, path, status, at, time.perf_counter() - started))
-
-    async def _serve_vendor(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await self._routes(scope, receive, send)
-        except Refusal as refusal:
-            await refusal.response(scope, receive, send)
-
-    async def _serve_fault(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
-        if fault.latency:
-            await asyncio.sleep(fault.latency)
-        answer: list[Message] = []
-
-        async def keep(message: Message) -> None:
-            answer.append(message)
-
-        if fault.status is not None:
-            if fault.commit:
-                await self._serve_vendor(scope, receive, keep)
-            headers = {"Retry-After": fault.retry_after} if fault.retry_after is not None else {}
-            await Response(fault.body, fault.status, headers, fault.content_type)(scope, receive, send)
-        elif fault.drop == "before":
-            await _abort(scope, receive)
-        elif fault.drop is not None:
-            await self._serve_vendor(scope, receive, keep)
-            if fault.drop == "cut":
-                start, body = answer[0], b"".join(part.get("body", b"") for part in answer[1:])
-                await send(start)
-                await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
-                await _end(scope, receive)
-            else:
-                await _abort(scope, receive)
-        else:
-            await self._serve_vendor(scope, receive, send)
+            calls.append((method, path, status, at, time.perf_counter() - started))
 
     async def _serve_control(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a control request, but not one that a web page or a rebound host name could have sent."""
@@ -152,8 +121,6 @@ class Sandbox:
 
     async def _do_reset(self, _request: Request) -> Response:
         self._world.reset()
-        self._faults.clear()
-        self._calls.clear()
         self._build()
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
@@ -216,6 +183,43 @@ def _rfc3339(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+async def _serve(vendors: Router, scope: Scope, receive: Receive, send: Send) -> None:
+    try:
+        await vendors(scope, receive, send)
+    except Refusal as refusal:
+        await refusal.response(scope, receive, send)
+
+
+async def _serve_fault(fault: Fault, vendors: Router, scope: Scope, receive: Receive, send: Send) -> None:
+    """Let happen to one request what the fault says."""
+    if fault.latency:
+        await asyncio.sleep(fault.latency)
+    if fault.drop == "before":
+        await _abort(scope, receive)
+        return
+    if fault.status is None and fault.drop is None:
+        await _serve(vendors, scope, receive, send)
+        return
+    answer: list[Message] = []
+
+    async def keep(message: Message) -> None:
+        answer.append(message)
+
+    if fault.commit or fault.drop:
+        await _serve(vendors, scope, receive, keep)
+    if fault.status is not None:
+        headers = {"Retry-After": fault.retry_after} if fault.retry_after is not None else {}
+        await Response(fault.body, fault.status, headers, fault.content_type)(scope, receive, send)
+        return
+    body = b"".join(part.get("body", b"") for part in answer)
+    if fault.drop == "cut" and body:
+        await send(answer[0])
+        await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
+        await _end(scope, receive)
+    else:
+        await _abort(scope, receive)
+
+
 async def _abort(scope: Scope, receive: Receive) -> None:
     """Reset the connection, so that the client reads an error and not an end."""
     transport: asyncio.Transport = scope["state"]["transport"]
@@ -239,7 +243,13 @@ async def _until_gone(receive: Receive) -> None:
 class _TransportInScope(HttpToolsProtocol):
     """Hands the connection on to the application, which may have to break it."""
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as its parent has it
+        """Send at once: a head that waits for its body to fill a packet costs 40 ms an answer."""
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        super().connection_made(transport)
+
     def on_message_begin(self) -> None:
+        """Begin a request."""
         super().on_message_begin()
         self.scope["state"]["transport"] = self.transport
 
@@ -252,6 +262,7 @@ class _Server(uvicorn.Server):
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to answer."""
         await super().startup(sockets)
         print(self._ready, flush=True)  # noqa: T201 - the one line that callers wait for
 
