@@ -16,6 +16,7 @@
     ├── AnswerLost         it may have been done; the next ``pulumi up`` finds out
     ├── BadAnswer          the vendor answered something that is not its API
     ├── Abandoned          the run that wanted this is over; nothing was sent
+    ├── Refused            the vendor does not accept the secret that it minted; run again, then ask the vendor
     ├── Stopped            rekey itself refuses to go on; the text says what to do
     └── Partial            some of it is done and kept in the state; run again
 
@@ -137,6 +138,12 @@ class Abandoned(Error):
     """The engine that asked for this write is gone, so it was not sent."""
 
     todo = "run `pulumi cancel`, then `pulumi up`"
+
+
+class Refused(Error):
+    """A new secret is refused where a consumer would use it."""
+
+    todo = "run `pulumi up` again: it tries the same secret again"
 
 
 class Stopped(Error):

@@ -6,21 +6,23 @@ yields the state after every change at the vendor: what it has yielded last is w
 
 from __future__ import annotations
 
+import random
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from pydantic import ConfigDict, Field
 
 from . import rotation
+from .durations import in_words
 from .endpoints.config import origin
 from .endpoints.session import Session
-from .errors import Error, Partial, Stopped
+from .errors import Error, Partial, Refused, Stopped
 from .model import IMMUTABLE, Model, fields_marked, secret_fields
-from .rotation import Life, Policy
+from .rotation import Decision, Life, Policy
 
 
 class Inputs(Model):
@@ -63,6 +65,14 @@ class Resource(ABC, Generic[InputsT, StateT, SessionT]):
     id_output: ClassVar[str]
     #: The input that names an object that exists and is always taken over, if the kind is of that sort.
     taken_over: ClassVar[str | None] = None
+    #: The input by which a user gives the secret, if there is one; then nothing may mint beside it.
+    secret_input: ClassVar[str | None] = None
+    #: Whether the vendor keeps two secrets for as long as a grace says.
+    takes_grace: ClassVar[bool] = False
+    #: Whether ending the previous secret is a call of ours, and so a change that is due at its time.
+    retires: ClassVar[bool] = False
+    #: What a rotation means for whoever uses the old secret; stands in the preview.
+    overlap: ClassVar[str] = "no overlap: the vendor ends the old secret at once"
     #: Whether a created object is marked as ours until it is whole, which needs `rekey:owner`.
     marked: ClassVar[bool] = False
 
@@ -100,9 +110,23 @@ class Resource(ABC, Generic[InputsT, StateT, SessionT]):
         """Return why a secret that the user gives must be sent, if it must."""
         return None
 
+    def accepted(self, api: SessionT, s: StateT) -> bool | None:
+        """Try the present secret as a consumer would; nothing if there is no way to tell."""
+        return None
+
     def problems(self, i: InputsT) -> Iterator[tuple[str, str]]:
         """Yield (property path, reason) for what a field by itself cannot tell."""
         yield from ()
+
+    def claims(self, inputs: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield (property, object) for each object of the vendor that only one resource of a program may manage."""
+        name = self.taken_over or "adopt"
+        if isinstance(inputs.get(name), str):
+            yield name, inputs[name]
+
+    def retire(self, api: SessionT, s: StateT) -> Iterator[StateT]:
+        """End the previous secret, where the vendor does not do so by itself."""
+        yield s.model_copy(update={"previous_expires_at": None})
 
     def adopts(self, i: InputsT) -> str | None:
         """Return the vendor's id of the object that exists and is to be managed, if one is named."""
@@ -114,6 +138,12 @@ class Resource(ABC, Generic[InputsT, StateT, SessionT]):
 _FRAME = frozenset({"endpoint", "rotation", "adopt"})
 
 
+#: The step of a secret that is minted and has not been accepted yet.
+VERIFY: Final = "verify the new secret"
+#: Seconds between tries of a new secret that is refused: vendors replicate.
+_VERIFY_PAUSES: Final = (0.5, 1.0, 2.0, 4.0)
+
+
 @dataclass(frozen=True)
 class Plan:
     """What an update would do."""
@@ -122,13 +152,15 @@ class Plan:
     replace: frozenset[str] = frozenset()
     #: Settings that the vendor is to be told.
     changed: frozenset[str] = frozenset()
-    #: Why the credential rotates, if it does.
-    reason: str | None = None
+    #: Whether the credential rotates, or is due and does not, and why.
+    decision: Decision = field(default_factory=Decision)
+    #: Whether the grace of the previous secret is over and it is to be ended.
+    retire: bool = False
     #: Whether the state must be written although the vendor needs no call.
     bookkeeping: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.replace or self.changed or self.reason or self.bookkeeping)
+        return bool(self.replace or self.changed or self.decision.reason or self.retire or self.bookkeeping)
 
 
 def plan(resource: Resource[InputsT, StateT, SessionT], id_: str, i: InputsT, s: StateT, now: datetime) -> Plan:
@@ -142,14 +174,52 @@ def plan(resource: Resource[InputsT, StateT, SessionT], id_: str, i: InputsT, s:
     adopted = getattr(i, "adopt", None)
     if adopted is not None and adopted != id_:
         replace.add("adopt")
-    reason = rotation.reason(i.rotation, s, now) or resource.given(i, s)
+    decision = rotation.decide(i.rotation, s, now)
+    given = resource.given(i, s)
+    if given is not None:
+        decision = Decision(reason=given)
+    if s.step is not None:
+        # Never mint while something minted is not done yet.
+        decision = Decision(deferred=f"first: {s.step}") if decision.reason else decision
     seen = rotation.seen_without_rotation(i.rotation, s)
     return Plan(
         replace=frozenset(replace),
         changed=resource.changed(i, s),
-        reason=reason,
-        bookkeeping=s.step is not None or s.rotation != seen or s.endpoint != i.endpoint,
+        decision=decision,
+        retire=resource.retires and s.previous_expires_at is not None and s.previous_expires_at <= now,
+        bookkeeping=s.step is not None
+        or s.rotation != seen
+        or s.endpoint != i.endpoint
+        or s.next_rotation_at != _next(i, s),
     )
+
+
+def explanation(resource: Resource[InputsT, StateT, SessionT], todo: Plan, i: InputsT) -> str | None:
+    """Return in words why the credential rotates and what that means, or why it does not although it is due."""
+    if todo.decision.reason is not None:
+        if todo.decision.compromised:
+            meaning = "the old secret is ended at once, whatever that breaks"
+        elif resource.takes_grace and i.rotation.grace:
+            meaning = f"overlap: the old secret works for another {in_words(i.rotation.grace)}"
+        else:
+            meaning = resource.overlap
+        return f"rotates: {todo.decision.reason}; {meaning}"
+    if todo.decision.deferred is not None:
+        return f"does not rotate: {todo.decision.deferred}"
+    return "retires the previous secret: its grace is over" if todo.retire else None
+
+
+def policy_problems(resource: Resource[InputsT, StateT, SessionT], i: InputsT) -> Iterator[tuple[str, str]]:
+    """Yield (property path, reason) where the policy asks for what this resource, or its vendor, cannot do."""
+    if i.rotation.grace and not resource.takes_grace:
+        yield "rotation.grace", f"cannot be had from this vendor ({resource.overlap})"
+    name = resource.secret_input
+    if name is not None and getattr(i, name) is not None and i.rotation.mints:
+        yield "rotation", f"would mint beside the {name} that is given: give one of the two"
+
+
+def _next(i: Inputs, s: State) -> datetime | None:
+    return rotation.next_rotation_at(i.rotation, s.rotated_at, s.expires_at, s.spread) if s.rotated_at else None
 
 
 @dataclass(frozen=True)
@@ -159,6 +229,8 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
     resource: Resource[InputsT, StateT, SessionT]
     api: SessionT
     now: datetime
+    #: Where a remark on this resource goes.
+    warn: Callable[[str], None] = lambda _text: None
 
     def create(self, i: InputsT, mark: str | None) -> StateT:
         """Create or adopt; the policy may ask for a rotation of what is adopted."""
@@ -166,38 +238,82 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
 
     def _creation(self, i: InputsT, mark: str | None) -> Iterator[StateT]:
         adopted = self.resource.adopts(i)
+        given = self.resource.secret_input is not None and getattr(i, self.resource.secret_input) is not None
+        minted = self.resource.create(self.api, i, mark)
+        if adopted is None or given:
+            yield from self._minting(i, minted, 1, "created" if adopted is None else "adopted, the given secret set")
+            return
         reached = None
-        for s in self.resource.create(self.api, i, mark):
-            reached = self._minted(i, s, 1, "created" if adopted is None else "adopted")
+        for s in minted:
+            reached = self._minted(i, s, 1, "adopted")
             yield reached
-        if reached is not None and adopted is not None and i.rotation.on_adopt == "rotate":
-            for s in self.resource.rotate(self.api, i, reached):
-                yield self._minted(i, s, 1, "adopted with on_adopt=rotate")
+        if reached is not None and i.rotation.on_adopt == "rotate":
+            yield from self._minting(i, self.resource.rotate(self.api, i, reached), 1, "adopted with on_adopt=rotate")
 
     def update(self, id_: str, i: InputsT, s: StateT) -> StateT:
         """Bring the vendor's object, and then its secret, to what is wanted."""
         self.check_address(s)
         todo = plan(self.resource, id_, i, s, self.now)
-        live = "the old secret still works" if todo.reason else "its settings are as before"
+        live = "the old secret still works" if todo.decision.reason else "its settings are as before"
         return self._reach(self._changes(i, s, todo), live)
 
     def _changes(self, i: InputsT, s: StateT, todo: Plan) -> Iterator[StateT]:
         # Settings first: a rotation that follows must not be lost to a setting that the vendor refuses.
-        if todo.changed or s.step:
+        if todo.changed or s.step not in {None, VERIFY}:
             for updated in self.resource.update(self.api, i, s, todo.changed):
                 s = self._kept(i, updated)
                 yield s
-        if todo.reason:
-            for minted in self.resource.rotate(self.api, i, s):
-                yield self._minted(i, minted, s.generation + 1, todo.reason)
+        if s.step == VERIFY:
+            s = self._kept(i, self._verified(i, s))
+            yield s
+        if todo.retire:
+            for retired in self.resource.retire(self.api, s):
+                s = self._kept(i, retired)
+                yield s
+        if todo.decision.reason:
+            minting = self.resource.rotate(self.api, i, s)
+            yield from self._minting(i, minting, s.generation + 1, todo.decision.reason)
         else:
             yield self._kept(i, s)
 
+    def _minting(self, i: InputsT, steps: Iterator[StateT], generation: int, reason: str) -> Iterator[StateT]:
+        """Keep each state that a mint reaches, then try the secret before it is handed on."""
+        s: StateT | None = None
+        for reached in steps:
+            s = self._minted(i, reached, generation, reason)
+            yield s.model_copy(update={"step": s.step or VERIFY}) if i.rotation.verify else s
+        if s is not None and i.rotation.verify:
+            yield self._verified(i, s)
+
+    def _verified(self, i: InputsT, s: StateT) -> StateT:
+        """Try the new secret until it is accepted, or refused over some seconds."""
+        verdict = self._verdict(s)
+        for pause in _VERIFY_PAUSES:
+            if verdict is not False:
+                break
+            self.api.around.sleep(pause)
+            verdict = self._verdict(s)
+        if verdict is False:
+            raise Refused(f"{self.api.name}: the new secret is minted, and the vendor refuses it")
+        if verdict is None:
+            self.warn("the new secret could not be tried from here: it is handed on unverified")
+        return s.model_copy(update={"step": None})
+
+    def _verdict(self, s: StateT) -> bool | None:
+        try:
+            return self.resource.accepted(self.api, s)
+        except Error:
+            # A consumer's endpoint that cannot be reached from here says nothing about the secret.
+            return None
+
     def read(self, s: StateT) -> StateT | None:
-        """Return the state as the vendor has it now."""
+        """Return the state as the vendor has it now; what is half done is a partial failure until it is done."""
         self.check_address(s)
         with self._explained("nothing was changed"):
-            return self.resource.read(self.api, s)
+            found = self.resource.read(self.api, s)
+        if found is not None and found.step is not None:
+            raise Partial(found, Stopped(f"{self.api.name}: an interrupted change is not done yet: {found.step}"))
+        return found
 
     def delete(self, s: StateT) -> None:
         """End what is ours."""
@@ -220,25 +336,29 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         raise wrong
 
     def _minted(self, i: InputsT, s: StateT, generation: int, reason: str) -> StateT:
-        return s.model_copy(
+        kept = s.model_copy(
             update={
                 "generation": generation,
                 "rotated_at": self.now,
                 "rotation_reason": reason,
+                "spread": round(random.random(), 3) if i.rotation.jitter else 0.0,  # noqa: S311 - spreads load
                 "rotation": rotation.seen_after_rotation(i.rotation),
-                "address": self.api.endpoint.url,
-                "endpoint": i.endpoint,
             }
         )
+        return self._placed(i, kept)
 
     def _kept(self, i: InputsT, s: StateT) -> StateT:
-        return s.model_copy(
-            update={
-                "rotation": rotation.seen_without_rotation(i.rotation, s),
-                "address": self.api.endpoint.url,
-                "endpoint": i.endpoint,
-            }
-        )
+        kept = s.model_copy(update={"rotation": rotation.seen_without_rotation(i.rotation, s)})
+        over = s.previous_expires_at is not None and s.previous_expires_at <= self.now and not self.resource.retires
+        if over:
+            # The vendor has ended it by itself.
+            names = ("previous_secret", "previous_expires_at")
+            kept = kept.model_copy(update={name: None for name in names if name in type(s).model_fields})
+        return self._placed(i, kept)
+
+    def _placed(self, i: InputsT, s: StateT) -> StateT:
+        update = {"address": self.api.endpoint.url, "endpoint": i.endpoint, "next_rotation_at": _next(i, s)}
+        return s.model_copy(update=update)
 
     def _reach(self, steps: Iterator[StateT], live: str) -> StateT:
         """Go as far as it goes; what was reached before a failure is kept, whatever the failure is."""

@@ -132,11 +132,16 @@ class Provider(ResourceProvider):
     def check(self, _olds: Properties, news: Properties) -> CheckResult:
         """Validate what is known of the inputs, naming each property that is wrong."""
         from ..model import problems, secret_fields
+        from ..resource import policy_problems
+        from ..rotation import warnings
 
         inputs = {name: value for name, value in news.items() if name != PROVIDER_KEY}
         found = problems(self.resource.inputs, inputs, holds_unknown)
         if not found and not holds_unknown(inputs):
-            found = list(self.resource.problems(self.resource.inputs.model_validate(inputs)))
+            validated = self.resource.inputs.model_validate(inputs)
+            found = [*policy_problems(self.resource, validated), *self.resource.problems(validated)]
+            for text in warnings(validated.rotation, now()):
+                log("WARNING", text, current_call().urn)
         found += self._misconfigurations(inputs)
         for name in secret_fields(self.resource.inputs):
             if isinstance(inputs.get(name), str):
@@ -155,23 +160,18 @@ class Provider(ResourceProvider):
                     "needs the stack's owner id: run `pulumi config set rekey:owner $(openssl rand -hex 16)`",
                 )
             )
-        target = inputs.get(self.resource.taken_over or "adopt")
         urn = current_call().urn
-        if urn is not None and isinstance(target, str):
-            rival = _STACK.claim(str(endpoint or self.resource.vendor), target, urn)
-            if rival is not None:
-                found.append(
-                    (
-                        self.resource.taken_over or "adopt",
-                        f"is managed by another resource of this program: {rival}",
-                    )
-                )
+        if urn is not None:
+            for name, claimed in self.resource.claims(without_unknowns(inputs)):
+                rival = _STACK.claim(str(endpoint or self.resource.vendor), claimed, urn)
+                if rival is not None:
+                    found.append((name, f"is taken by another resource of this program: {rival}"))
         return found
 
     def diff(self, _id: str, _olds: Properties, _news: Properties) -> DiffResult:
         """Tell what would change, and say under the resource why its credential rotates."""
         from ..model import IMMUTABLE, fields_marked
-        from ..resource import plan
+        from ..resource import explanation, plan
 
         unknown = {name for name, value in _news.items() if holds_unknown(value)}
         known = without_unknowns(_news)
@@ -184,8 +184,9 @@ class Provider(ResourceProvider):
         todo = plan(self.resource, _id, inputs, state, now())
         # An object that is not known yet is another object.
         replaces = sorted(todo.replace | (unknown & (fields_marked(self.resource.inputs, IMMUTABLE) | {"adopt"})))
-        if todo.reason is not None and not replaces:
-            log("INFO", f"rotates: {todo.reason}", current_call().urn)
+        said = explanation(self.resource, todo, inputs)
+        if said is not None and not replaces:
+            log("INFO", said, current_call().urn)
         return DiffResult(changes=bool(todo or unknown), replaces=replaces)
 
     # -- create, read, update, delete: real calls, several at once ----------------------------------------------
@@ -196,7 +197,7 @@ class Provider(ResourceProvider):
 
         def work() -> CreateResult:
             inputs = self._inputs(props)
-            state = self._reconciler(inputs.endpoint).create(inputs, self._mark(call))
+            state = self._reconciler(inputs.endpoint, call).create(inputs, self._mark(call))
             return CreateResult(self._id(state), self._outputs(state))
 
         return self._answer(call, None, work, props)
@@ -207,7 +208,7 @@ class Provider(ResourceProvider):
 
         def work() -> UpdateResult:
             inputs = self._inputs(_news)
-            state = self._reconciler(inputs.endpoint).update(_id, inputs, self._state(_olds))
+            state = self._reconciler(inputs.endpoint, call).update(_id, inputs, self._state(_olds))
             return UpdateResult(self._outputs(state))
 
         return self._answer(call, _id, work, _news)
@@ -218,7 +219,7 @@ class Provider(ResourceProvider):
 
         def work() -> ReadResult:
             before = self._state(props)
-            state = self._reconciler(before.endpoint).read(before)
+            state = self._reconciler(before.endpoint, call).read(before)
             if state is None:
                 return ReadResult("", {})
             outputs = self._outputs(state)
@@ -234,7 +235,7 @@ class Provider(ResourceProvider):
             state = self._state(_props)
             target = getattr(state, self.resource.taken_over or self.resource.id_output)
             if not _STACK.claimed_by_another(state.endpoint or self.resource.vendor, target, call.urn):
-                self._reconciler(state.endpoint).delete(state)
+                self._reconciler(state.endpoint, call).delete(state)
 
         return self._answer(call, _id, work, _props)
 
@@ -251,28 +252,34 @@ class Provider(ResourceProvider):
 
     def _inputs_as_found(self, call: Call, before: State, state: State) -> Properties | None:
         """Return the stored inputs with what the vendor has now, so that drift shows and is repaired."""
+        inputs = self._stored_inputs(call)
+        if inputs is None:
+            return None
+        for name in inputs.keys() & type(state).model_fields.keys() - {"rotation", "endpoint"}:
+            if getattr(before, name) != (found := getattr(state, name)):
+                inputs[name] = to_property(found)
+        return inputs
+
+    def _stored_inputs(self, call: Call) -> Properties | None:
+        """Return the inputs that the engine sends along with a read, secrets marked; the host passes them not on."""
         stored = getattr(call.request, "inputs", None)
         if stored is None or not stored.fields:
             return None
         from pulumi.runtime import rpc
 
-        inputs: Properties = rpc.deserialize_properties(stored)
-        inputs.pop(PROVIDER_KEY, None)
-        found = {}
-        for name, value in inputs.items():
-            drifted = name in type(state).model_fields and getattr(before, name) != getattr(state, name)
-            found[name] = to_property(getattr(state, name)) if drifted and name != "rotation" else value
         from ..model import secret_fields
 
-        for name in secret_fields(self.resource.inputs):
-            if isinstance(found.get(name), str):
-                found[name] = marked_secret(found[name])
-        return found
+        inputs: Properties = rpc.deserialize_properties(stored)
+        inputs.pop(PROVIDER_KEY, None)
+        for name in secret_fields(self.resource.inputs) & inputs.keys():
+            inputs[name] = marked_secret(inputs[name])
+        return inputs
 
-    def _reconciler(self, endpoint: str | None) -> Reconciler[Any, Any, Any]:
+    def _reconciler(self, endpoint: str | None, call: Call) -> Reconciler[Any, Any, Any]:
         from ..resource import Reconciler
 
-        return Reconciler(self.resource, _STACK.endpoints.session(endpoint, self.resource.vendor), now())
+        session = _STACK.endpoints.session(endpoint, self.resource.vendor)
+        return Reconciler(self.resource, session, now(), lambda text: log("WARNING", text, call.urn))
 
     def _id(self, state: State) -> str:
         return str(getattr(state, self.resource.id_output))
@@ -295,8 +302,15 @@ class Provider(ResourceProvider):
             return work()
         except Partial as partial:
             state: Any = partial.state
-            outputs = {**self._outputs(state), PROVIDER_KEY: props[PROVIDER_KEY]}
-            fail_partly(call, str(partial), id_ or self._id(state), outputs, None)
+            provider = {PROVIDER_KEY: props[PROVIDER_KEY]}
+            inputs = self._stored_inputs(call)
+            fail_partly(
+                call,
+                str(partial),
+                id_ or self._id(state),
+                {**self._outputs(state), **provider},
+                None if inputs is None else {**inputs, **provider},
+            )
             self._raise(partial)
         except Error as failed:
             fail_in_one_line(call, str(failed))
@@ -314,7 +328,12 @@ def now() -> datetime:
 
 
 def _set_fields(state: State) -> dict[str, Any]:
-    return {name: value for name in type(state).model_fields if (value := getattr(state, name)) is not None}
+    # What has its default says nothing: a state that lacks it reads the same.
+    return {
+        name: value
+        for name, field in type(state).model_fields.items()
+        if (value := getattr(state, name)) is not None and value != field.default
+    }
 
 
 def to_property(value: Any) -> Any:

@@ -12,6 +12,7 @@ import ssl
 import threading
 import time
 from abc import ABC, abstractmethod
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -111,6 +112,11 @@ def fill(path: str, ids: tuple[str, ...]) -> str:
         if segment in {"", ".", ".."}:
             raise Misconfigured("an id is empty or a relative path", todo="correct the id")
     return path.format(*(quote(segment, safe=":") for segment in ids))
+
+
+def basic(user: str, password: str) -> dict[str, str]:
+    """Return the header of HTTP Basic authentication."""
+    return {"authorization": f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"}
 
 
 class Session(ABC, Generic[EndpointT]):
@@ -266,6 +272,30 @@ class Session(ABC, Generic[EndpointT]):
             raise refused
         raise refusal
 
+    def get_in_public(self, url: str) -> Body:
+        """GET what is for everybody, without the account's token."""
+        request = self._http.build_request("GET", url, headers={"accept": "application/json"})
+        source = self._source(request)
+        answer = self._attempts(request, source, repeatable=True, authorized=False)
+        if not answer.is_success:
+            raise self._refusal(source, answer)
+        return decode(source, answer.content)
+
+    def accepts(self, method: str, **how: Any) -> bool:
+        """Tell whether the vendor lets in who presents the credentials that stand in this request."""
+        try:
+            self.log_in_with(method, **how)
+        except Unauthenticated:
+            return False
+        return True
+
+    def oauth_error(self, url: str, client_id: str, client_secret: str, form: Mapping[str, str]) -> str | None:
+        """Knock at a token endpoint as a client (Basic) and return the OAuth error code; nothing if there is none."""
+        request = self._http.build_request("POST", url, data=dict(form), headers=basic(client_id, client_secret))
+        # Safe to repeat: it only asks.
+        answer = self._attempts(request, self._source(request), repeatable=True, authorized=False)
+        return printable_code(self._error_body(answer).get("error"))
+
     def ends_in(self, seconds: float | None) -> float | None:
         """Return the monotonic second at which a token of this lifetime is used no more."""
         if seconds is None:
@@ -383,7 +413,7 @@ class Session(ABC, Generic[EndpointT]):
 
     def _backoff(self, attempt: int) -> float:
         # Full jitter keeps many threads from coming back at the same moment.
-        return random.uniform(0.5, 1.0) * min(0.25 * 2**attempt, 8.0)  # noqa: S311 - spreads load, keeps no secret
+        return random.uniform(0.5, 1.0) * min(0.25 * 2.0**attempt, 8.0)  # noqa: S311 - spreads load, keeps no secret
 
     def _retry_after(self, answer: httpx.Response, attempt: int) -> float:
         asked: str = answer.headers.get("retry-after", "")

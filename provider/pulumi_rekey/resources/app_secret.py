@@ -86,6 +86,7 @@ class AppSecret(Resource[AppSecretInputs, AppSecretState, Roma]):
     state = AppSecretState
     id_output = "app_id"
     taken_over = "app_id"
+    secret_input = "secret"  # noqa: S105 - the name of an input
 
     def create(self, api: Roma, i: AppSecretInputs, mark: str | None) -> Iterator[AppSecretState]:
         """GET the secret that is there, unless another one is given."""
@@ -110,11 +111,15 @@ class AppSecret(Resource[AppSecretInputs, AppSecretState, Roma]):
     def delete(self, api: Roma, s: AppSecretState) -> None:
         """PUT a random secret that nobody keeps, if the present one is still ours."""
         try:
-            shown = self._shown(api, s)
+            ours = self.accepted(api, s)
         except NotFound:
             return
-        if s.secret is not None and _is_shown_as(s.secret, shown):
+        if ours:
             self._put(api, s, made_secret())
+
+    def accepted(self, api: Roma, s: AppSecretState) -> bool | None:
+        """GET the secret back."""
+        return None if s.secret is None else _is_shown_as(s.secret, self._shown(api, s))
 
     def _shown(self, api: Roma, s: AppSecretState) -> SecretStr:
         answer = api.get(_PATH, api.project(s.project_id), s.instance_id, s.app_id)

@@ -1,0 +1,103 @@
+"""VMware Cloud Partner Navigator: tokens in ``csp-auth-token``, whose expiry only they themselves tell.
+
+Pages: developer.vmware.com/apis/cloud-partner-navigator/identity/latest and the guide "Using Cloud Partner Navigator
+APIs" (vdc-download.vmware.com).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+import httpx
+from pydantic import Field, SecretStr
+
+from ..errors import Misconfigured
+from ..model import VendorId
+from .answer import Body
+from .config import CREDENTIAL, Endpoint, Secret, Url, plain
+from .jwt import expiry
+from .session import Session, Token, basic, fill
+
+BASE: Final = "/cphub/api/auth"
+
+
+class NavigatorEndpoint(Endpoint):
+    """A Navigator, and the user (API token) or OAuth app by which rekey manages it."""
+
+    kind = "navigator"
+    credentials = (("api_token",), ("client_id", "client_secret"))
+
+    url: Url = Field(
+        description="The Navigator's address, without a path.",
+        json_schema_extra={"env": "CPN_URL"},
+        examples=["https://console.navigator.vmware.com"],
+    )
+    org_id: VendorId | None = Field(
+        default=None,
+        description="The organization of clientId.",
+        json_schema_extra={"env": "CPN_ORG_ID"},
+    )
+    api_token: Secret | None = Field(default=None, json_schema_extra={**CREDENTIAL, "env": "CPN_API_TOKEN"})
+    client_id: str | None = Field(default=None, json_schema_extra={**CREDENTIAL, "env": "CPN_CLIENT_ID"})
+    client_secret: Secret | None = Field(default=None, json_schema_extra={**CREDENTIAL, "env": "CPN_CLIENT_SECRET"})
+
+
+class Navigator(Session[NavigatorEndpoint]):
+    """A session with Cloud Partner Navigator."""
+
+    model: ClassVar[type[Endpoint]] = NavigatorEndpoint
+    right = "the role Reseller Administrator in this organization"
+
+    def headers(self) -> dict[str, str]:
+        """Ask for JSON."""
+        return {"accept": "application/json"}
+
+    def log_in(self) -> Token:
+        """Exchange the API token, or an OAuth app's id and secret, for an access token."""
+        url = f"{self.endpoint.url}{BASE}/v1/authn"
+        match self.endpoint.usable_credentials():
+            case ("api_token",):
+                json = {"refreshToken": plain(self.endpoint.api_token)}
+                _, body = self.log_in_with("POST", f"{url}/accesstoken", json=json)
+            case ("client_id", _):
+                if self.endpoint.org_id is None:
+                    raise Misconfigured(
+                        f"endpoint {self.name!r} has a client but not its organization",
+                        todo=f"set rekey:endpoints.{self.name}.orgId",
+                    )
+                json = {"clientId": str(self.endpoint.client_id), "clientSecret": plain(self.endpoint.client_secret)}
+                account = fill("/accounts/{}/accesstoken", (self.endpoint.org_id,))
+                _, body = self.log_in_with("POST", url + account, json=json)
+            case _:
+                raise Misconfigured(
+                    f"endpoint {self.name!r} has no credentials",
+                    todo="set apiToken, or clientId and clientSecret (or CPN_API_TOKEN, …)",
+                )
+        token = body.secret("accessToken").get_secret_value()
+        ends = expiry(token)
+        return Token(token, self.ends_in((ends - self.around.now()).total_seconds() if ends else None))
+
+    def accepts_client(self, org_id: str, client_id: str, client_secret: SecretStr) -> bool:
+        """Tell whether this OAuth app gets an access token."""
+        return self.accepts(
+            "POST",
+            url=f"{self.endpoint.url}{BASE}/v2/authn/authorize",
+            params={"orgId": org_id},
+            data={"grant_type": "client_credentials"},
+            headers=basic(client_id, client_secret.get_secret_value()),
+        )
+
+    def authorize(self, request: httpx.Request, token: Token) -> None:
+        """Send the access token in Navigator's own header."""
+        request.headers["csp-auth-token"] = token.value
+
+    def error_code(self, body: Body) -> object:
+        """Read the code that the sibling API, VMware Cloud Services, documents; Navigator documents none."""
+        return body.get("cspErrorCode") or body.get("errorCode")
+
+    def request_id(self, answer: httpx.Response, body: Body) -> object:
+        """Read the request id of the same body."""
+        return body.get("requestId")
+
+
+SESSION = Navigator

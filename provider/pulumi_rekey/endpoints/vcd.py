@@ -1,0 +1,190 @@
+"""VMware Cloud Director: API tokens or password sessions, versioned media types, ``minorErrorCode`` bodies.
+
+Pages: developer.broadcom.com/xapis/vmware-cloud-director-openapi/latest/ and "Generate an API Access Token" in the
+Service Provider Admin Guide.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import httpx
+from pydantic import Field
+
+from ..errors import BadAnswer, Forbidden, Misconfigured, NotFound, Unauthenticated
+from .answer import Body
+from .config import CREDENTIAL, Endpoint, Secret, Url, plain
+from .session import Session, Surroundings, Token, basic
+
+#: The base of all paths of the API.
+CLOUDAPI = "/cloudapi/1.0.0"
+_PROVIDER_ORG = "system"
+_PAGE_SIZE = "128"
+
+
+class VcdEndpoint(Endpoint):
+    """A Cloud Director site; relying parties and keys need the provider's organization."""
+
+    kind = "vcd"
+    credentials = (("api_token",), ("user", "password"))
+
+    url: Url = Field(description="The Cloud Director address.", json_schema_extra={"env": "VCD_URL"})
+    org: str = Field(
+        default="System",
+        pattern=r"^[^/\s@:]+$",
+        description="The organization of the account; System is the provider's.",
+        json_schema_extra={"env": "VCD_ORG"},
+    )
+    api_version: str = Field(
+        default="37.2", pattern=r"^\d{2}\.\d+$", description="The API version; 37.2 is the first that has OIDC."
+    )
+    allow_unverified_ssl: bool = Field(
+        default=False,
+        description="Do not check the server's certificate. Warns at every run.",
+        json_schema_extra={"env": "VCD_ALLOW_UNVERIFIED_SSL"},
+    )
+    api_token: Secret | None = Field(default=None, json_schema_extra={**CREDENTIAL, "env": "VCD_API_TOKEN"})
+    user: str | None = Field(default=None, json_schema_extra={**CREDENTIAL, "env": "VCD_USER"})
+    password: Secret | None = Field(default=None, json_schema_extra={**CREDENTIAL, "env": "VCD_PASSWORD"})
+
+
+class Vcd(Session[VcdEndpoint]):
+    """A session with Cloud Director."""
+
+    model: ClassVar[type[Endpoint]] = VcdEndpoint
+    right = 'the right "OIDC Server: Manage Settings"'
+
+    def __init__(self, name: str, endpoint: VcdEndpoint, surroundings: Surroundings) -> None:
+        super().__init__(name, endpoint, surroundings)
+        self._listings: dict[str, list[Body]] = {}
+
+    @property
+    def is_provider(self) -> bool:
+        """Whether the account is the provider's, which alone sees every object."""
+        return self.endpoint.org.casefold() == _PROVIDER_ORG
+
+    def headers(self) -> dict[str, str]:
+        """Ask for the version."""
+        return {"accept": f"application/json;version={self.endpoint.api_version}"}
+
+    def log_in(self) -> Token:
+        """Trade an API token for an access token, or open a session with a password."""
+        match self.endpoint.usable_credentials():
+            case ("api_token",):
+                return self._by_api_token()
+            case ("user", "password"):
+                return self._by_password()
+            case _:
+                raise Misconfigured(
+                    f"endpoint {self.name!r} has no credentials",
+                    todo=f"set rekey:endpoints.{self.name}.apiToken, or user and password (or VCD_API_TOKEN, …)",
+                )
+
+    def _by_api_token(self) -> Token:
+        issuer = "provider" if self.is_provider else f"tenant/{self.endpoint.org}"
+        _, body = self.log_in_with(
+            "POST",
+            f"{self.endpoint.url}/oauth/{issuer}/token",
+            data={"grant_type": "refresh_token", "refresh_token": plain(self.endpoint.api_token)},
+            headers={"accept": "application/json"},
+        )
+        return Token(body.text("access_token"), self.ends_in(body.maybe("expires_in", int)))
+
+    def _by_password(self) -> Token:
+        user = f"{self.endpoint.user}@{self.endpoint.org}"
+        answer, _ = self.log_in_with(
+            "POST",
+            f"{self.endpoint.url}{CLOUDAPI}/sessions{'/provider' if self.is_provider else ''}",
+            headers={
+                "accept": f"application/*;version={self.endpoint.api_version}",
+                **basic(user, plain(self.endpoint.password)),
+            },
+        )
+        token = answer.headers.get("x-vmware-vcloud-access-token")
+        if not token:
+            raise Unauthenticated(f"{self.name}: the session has no X-VMWARE-VCLOUD-ACCESS-TOKEN")
+        return Token(token)
+
+    def authorize(self, request: httpx.Request, token: Token) -> None:
+        """Send the access token."""
+        request.headers["authorization"] = f"Bearer {token.value}"
+
+    def error_code(self, body: Body) -> object:
+        """Read ``minorErrorCode``; the OIDC endpoints say ``error``."""
+        return body.get("minorErrorCode") or body.get("error")
+
+    def request_id(self, answer: httpx.Response, body: Body) -> object:  # noqa: ARG002 - the header says it
+        """Read the header that names the request."""
+        return answer.headers.get("x-vmware-vcloud-request-id")
+
+    # -- collections: 403 means "forbidden" or "does not exist" --------------------------------------------------
+
+    def all_of(self, collection: str) -> list[Body]:
+        """GET all pages of a collection; the pages must agree with the total that they name."""
+        found: list[Body] = []
+        totals = set()
+        for page in self.pages(f"{CLOUDAPI}{collection}", query={"page": "1", "pageSize": _PAGE_SIZE}):
+            found += page.objects("values")
+            totals.add(page.number("resultTotal"))
+        if totals != {len(found)}:
+            raise BadAnswer(
+                f"{self.name}: GET {collection}: the pages do not add up to the total",
+                todo="run again: the list changed while it was read",
+            )
+        return found
+
+    def at_start_of_run(self, collection: str) -> list[Body]:
+        """Return the collection as it was when this process first asked: what an earlier run left is in it."""
+        with self.exclusive:
+            if collection not in self._listings:
+                self._listings[collection] = self.all_of(collection)
+            return self._listings[collection]
+
+    def find(self, collection: str, id_: str) -> Body | None:
+        """GET one object; nothing only if it is certainly gone.
+
+        :raises Forbidden: if the vendor refuses and the object is in the list, or the list cannot tell.
+        """
+        try:
+            return self.get(f"{CLOUDAPI}{collection}/{{}}", id_)
+        except (Forbidden, NotFound) as refused:
+            if self._is_gone(collection, id_):
+                return None
+            raise Forbidden(refused.happened, todo=f"the account needs {self.right}") from None
+
+    def remove(self, collection: str, id_: str) -> None:
+        """DELETE one object; one that is certainly gone is what was wanted."""
+        try:
+            self.delete(f"{CLOUDAPI}{collection}/{{}}", id_)
+        except Forbidden:
+            if not self._is_gone(collection, id_):
+                raise
+
+    def _is_gone(self, collection: str, id_: str) -> bool:
+        # Only the provider sees the whole list; a tenant's empty list says nothing.
+        return self.is_provider and all(entry.get("id") != id_ for entry in self.all_of(collection))
+
+    # -- the relying party's side --------------------------------------------------------------------------------
+
+    def accepts(self, client_id: str, client_secret: str) -> bool | None:
+        """Tell whether the token endpoint accepts a client's secret; nothing if it cannot be told.
+
+        A code that nobody was given is refused as ``invalid_grant`` once the client is known, and as
+        ``invalid_client`` where it is not (RFC 6749, 5.2); that VCD follows this is not documented.
+        """
+        code = self.oauth_error(
+            f"{self.endpoint.url}/oidc/oauth2/token",
+            client_id,
+            client_secret,
+            {"grant_type": "authorization_code", "code": "rekey-probe", "redirect_uri": "https://localhost/"},
+        )
+        return {"invalid_grant": True, "invalid_client": False}.get(code or "")
+
+    def published_keys(self) -> list[Body]:
+        """GET the JWK set that relying parties check ID tokens with."""
+        discovery = self.get_in_public(f"{self.endpoint.url}/oidc/.well-known/openid-configuration")
+        where = self.same_origin(f"{self.name}: GET openid-configuration", discovery.text("jwks_uri"))
+        return self.get_in_public(where).objects("keys")
+
+
+SESSION = Vcd

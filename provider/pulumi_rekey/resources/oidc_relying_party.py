@@ -1,0 +1,166 @@
+"""A relying party of VMware Cloud Director's OpenID provider, and its client secret.
+
+Pages: developer.broadcom.com/xapis/vmware-cloud-director-openapi/latest/, "OidcRelyingParty" operations.
+
+Who makes the secret: the vendor. How many live at once: one. Readable afterwards: no.
+A grace cannot be set: nothing documents that the old secret survives its regeneration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field
+
+from ..endpoints.answer import Body
+from ..endpoints.vcd import CLOUDAPI, Vcd
+from ..errors import NotFound, Stopped
+from ..model import Secret, VendorId
+from ..resource import Inputs, Resource, State
+
+_PARTIES: Final = "/openIdProvider/relyingParties"
+
+
+def _redirect_uri(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        raise ValueError("is not a URI") from None
+    if not parts.scheme or not (parts.netloc or parts.path) or not value.isprintable() or " " in value:
+        raise ValueError("is not an absolute URI: write https://HOST/PATH")
+    if parts.scheme in {"http", "https"} and not parts.hostname:
+        raise ValueError("has no host: write https://HOST/PATH")
+    if "#" in value:
+        raise ValueError("must not have a fragment")
+    return value
+
+
+RedirectUri = Annotated[str, AfterValidator(_redirect_uri)]
+
+
+class OidcRelyingPartyInputs(Inputs):
+    """What a relying party is called, and where its users may return to."""
+
+    client_name: str = Field(min_length=1, description="The human readable name.", examples=["Grafana"])
+    redirect_uris: list[RedirectUri] = Field(
+        min_length=1,
+        description="Where users may be sent back to. http:// only where the vendor's allowHttp is set. The order"
+        " does not matter.",
+        examples=[["https://grafana.example.com/login/generic_oauth"]],
+    )
+    adopt: VendorId | None = Field(
+        default=None,
+        description="The id of a relying party that exists and is to be managed; another one replaces.",
+        examples=["urn:vcloud:oidcRelyingParty:5f9f3c9e-6f0e-4c0b-9a53-0d4f1c6b5f3a"],
+    )
+
+
+class OidcRelyingPartyState(State):
+    """The relying party as the vendor has it."""
+
+    relying_party_id: str = Field(description="The vendor's id.")
+    client_id: str = Field(description="The client id, made by the vendor.")
+    client_name: str
+    redirect_uris: list[str]
+    client_secret: Secret | None = Field(
+        default=None, description="The secret that the vendor accepts; unset while an adopted one has not rotated."
+    )
+    adopted: bool | None = Field(default=None, description="Set if the object was there before rekey.")
+
+
+class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, Vcd]):
+    """Register, PUT, regenerateSecret, DELETE."""
+
+    name = "OidcRelyingParty"
+    vendor = "vcd"
+    inputs = OidcRelyingPartyInputs
+    state = OidcRelyingPartyState
+    id_output = "relying_party_id"
+    marked = True
+
+    def create(self, api: Vcd, i: OidcRelyingPartyInputs, mark: str | None) -> Iterator[OidcRelyingPartyState]:
+        """Register under a marked name, then give it the real one: what an interruption leaves is known as ours."""
+        if i.adopt is not None:
+            found = api.find(_PARTIES, i.adopt)
+            if found is None:
+                raise NotFound(f"{api.name}: there is no relying party {i.adopt}", todo="correct `adopt`")
+            yield OidcRelyingPartyState(**_shown(found), adopted=True)
+            return
+        marked_name = f"{i.client_name} {mark}" if mark else i.client_name
+        s = self._interrupted(api, i, marked_name)
+        if s is None:
+            payload = {"clientName": marked_name, "redirectUris": i.redirect_uris}
+            answer = api.post(f"{CLOUDAPI}{_PARTIES}", json=payload)
+            s = OidcRelyingPartyState(**_shown(answer), client_secret=answer.secret("clientSecret"))
+        else:
+            # The answer that held its secret was lost.
+            s = self._regenerated(api, s)
+        yield s
+        if mark:
+            yield from self.update(api, i, s, frozenset())
+
+    def _interrupted(self, api: Vcd, i: OidcRelyingPartyInputs, marked_name: str) -> OidcRelyingPartyState | None:
+        for party in api.at_start_of_run(_PARTIES):
+            name = party.get("clientName")
+            if name == marked_name != i.client_name:
+                return OidcRelyingPartyState(**_shown(party))
+            if name == i.client_name and set(party.texts("redirectUris")) == set(i.redirect_uris):
+                raise Stopped(
+                    f"{api.name}: relying party {party.text('id')} has the same name and redirect URIs",
+                    todo=f'set adopt="{party.text("id")}" to manage it, or delete it; if this resource was renamed in'
+                    " the program, give it an alias",
+                )
+        return None
+
+    def read(self, api: Vcd, s: OidcRelyingPartyState) -> OidcRelyingPartyState | None:
+        """GET it; the secret is never shown."""
+        found = api.find(_PARTIES, s.relying_party_id)
+        return None if found is None else s.model_copy(update=_shown(found))
+
+    def update(
+        self, api: Vcd, i: OidcRelyingPartyInputs, s: OidcRelyingPartyState, changed: frozenset[str]
+    ) -> Iterator[OidcRelyingPartyState]:
+        """PUT the whole object; what is read-only is never sent."""
+        payload = {"clientName": i.client_name, "redirectUris": i.redirect_uris}
+        answer = api.put(f"{CLOUDAPI}{_PARTIES}/{{}}", s.relying_party_id, json=payload)
+        yield s.model_copy(update=_shown(answer))
+
+    def changed(self, i: OidcRelyingPartyInputs, s: OidcRelyingPartyState) -> frozenset[str]:
+        """Compare without the order of the redirect URIs."""
+        same_uris = set(i.redirect_uris) == set(s.redirect_uris)
+        return super().changed(i, s) - ({"redirect_uris"} if same_uris else set())
+
+    def rotate(self, api: Vcd, i: OidcRelyingPartyInputs, s: OidcRelyingPartyState) -> Iterator[OidcRelyingPartyState]:
+        """POST regenerateSecret: the old secret ends."""
+        yield self._regenerated(api, s)
+
+    def _regenerated(self, api: Vcd, s: OidcRelyingPartyState) -> OidcRelyingPartyState:
+        answer = api.post(f"{CLOUDAPI}{_PARTIES}/{{}}/regenerateSecret", s.relying_party_id)
+        return s.model_copy(update={"client_secret": answer.secret("clientSecret")})
+
+    def delete(self, api: Vcd, s: OidcRelyingPartyState) -> None:
+        """DELETE what rekey registered; of an adopted one, revoke the secret that rekey minted."""
+        if not s.adopted:
+            api.remove(_PARTIES, s.relying_party_id)
+        elif self.accepted(api, s):
+            self._regenerated(api, s)
+
+    def accepted(self, api: Vcd, s: OidcRelyingPartyState) -> bool | None:
+        """Knock at the token endpoint with a code that nobody was given."""
+        if s.client_secret is None:
+            return None
+        return api.accepts(s.client_id, s.client_secret.get_secret_value())
+
+
+def _shown(answer: Body) -> dict[str, Any]:
+    return {
+        "relying_party_id": answer.text("id"),
+        "client_id": answer.text("clientId"),
+        "client_name": answer.text("clientName"),
+        "redirect_uris": answer.texts("redirectUris"),
+    }
+
+
+RESOURCE = OidcRelyingParty()

@@ -1,0 +1,299 @@
+"""A signing key of VMware Cloud Director's OpenID provider, and whether it is the one that signs.
+
+Pages: developer.broadcom.com/xapis/vmware-cloud-director-openapi/latest/, "openIdProviderKey" operations, and "Manage
+OIDC Proxy Keys" in the Service Provider Admin Guide.
+
+Who makes the key: the caller (here or the user). How many live at once: many, of which one signs.
+Readable afterwards: the public half. Overlap: the old key stays published until what it signed has expired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any, Final, Literal
+
+from pydantic import Field, SecretStr
+
+from ..endpoints.answer import Body
+from ..endpoints.vcd import CLOUDAPI, Vcd
+from ..errors import Conflict, NotFound, Stopped
+from ..model import WRITE_ONLY, Secret, VendorId
+from ..resource import Inputs, Resource, State
+from ..signing_key import KeyPair, UnusableKey, is_published, made_key_pair, read_key_pair, same_public_key
+
+_KEYS: Final = "/openIdProvider/keys"
+_CONFIGURATION: Final = f"{CLOUDAPI}/openIdProvider"
+#: The vendor allows 256 characters, of which rekey's mark needs some.
+_MOST_DESCRIPTION: Final = 220
+#: Clocks of relying parties may be behind by so much.
+_SKEW: Final = timedelta(minutes=5)
+
+
+class OpenIdProviderKeyInputs(Inputs):
+    """The key to publish: a pair, a private key alone, or one made by rekey."""
+
+    description: str | None = Field(
+        default=None, max_length=_MOST_DESCRIPTION, description="What the key is for, for people."
+    )
+    private_key: Secret | None = Field(
+        default=None,
+        description="A PEM private key, RSA of at least 2048 bits or EC. By default rekey makes one, hands it to the"
+        " vendor and keeps no copy.",
+        json_schema_extra=WRITE_ONLY,
+    )
+    private_key_passphrase: Secret | None = Field(
+        default=None, description="The passphrase of an encrypted private key.", json_schema_extra=WRITE_ONLY
+    )
+    public_key: str | None = Field(
+        default=None, description="The PEM public key of `private_key`; by default it is derived."
+    )
+    algorithm: Literal["RSA", "EC"] = Field(
+        default="RSA", description="The kind of key that rekey makes; takes effect at the next rotation."
+    )
+    key_size: int = Field(
+        default=3072,
+        ge=2048,
+        le=8192,
+        multiple_of=8,
+        description="Bits of an RSA key that rekey makes; takes effect at the next rotation.",
+    )
+    curve: Literal["P-256", "P-384", "P-521"] = Field(
+        default="P-256", description="Curve of an EC key that rekey makes; takes effect at the next rotation."
+    )
+    activate: bool = Field(
+        default=True, description="Whether this is the key that signs. One key of an endpoint can be."
+    )
+    adopt: VendorId | None = Field(
+        default=None, description="The id of a key that exists and is to be managed; another one replaces."
+    )
+
+
+class OpenIdProviderKeyState(State):
+    """The key as the vendor has it."""
+
+    key_id: str = Field(description="The vendor's id of the present key.")
+    public_key: str = Field(description="The public half, as the vendor has it.")
+    description: str | None = None
+    active: bool = Field(default=False, description="Whether it is the key that signs.")
+    next_key_id: str | None = Field(default=None, description="A key that is published and does not sign yet.")
+    previous_key_id: str | None = Field(
+        default=None, description="The key before, published until what it signed has expired."
+    )
+    predecessor_key_id: str | None = Field(
+        default=None, description="The key that signed before rekey's; destroying goes back to it."
+    )
+    mark: str | None = Field(default=None, description="The mark in the description by which a key is known as ours.")
+    adopted: bool | None = Field(default=None, description="Set if the object was there before rekey.")
+
+
+class OpenIdProviderKey(Resource[OpenIdProviderKeyInputs, OpenIdProviderKeyState, Vcd]):
+    """POST keys, PUT openIdProvider's activeKey, DELETE."""
+
+    name = "OpenIdProviderKey"
+    vendor = "vcd"
+    inputs = OpenIdProviderKeyInputs
+    state = OpenIdProviderKeyState
+    id_output = "key_id"
+    secret_input = "private_key"  # noqa: S105 - the name of an input
+    retires = True
+    overlap = "overlap: the old key stays published until what it signed has expired"
+    marked = True
+
+    def problems(self, i: OpenIdProviderKeyInputs) -> Iterator[tuple[str, str]]:
+        """Read a given key, so that one that cannot serve is refused before any call."""
+        if i.private_key is None:
+            for name in ("public_key", "private_key_passphrase"):
+                if getattr(i, name) is not None:
+                    yield name, "needs private_key beside it"
+            return
+        try:
+            _given(i)
+        except UnusableKey as refused:
+            yield refused.field, refused.reason
+
+    def claims(self, inputs: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        """One key of an endpoint signs."""
+        yield from super().claims(inputs)
+        if inputs.get("activate", True) is True:
+            yield "activate", "activeKey"
+
+    def given(self, i: OpenIdProviderKeyInputs, s: OpenIdProviderKeyState) -> str | None:
+        """A given private key whose public half is not the present one is published."""
+        if i.private_key is None or same_public_key(_given(i).public, s.public_key):
+            return None
+        return "the given private key is another one"
+
+    def changed(self, i: OpenIdProviderKeyInputs, s: OpenIdProviderKeyState) -> frozenset[str]:
+        """Description, and whether it signs."""
+        activation = {"activate"} if i.activate != s.active and s.next_key_id is None else set()
+        return super().changed(i, s) - {"public_key"} | activation
+
+    # -- verbs ---------------------------------------------------------------------------------------------------
+
+    def create(self, api: Vcd, i: OpenIdProviderKeyInputs, mark: str | None) -> Iterator[OpenIdProviderKeyState]:
+        """POST the key, then make it the active one."""
+        if i.adopt is not None:
+            found = api.find(_KEYS, i.adopt)
+            if found is None:
+                raise NotFound(f"{api.name}: there is no key {i.adopt}", todo="correct `adopt`")
+            s = OpenIdProviderKeyState(**_shown(found, mark), active=self._signs(api, i.adopt), mark=mark, adopted=True)
+        else:
+            posted = self._posted(api, i, _tail(mark, 1), api.at_start_of_run(_KEYS))
+            s = OpenIdProviderKeyState(**_shown(posted, mark), mark=mark)
+        yield s
+        if i.activate and not s.active:
+            yield self._activated(api, s)
+
+    def read(self, api: Vcd, s: OpenIdProviderKeyState) -> OpenIdProviderKeyState | None:
+        """GET the key, and which one signs."""
+        found = api.find(_KEYS, s.key_id)
+        if found is None:
+            return None
+        return s.model_copy(update={**_shown(found, s.mark), "active": self._signs(api, s.key_id)})
+
+    def update(
+        self, api: Vcd, i: OpenIdProviderKeyInputs, s: OpenIdProviderKeyState, changed: frozenset[str]
+    ) -> Iterator[OpenIdProviderKeyState]:
+        """Finish an interrupted rotation; PUT the description into what GET gave; activate or give back."""
+        if s.next_key_id is not None:
+            s = self._promoted(api, i, s)
+            yield s
+        if "description" in changed:
+            body = dict(api.get(f"{CLOUDAPI}{_KEYS}/{{}}", s.key_id))
+            body["description"] = (i.description or "") + _tail_of(str(body.get("description") or ""), s.mark)
+            s = s.model_copy(update=_shown(api.put(f"{CLOUDAPI}{_KEYS}/{{}}", s.key_id, json=body), s.mark))
+            yield s
+        if i.activate and not s.active:
+            yield self._activated(api, s)
+        elif s.active and not i.activate:
+            yield self._given_back(api, s)
+
+    def rotate(
+        self, api: Vcd, i: OpenIdProviderKeyInputs, s: OpenIdProviderKeyState
+    ) -> Iterator[OpenIdProviderKeyState]:
+        """POST the next key, make it sign, and keep the old one published until what it signed has expired."""
+        if s.previous_key_id is not None:
+            s = self._retired(api, s)
+            yield s
+        posted = self._posted(api, i, _tail(s.mark, s.generation + 1), api.all_of(_KEYS))
+        s = s.model_copy(update={"next_key_id": posted.text("id"), "step": "activate the next key"})
+        yield s
+        s = self._promoted(api, i, s)
+        yield s
+        if i.rotation.means_compromise:
+            yield self._retired(api, s)
+
+    def accepted(self, api: Vcd, s: OpenIdProviderKeyState) -> bool | None:
+        """Look for the key in the published set; one that does not sign need not be there."""
+        return is_published(s.public_key, api.published_keys()) or (False if s.active else None)
+
+    def retire(self, api: Vcd, s: OpenIdProviderKeyState) -> Iterator[OpenIdProviderKeyState]:
+        """DELETE the key before."""
+        yield self._retired(api, s)
+
+    def delete(self, api: Vcd, s: OpenIdProviderKeyState) -> None:
+        """Let the predecessor sign again, then DELETE what rekey published; an adopted key stays."""
+        ours = [s.next_key_id, s.previous_key_id, None if s.adopted else s.key_id]
+        if s.key_id in ours and self._signs(api, s.key_id):
+            self._given_back(api, s)
+        for key in ours:
+            if key is not None:
+                api.remove(_KEYS, key)
+
+    # -- steps ---------------------------------------------------------------------------------------------------
+
+    def _posted(self, api: Vcd, i: OpenIdProviderKeyInputs, tail: str, present: list[Body]) -> Body:
+        """POST a key, unless an interrupted run has: the vendor has its private half, and nobody else needs it."""
+        pair = None if i.private_key is None else _given(i)
+        for key in present:
+            if tail and str(key.get("description") or "").endswith(tail):
+                if pair is None or same_public_key(pair.public, key.text("publicKey")):
+                    return key
+                api.remove(_KEYS, key.text("id"))
+        pair = pair or made_key_pair(i.algorithm, i.key_size, i.curve)
+        payload = {
+            "description": (i.description or "") + tail,
+            "publicKey": pair.public,
+            "privateKey": pair.private.get_secret_value(),
+        }
+        if i.private_key_passphrase is not None:
+            payload["privateKeyPassphrase"] = i.private_key_passphrase.get_secret_value()
+        return api.post(f"{CLOUDAPI}{_KEYS}", json=payload)
+
+    def _signs(self, api: Vcd, key_id: str) -> bool:
+        return _active_key(api.get(_CONFIGURATION)) == key_id
+
+    def _activate(self, api: Vcd, key_id: str) -> Body:
+        """Read, change one field, write, compare; return the configuration as it was before."""
+        with api.exclusive:
+            before = api.get(_CONFIGURATION)
+            if _active_key(before) != key_id:
+                after = api.put(_CONFIGURATION, json={**before, "activeKey": {"id": key_id}})
+                if _active_key(after) != key_id:
+                    raise Conflict(f"{api.name}: another key was made active at the same moment")
+        return before
+
+    def _activated(self, api: Vcd, s: OpenIdProviderKeyState) -> OpenIdProviderKeyState:
+        before = _active_key(self._activate(api, s.key_id))
+        predecessor = s.predecessor_key_id or (before if before != s.key_id else None)
+        return s.model_copy(update={"active": True, "predecessor_key_id": predecessor, "step": None})
+
+    def _promoted(self, api: Vcd, i: OpenIdProviderKeyInputs, s: OpenIdProviderKeyState) -> OpenIdProviderKeyState:
+        """Make the next key the present one."""
+        key = api.get(f"{CLOUDAPI}{_KEYS}/{{}}", s.next_key_id or "")
+        update = {**_shown(key, s.mark), "next_key_id": None, "previous_key_id": s.key_id}
+        update |= {"adopted": None, "step": None}
+        if i.activate:
+            configuration = self._activate(api, key.text("id"))
+            until = api.around.now() + timedelta(seconds=configuration.number("idTokenTimeToLive")) + _SKEW
+            update |= {"active": True, "previous_expires_at": until.replace(microsecond=0)}
+        else:
+            update |= {"active": False, "previous_expires_at": api.around.now().replace(microsecond=0)}
+        return s.model_copy(update=update)
+
+    def _retired(self, api: Vcd, s: OpenIdProviderKeyState) -> OpenIdProviderKeyState:
+        if s.previous_key_id is not None:
+            api.remove(_KEYS, s.previous_key_id)
+        return s.model_copy(update={"previous_key_id": None, "previous_expires_at": None})
+
+    def _given_back(self, api: Vcd, s: OpenIdProviderKeyState) -> OpenIdProviderKeyState:
+        predecessor = s.predecessor_key_id
+        if predecessor is None or api.find(_KEYS, predecessor) is None:
+            raise Stopped(
+                f"{api.name}: key {s.key_id} signs, and the key that signed before it is gone",
+                todo="make another key active in Cloud Director, then run again",
+            )
+        self._activate(api, predecessor)
+        return s.model_copy(update={"active": False})
+
+
+def _given(i: OpenIdProviderKeyInputs) -> KeyPair:
+    passphrase = i.private_key_passphrase.get_secret_value() if i.private_key_passphrase else None
+    return read_key_pair((i.private_key or SecretStr("")).get_secret_value(), passphrase, i.public_key)
+
+
+def _active_key(configuration: Body) -> str | None:
+    return None if configuration.get("activeKey") is None else configuration.object("activeKey").text("id")
+
+
+def _tail(mark: str | None, generation: int) -> str:
+    return f" [{mark} {generation}]" if mark else ""
+
+
+def _tail_of(description: str, mark: str | None) -> str:
+    _head, found, rest = description.rpartition(f" [{mark} ") if mark else ("", "", "")
+    return found + rest if found and rest.endswith("]") and rest[:-1].isdigit() else ""
+
+
+def _shown(answer: Body, mark: str | None) -> dict[str, Any]:
+    description = answer.maybe("description", str) or ""
+    tail = _tail_of(description, mark)
+    return {
+        "key_id": answer.text("id"),
+        "public_key": answer.text("publicKey"),
+        "description": description.removesuffix(tail) or None,
+    }
+
+
+RESOURCE = OpenIdProviderKey()
