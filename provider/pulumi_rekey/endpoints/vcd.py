@@ -166,7 +166,7 @@ class Vcd(Session[VcdEndpoint]):
 
     # -- the relying party's side --------------------------------------------------------------------------------
 
-    def accepts(self, client_id: str, client_secret: str) -> bool | None:
+    def knows_client(self, client_id: str, client_secret: str) -> bool | None:
         """Tell whether the token endpoint accepts a client's secret; nothing if it cannot be told.
 
         A code that nobody was given is refused as ``invalid_grant`` once the client is known, and as

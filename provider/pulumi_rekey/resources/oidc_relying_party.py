@@ -151,7 +151,7 @@ class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, V
         """Knock at the token endpoint with a code that nobody was given."""
         if s.client_secret is None:
             return None
-        return api.accepts(s.client_id, s.client_secret.get_secret_value())
+        return api.knows_client(s.client_id, s.client_secret.get_secret_value())
 
 
 def _shown(answer: Body) -> dict[str, Any]:
