@@ -8,14 +8,14 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parent.parent
+from tools.engine.install import isolated_environment
+
 PROJECT = "probe"
 STACK = "dev"
 PATIENCE = 120  # seconds until a command that hangs is ended, with everything that it started
@@ -38,18 +38,8 @@ class Engine:
     """The engine's program, home and environment, shared by the stacks of a test session."""
 
     def __init__(self, home: Path) -> None:
-        install = [sys.executable, str(ROOT / "tools/engine/install.py")]
-        engine = subprocess.run(install, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
-        folders = [str(Path(sys.executable).parent), engine, os.environ["PATH"]]
-        self.environment = {
-            "PATH": os.pathsep.join(filter(None, folders)),
-            "HOME": str(home),
-            "PULUMI_HOME": str(home / ".pulumi"),
-            "PULUMI_CONFIG_PASSPHRASE": "of the tests",
-            "PULUMI_SKIP_UPDATE_CHECK": "true",
-            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        self.environment = isolated_environment(home) | {
             "PULUMI_DEBUG_COMMANDS": "true",  # --event-log, from which the steps are read
-            "LANG": "C.UTF-8",
             # Branches that run in the engine's processes count too.
             **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
         }

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -30,22 +31,44 @@ PROGRESS_EVERY = 15  # seconds, where there is no terminal to draw a line over
 def main() -> int:
     """Print the folder, or nothing where PATH is good as it is; where there is no way: one line, and 1."""
     try:
-        if version_on_path() >= engine_floor():
-            return 0
-        ENGINE.parent.mkdir(exist_ok=True)
-        # Two builds at once would take twice the memory and overwrite each other.
-        with (ENGINE.parent / "engine.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not is_built():
-                build()
+        folder = find_or_build()
     except (UnableError, OSError) as error:
         say(str(error))
         return 1
     except KeyboardInterrupt:
         say("stopped; go keeps what it has compiled, and the next call goes on from there")
         return 130
-    sys.stdout.write(f"{ENGINE}\n")
+    if folder:
+        sys.stdout.write(f"{folder}\n")
     return 0
+
+
+def find_or_build() -> Path | None:
+    """The folder to put first on PATH; None where the `pulumi` on PATH will do."""
+    if version_on_path() >= engine_floor():
+        return None
+    ENGINE.parent.mkdir(exist_ok=True)
+    # Two builds at once would take twice the memory and overwrite each other.
+    with (ENGINE.parent / "engine.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not is_built():
+            build()
+    return ENGINE
+
+
+def isolated_environment(home: Path) -> dict[str, str]:
+    """An environment with this engine and this Python, and with nothing of the user's: home, logins, settings."""
+    folders = [Path(sys.executable).parent, find_or_build(), os.environ["PATH"]]
+    return {
+        "PATH": os.pathsep.join(str(folder) for folder in folders if folder),
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+        "PULUMI_HOME": str(home / ".pulumi"),
+        "PULUMI_BACKEND_URL": home.as_uri(),
+        "PULUMI_CONFIG_PASSPHRASE": secrets.token_urlsafe(),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+    }
 
 
 class UnableError(Exception):
