@@ -162,6 +162,7 @@ def test_latency(sandbox: Sandbox) -> None:
         {"path": "x", "drop": "sometimes"},
         {"path": "x", "drop": "before", "commit": True},
         {"path": "x", "latency": -1},
+        {"path": "x", "latency": 1e9},
         {"path": "x", "latency": 1, "body": "x"},
         {"path": "x", "status": 500, "count": -1},
         {"path": "x", "status": 500, "times": 1},

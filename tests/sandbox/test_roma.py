@@ -133,6 +133,12 @@ def test_an_application_that_is_not_made(manager: Manager, body: object) -> None
     assert manager.call("GET", manager.apps).json()["total"] == 1
 
 
+@pytest.mark.parametrize("content", [b"{", b"\xff", b'{"name": "\\ud800"}', b"[" * 100_000, b"null", b'"name"'])
+def test_a_body_that_is_no_json_object(manager: Manager, content: bytes) -> None:
+    answer = manager.call("POST", manager.apps, content=content)
+    assert (answer.status_code, answer.json()["error_code"]) == (400, "ROMA.13000")
+
+
 def test_name_and_key_are_taken_once(manager: Manager) -> None:
     assert manager.call("POST", manager.apps, json={"name": "a", "key": "k"}).status_code == 201
     assert manager.call("POST", manager.apps, json={"name": "b", "key": "k"}).status_code == 400
@@ -154,7 +160,7 @@ def test_list_pages_and_filters(manager: Manager) -> None:
     assert listed(favorite="true") == (1, ["page-4"])
     assert listed(owner="false") == (0, [])
     assert listed(user_name="nobody") == (0, [])
-    for wrong in ({"limit": 0}, {"offset": -1}, {"limit": "x"}, {"favorite": "yes"}):
+    for wrong in ({"limit": 0}, {"offset": -1}, {"limit": "x"}, {"limit": "9" * 5000}, {"favorite": "yes"}):
         assert manager.call("GET", manager.apps, params=wrong).status_code == 400
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from .wire import Malformed, field, required
 
+LONGEST_WAIT = 3600  # seconds
 DROPS = ("before", "after", "cut")
 KNOWN = {
     "path",
@@ -79,7 +80,7 @@ def read_fault(body: dict[str, Any]) -> Fault:
     except re.error as wrong:
         raise Malformed(f"path is not a regular expression: {wrong}") from None
     latency = body.get("latency", 0.0)
-    if not isinstance(latency, int | float) or isinstance(latency, bool) or latency < 0:
+    if not isinstance(latency, int | float) or isinstance(latency, bool) or not 0 <= latency <= LONGEST_WAIT:
         raise Malformed("latency is not a number of seconds")
     method = field(body, "method", str)
     fault = Fault(

@@ -55,7 +55,7 @@ async def signer(request: Request, secret_of: Callable[[str], str | None]) -> st
 async def _canonical_request(request: Request, names: list[str]) -> bytes:
     raw_path: bytes = request.scope["raw_path"]
     path = "/".join(_encode(segment) for segment in unquote(raw_path.decode()).split("/"))
-    query = sorted(parse_qsl(request.scope["query_string"].decode(), keep_blank_values=True))
+    query = sorted(parse_qsl(request.scope["query_string"].decode(errors="replace"), keep_blank_values=True))
     headers: dict[str, bytes] = {name.decode("latin-1"): value.strip() for name, value in request.headers.raw}
     if missing := [name for name in names if name not in headers]:
         raise Unsigned(f"a signed header is missing: {', '.join(missing)}")

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -25,7 +26,8 @@ async def json_object(request: Request) -> dict[str, Any]:
         return {}
     try:
         body = json.loads(raw)
-    except ValueError:
+        json.dumps(body, ensure_ascii=False).encode()  # half a surrogate pair parses, but is no text
+    except (ValueError, RecursionError):
         raise Malformed("the body is not JSON") from None
     if not isinstance(body, dict):
         raise Malformed("the body is not a JSON object")
@@ -78,7 +80,7 @@ def whole_number(request: Request, name: str, default: int, lowest: int, highest
     given = request.query_params.get(name)
     if given is None:
         return default
-    if not given.isascii() or not given.isdigit() or not lowest <= int(given) <= highest:
+    if re.fullmatch(r"[0-9]{1,10}", given) is None or not lowest <= int(given) <= highest:
         raise Malformed(f"{name} is not a number of at least {lowest} and at most {highest}")
     return int(given)
 
