@@ -15,6 +15,7 @@ from pydantic import (
     AwareDatetime,
     BaseModel,
     ConfigDict,
+    Field,
     SecretStr,
     ValidationError,
     WithJsonSchema,
@@ -32,18 +33,15 @@ Secret = Annotated[
 ]
 
 
-def _vendor_id(value: str) -> str:
-    if not value or value in {".", ".."} or not value.isprintable() or any(c in value for c in "/\\?#% "):
+def vendor_id(value: str) -> str:
+    """Return the value if it can be one segment of a URL."""
+    if value in {".", ".."} or not value.isprintable() or any(c in value for c in "/\\?#% "):
         raise ValueError("is not an id: it must be a name without spaces, slashes, '?', '#' or '%'")
     return value
 
 
 #: An id that becomes one segment of a URL.
-VendorId = Annotated[
-    str,
-    AfterValidator(_vendor_id),
-    WithJsonSchema({"type": "string", "minLength": 1, "pattern": r"^[^/\\?#% ]+$"}),
-]
+VendorId = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(vendor_id)]
 
 #: A moment, in UTC; RFC 3339 in the state.
 Moment = AwareDatetime

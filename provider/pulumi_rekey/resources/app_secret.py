@@ -18,7 +18,7 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from ..endpoints.roma import Roma
 from ..errors import NotFound
-from ..model import IMMUTABLE, Secret, VendorId
+from ..model import IMMUTABLE, Secret, vendor_id
 from ..resource import Inputs, Resource, State
 
 _ALPHABET: Final = string.ascii_letters + string.digits
@@ -31,6 +31,10 @@ _LENGTH: Final = 40
 _PATH: Final = "/v2/{}/instances/{}/apps/{}/secret"
 
 
+#: The page bounds every id.
+RomaId = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(vendor_id)]
+
+
 def _allowed(secret: SecretStr) -> SecretStr:
     if not secret.get_secret_value() or not _ALLOWED.issuperset(secret.get_secret_value()):
         raise ValueError("must be letters, digits and !@#$%+=.-/ only, and not empty")
@@ -40,21 +44,18 @@ def _allowed(secret: SecretStr) -> SecretStr:
 class AppSecretInputs(Inputs):
     """Which application, and its secret if it is given."""
 
-    instance_id: VendorId = Field(
-        max_length=64,
+    instance_id: RomaId = Field(
         description="The ROMA Connect instance.",
         json_schema_extra=IMMUTABLE,
         examples=["5b3c1a52-2a0b-4ec9-9f6c-0a1f6fd1d0d3"],
     )
-    app_id: VendorId = Field(
-        max_length=64,
+    app_id: RomaId = Field(
         description="The application, which exists.",
         json_schema_extra=IMMUTABLE,
         examples=["b2e6b145-4f3f-4a80-aa45-f4b8029f95a3"],
     )
-    project_id: VendorId | None = Field(
+    project_id: RomaId | None = Field(
         default=None,
-        max_length=64,
         description="The project of the instance; by default the endpoint's.",
         json_schema_extra=IMMUTABLE,
     )

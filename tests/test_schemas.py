@@ -1,0 +1,55 @@
+"""The committed JSON Schemas say what the models say."""
+
+import json
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from tools.schemas import FOLDER, all_resources, schema_of
+
+RESOURCES = {resource.name: resource for resource in all_resources()}
+
+
+def properties(schema: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Every property in the schema and its definitions."""
+    parts = [schema, *schema["$defs"].values()]
+    return {name: described for part in parts for name, described in part.get("properties", {}).items()}
+
+
+@pytest.mark.parametrize("name", RESOURCES)
+def test_committed_schema_is_generated_from_the_model(name: str) -> None:
+    assert (FOLDER / f"{name}.json").read_text() == schema_of(RESOURCES[name]), "stale: run `make schemas`"
+
+
+def test_no_schema_is_left_over() -> None:
+    assert {path.stem for path in FOLDER.glob("*.json")} == RESOURCES.keys()
+
+
+@pytest.mark.parametrize("name", RESOURCES)
+def test_schema_is_valid_and_describes_every_property(name: str) -> None:
+    schema = json.loads(schema_of(RESOURCES[name]))
+    Draft202012Validator.check_schema(schema)
+    assert [key for key, described in properties(schema).items() if not described.get("description")] == []
+
+
+@pytest.mark.parametrize("name", RESOURCES)
+def test_every_example_is_valid(name: str) -> None:
+    schema = json.loads(schema_of(RESOURCES[name]))
+    for described in properties(schema).values():
+        validator = Draft202012Validator({"$defs": schema["$defs"], **described})
+        for example in described.get("examples", []):
+            validator.validate(example)
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        ("AppSecret", {"secret"}),
+        ("OidcRelyingParty", set()),
+        ("OpenIdProviderKey", {"private_key", "private_key_passphrase"}),
+    ],
+)
+def test_secrets_are_marked(name: str, secret: set[str]) -> None:
+    schema = json.loads(schema_of(RESOURCES[name]))
+    assert {key for key, described in properties(schema).items() if described.get("secret")} == secret
