@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tools.vendors import Sandbox, running_sandbox
+
 from .engine import Engine, Stack
-from .vendors import Sandbox, running_sandbox
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +38,10 @@ def _empty_stack(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> St
 @pytest.fixture(scope="session")
 def _configured_stack(_empty_stack: Stack, sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Stack:
     stack = _empty_stack.copy(tmp_path_factory.mktemp("configured"))
-    stack.configure(*sandbox_process.settings())
+    stack.configure(
+        {"rekey:owner": "4f1c9f8ab6d24d5a9d8e5fc0a3b7e612"} | sandbox_process.settings(),
+        sandbox_process.secret_settings(),
+    )
     return stack
 
 

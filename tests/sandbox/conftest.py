@@ -1,5 +1,5 @@
 """The sandbox's fixtures are those of all tests."""
 
-from ..vendors import Sandbox
+from tools.vendors import Sandbox
 
 __all__ = ["Sandbox"]

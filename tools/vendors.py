@@ -1,4 +1,4 @@
-"""The vendors, as a test sees them: a running sandbox, in a process of its own."""
+"""A running sandbox, in a process of its own, for the tests and the demonstration."""
 
 import contextlib
 import subprocess
@@ -8,7 +8,8 @@ from typing import Any
 
 import httpx
 
-PLAIN = {
+#: Where an endpoint's settings in stack config are found among the sandbox's credentials.
+SETTINGS = {
     "vcd.url": ("vcd", "url"),
     "vcd.org": ("vcd", "org"),
     "broker.url": ("broker", "url"),
@@ -20,7 +21,7 @@ PLAIN = {
     "roma.projectId": ("roma", "project_id"),
     "roma.accessKey": ("roma", "access_key"),
 }
-SECRET = {
+SECRET_SETTINGS = {
     "vcd.apiToken": ("vcd", "api_token"),
     "broker.clientSecret": ("broker", "client_secret"),
     "navigator.apiToken": ("navigator", "api_token"),
@@ -29,17 +30,27 @@ SECRET = {
 
 
 class Sandbox:
-    """A running sandbox, as a test sees it."""
+    """The vendors, as somebody outside sees them."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.http = httpx.Client(base_url=url, trust_env=False)
         self.credentials: dict[str, dict[str, str]] = self.http.get("/_sandbox/credentials").json()
 
+    def settings(self) -> dict[str, str]:
+        """Stack config, without what is secret, that makes this sandbox the four endpoints."""
+        return {f"rekey:endpoints.{path}": self.credentials[vendor][key] for path, (vendor, key) in SETTINGS.items()}
+
+    def secret_settings(self) -> dict[str, str]:
+        """The secret part of that config."""
+        found = SECRET_SETTINGS.items()
+        return {f"rekey:endpoints.{path}": self.credentials[vendor][key] for path, (vendor, key) in found}
+
     def post(self, path: str, json: dict[str, object]) -> dict[str, Any]:
         """The answer of a control endpoint, which must be a good one."""
         answer = self.http.post(path, json=json)
-        assert answer.is_success, answer.text
+        if not answer.is_success:
+            raise ValueError(f"{path}: {answer.text}")
         result: dict[str, Any] = answer.json() if answer.content else {}
         return result
 
@@ -56,22 +67,17 @@ class Sandbox:
         self.post("/_sandbox/faults", {"path": path, **rule})
 
     def calls(self) -> list[dict[str, Any]]:
-        """The vendor calls since the test began."""
+        """The vendor calls since the last reset."""
         calls: list[dict[str, Any]] = self.http.get("/_sandbox/calls").json()
         return calls
+
+    def forget_calls(self) -> None:
+        """Start the list of calls anew."""
+        self.http.delete("/_sandbox/calls").raise_for_status()
 
     def reset(self) -> None:
         """Back to the first state; ids and credentials stay."""
         self.post("/_sandbox/reset", {})
-
-    def settings(self) -> tuple[dict[str, str], dict[str, str]]:
-        """Stack config that makes this sandbox the four endpoints: what is plain, and what is secret."""
-        plain, secret = {"rekey:owner": "4f1c9f8ab6d24d5a9d8e5fc0a3b7e612"}, {}
-        for path, (vendor, key) in PLAIN.items():
-            plain[f"rekey:endpoints.{path}"] = self.credentials[vendor][key]
-        for path, (vendor, key) in SECRET.items():
-            secret[f"rekey:endpoints.{path}"] = self.credentials[vendor][key]
-        return plain, secret
 
 
 @contextlib.contextmanager
@@ -79,12 +85,12 @@ def running_sandbox(*arguments: str) -> Iterator[Sandbox]:
     """Serve the vendors on a free port of loopback."""
     command = [sys.executable, "-m", "pulumi_rekey.sandbox", "--port", "0", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        ready = process.stdout.readline().strip()
-        assert ready.startswith("rekey sandbox ready at "), ready
-        sandbox = Sandbox(ready.rpartition(" ")[2])
         try:
+            ready = process.stdout.readline().strip() if process.stdout else ""
+            if not ready.startswith("rekey sandbox ready at "):
+                raise RuntimeError(f"the sandbox did not start: {ready}")
+            sandbox = Sandbox(ready.rpartition(" ")[2])
             yield sandbox
-        finally:
             sandbox.http.close()
+        finally:
             process.terminate()
