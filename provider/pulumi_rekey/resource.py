@@ -69,8 +69,6 @@ class Resource(ABC, Generic[InputsT, StateT, SessionT]):
     secret_input: ClassVar[str | None] = None
     #: Whether the vendor keeps two secrets for as long as a grace says.
     takes_grace: ClassVar[bool] = False
-    #: Whether ending the previous secret is a call of ours, and so a change that is due at its time.
-    retires: ClassVar[bool] = False
     #: What a rotation means for whoever uses the old secret; stands in the preview.
     overlap: ClassVar[str] = "no overlap: the vendor ends the old secret at once"
     #: Whether a created object is marked as ours until it is whole, which needs `rekey:owner`.
@@ -89,8 +87,11 @@ class Resource(ABC, Generic[InputsT, StateT, SessionT]):
         """Mint the next secret."""
 
     @abstractmethod
-    def delete(self, api: SessionT, s: StateT) -> None:
-        """End what rekey made; revoke what it minted or stored, if it is still the current one."""
+    def delete(self, api: SessionT, s: StateT) -> str | None:
+        """End what rekey made; revoke what it minted or stored, if it is still the current one.
+
+        Return what remains and why, where that is not plain.
+        """
 
     def update(self, api: SessionT, i: InputsT, s: StateT, changed: frozenset[str]) -> Iterator[StateT]:
         """Send changed settings."""
@@ -118,15 +119,27 @@ class Resource(ABC, Generic[InputsT, StateT, SessionT]):
         """Yield (property path, reason) for what a field by itself cannot tell."""
         yield from ()
 
+    def remarks(self, i: InputsT, s: StateT | None) -> Iterator[str]:
+        """Yield what the reader of a preview must know; without a state the object is about to be created or adopted."""
+        yield from ()
+
     def claims(self, inputs: dict[str, Any]) -> Iterator[tuple[str, str]]:
         """Yield (property, object) for each object of the vendor that only one resource of a program may manage."""
         name = self.taken_over or "adopt"
         if isinstance(inputs.get(name), str):
             yield name, inputs[name]
 
-    def retire(self, api: SessionT, s: StateT) -> Iterator[StateT]:
-        """End the previous secret, where the vendor does not do so by itself."""
-        yield s.model_copy(update={"previous_expires_at": None})
+    def pending(self, s: StateT) -> str | None:
+        """Return in words which later step of the last rotation a scheduled one has to wait for."""
+        return None
+
+    def follow_up(self, s: StateT, now: datetime) -> str | None:
+        """Return in words which later step of a rotation is due now, where there are such steps."""
+        return None
+
+    def follow(self, api: SessionT, i: InputsT, s: StateT) -> Iterator[StateT]:
+        """Take the steps that are due."""
+        yield s
 
     def adopts(self, i: InputsT) -> str | None:
         """Return the vendor's id of the object that exists and is to be managed, if one is named."""
@@ -154,13 +167,13 @@ class Plan:
     changed: frozenset[str] = frozenset()
     #: Whether the credential rotates, or is due and does not, and why.
     decision: Decision = field(default_factory=Decision)
-    #: Whether the grace of the previous secret is over and it is to be ended.
-    retire: bool = False
+    #: Which later step of a rotation is due, in words.
+    follow_up: str | None = None
     #: Whether the state must be written although the vendor needs no call.
     bookkeeping: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.replace or self.changed or self.decision.reason or self.retire or self.bookkeeping)
+        return bool(self.replace or self.changed or self.decision.reason or self.follow_up or self.bookkeeping)
 
 
 def plan(resource: Resource[InputsT, StateT, SessionT], id_: str, i: InputsT, s: StateT, now: datetime) -> Plan:
@@ -178,6 +191,9 @@ def plan(resource: Resource[InputsT, StateT, SessionT], id_: str, i: InputsT, s:
     given = resource.given(i, s)
     if given is not None:
         decision = Decision(reason=given)
+    pending = resource.pending(s)
+    if pending is not None and decision.reason and not rotation.asked_now(i.rotation, s):
+        decision = Decision(deferred=f"{pending}; due: {decision.reason}")
     if s.step is not None:
         # Never mint while something minted is not done yet.
         decision = Decision(deferred=f"first: {s.step}") if decision.reason else decision
@@ -186,7 +202,7 @@ def plan(resource: Resource[InputsT, StateT, SessionT], id_: str, i: InputsT, s:
         replace=frozenset(replace),
         changed=resource.changed(i, s),
         decision=decision,
-        retire=resource.retires and s.previous_expires_at is not None and s.previous_expires_at <= now,
+        follow_up=resource.follow_up(s, now),
         bookkeeping=s.step is not None
         or s.rotation != seen
         or s.endpoint != i.endpoint
@@ -206,7 +222,7 @@ def explanation(resource: Resource[InputsT, StateT, SessionT], todo: Plan, i: In
         return f"rotates: {todo.decision.reason}; {meaning}"
     if todo.decision.deferred is not None:
         return f"does not rotate: {todo.decision.deferred}"
-    return "retires the previous secret: its grace is over" if todo.retire else None
+    return todo.follow_up
 
 
 def policy_problems(resource: Resource[InputsT, StateT, SessionT], i: InputsT) -> Iterator[tuple[str, str]]:
@@ -246,7 +262,9 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         reached = None
         for s in minted:
             reached = self._minted(i, s, 1, "adopted")
-            yield reached
+            if i.rotation.on_adopt != "rotate":
+                yield reached
+        # Until the rotation has succeeded nothing is adopted: the next run would not ask for it again.
         if reached is not None and i.rotation.on_adopt == "rotate":
             yield from self._minting(i, self.resource.rotate(self.api, i, reached), 1, "adopted with on_adopt=rotate")
 
@@ -266,9 +284,9 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         if s.step == VERIFY:
             s = self._kept(i, self._verified(i, s))
             yield s
-        if todo.retire:
-            for retired in self.resource.retire(self.api, s):
-                s = self._kept(i, retired)
+        if todo.follow_up and not todo.decision.reason:
+            for followed in self.resource.follow(self.api, i, s):
+                s = self._kept(i, followed)
                 yield s
         if todo.decision.reason:
             minting = self.resource.rotate(self.api, i, s)
@@ -319,7 +337,9 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         """End what is ours."""
         self.check_address(s)
         with self._explained("it may still be there"):
-            self.resource.delete(self.api, s)
+            remains = self.resource.delete(self.api, s)
+        if remains is not None:
+            self.warn(remains)
 
     def check_address(self, s: StateT) -> None:
         """Refuse to send an object's secret or id to another host than it was made at."""
@@ -349,11 +369,9 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
 
     def _kept(self, i: InputsT, s: StateT) -> StateT:
         kept = s.model_copy(update={"rotation": rotation.seen_without_rotation(i.rotation, s)})
-        over = s.previous_expires_at is not None and s.previous_expires_at <= self.now and not self.resource.retires
-        if over:
+        if "previous_secret" in type(s).model_fields and s.previous_expires_at and s.previous_expires_at <= self.now:
             # The vendor has ended it by itself.
-            names = ("previous_secret", "previous_expires_at")
-            kept = kept.model_copy(update={name: None for name in names if name in type(s).model_fields})
+            kept = kept.model_copy(update={"previous_secret": None, "previous_expires_at": None})
         return self._placed(i, kept)
 
     def _placed(self, i: InputsT, s: StateT) -> StateT:

@@ -184,7 +184,7 @@ class Life(Model):
         default=None, description="Until when the previous secret works (RFC 3339, UTC)."
     )
     spread: float = Field(
-        default=0.0, ge=0, lt=1, description="Which part of the policy's jitter is taken off; drawn at minting."
+        default=0.0, ge=0, le=1, description="Which part of the policy's jitter is taken off; drawn at minting."
     )
     rotation: Seen = Field(default_factory=Seen, description="What the last rotation knew of the policy.")
 
@@ -226,7 +226,7 @@ def next_rotation_at(
 ) -> datetime | None:
     """Return when the next rotation is due by age or expiry, to the second; nothing if never.
 
-    ``spread``, in [0, 1), is the part of the policy's jitter that is taken off, drawn once at minting and kept in
+    ``spread``, from 0 to 1, is the part of the policy's jitter that is taken off, drawn once at minting and kept in
     :attr:`Life.spread`. Half of the time to the due date is the most that it takes.
     """
     due = _due(policy, minted_at, expires_at)
@@ -236,9 +236,14 @@ def next_rotation_at(
     return (due.at - early).replace(microsecond=0)
 
 
+def asked_now(policy: Policy, life: Life) -> bool:
+    """Tell whether ``rotate_now`` asks for a rotation that this credential has not had."""
+    return policy.rotate_now is not None and policy.rotate_now != life.rotation.rotate_now
+
+
 def decide(policy: Policy, life: Life, now: datetime) -> Decision:
     """Return whether the credential rotates now, and why or why not. Trigger values never appear in it."""
-    asked = policy.rotate_now is not None and policy.rotate_now != life.rotation.rotate_now
+    asked = asked_now(policy, life)
     why = f"rotate_now: {policy.rotate_now}" if asked else _scheduled(policy, life, now)
     if why is None:
         return Decision()
@@ -311,11 +316,6 @@ def warnings(policy: Policy, now: datetime) -> list[str]:
             f" {in_words(DEADLINE)} before it expires, the credential rotates outside of them"
         )
     return found
-
-
-def reason(policy: Policy, life: Life, now: datetime) -> str | None:
-    """Return why the credential rotates now, or nothing."""
-    return decide(policy, life, now).reason
 
 
 def seen_after_rotation(policy: Policy) -> Seen:

@@ -140,7 +140,8 @@ class Provider(ResourceProvider):
         if not found and not holds_unknown(inputs):
             validated = self.resource.inputs.model_validate(inputs)
             found = [*policy_problems(self.resource, validated), *self.resource.problems(validated)]
-            for text in warnings(validated.rotation, now()):
+            remarks = [] if _olds else self.resource.remarks(validated, None)
+            for text in (*warnings(validated.rotation, now()), *remarks):
                 log("WARNING", text, current_call().urn)
         found += self._misconfigurations(inputs)
         for name in secret_fields(self.resource.inputs):
@@ -187,6 +188,9 @@ class Provider(ResourceProvider):
         said = explanation(self.resource, todo, inputs)
         if said is not None and not replaces:
             log("INFO", said, current_call().urn)
+        if not replaces:
+            for text in self.resource.remarks(inputs, state):
+                log("WARNING", text, current_call().urn)
         return DiffResult(changes=bool(todo or unknown), replaces=replaces)
 
     # -- create, read, update, delete: real calls, several at once ----------------------------------------------

@@ -19,8 +19,8 @@ class OpenIdProviderKey(Credential, module="rekey", name="OpenIdProviderKey"):
     and not kept).
 
     :param description: What the key is for, for people; at most 220 characters.
-    :param private_key: A PEM private key, RSA of at least 2048 bits or EC. Another one rotates in place. It is sent once
-        and never stored in the outputs.
+    :param private_key: A PEM private key, RSA of at least 2048 bits or EC. Another one rotates in place. It is sent
+        once and never stored in the outputs.
     :param private_key_passphrase: The passphrase of an encrypted private key. Another one alone is no change.
     :param public_key: The PEM public key of ``private_key``; refused if the two do not belong together.
     :param algorithm: ``"RSA"`` or ``"EC"``, for a key that is made; takes effect at the next rotation.

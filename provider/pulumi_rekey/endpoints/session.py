@@ -272,14 +272,14 @@ class Session(ABC, Generic[EndpointT]):
             raise refused
         raise refusal
 
-    def get_in_public(self, url: str) -> Body:
+    def get_in_public(self, url: str) -> tuple[httpx.Response, Body]:
         """GET what is for everybody, without the account's token."""
         request = self._http.build_request("GET", url, headers={"accept": "application/json"})
         source = self._source(request)
         answer = self._attempts(request, source, repeatable=True, authorized=False)
         if not answer.is_success:
             raise self._refusal(source, answer)
-        return decode(source, answer.content)
+        return answer, decode(source, answer.content)
 
     def accepts(self, method: str, **how: Any) -> bool:
         """Tell whether the vendor lets in who presents the credentials that stand in this request."""

@@ -6,6 +6,8 @@ Service Provider Admin Guide.
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
 from typing import ClassVar
 
 import httpx
@@ -180,11 +182,13 @@ class Vcd(Session[VcdEndpoint]):
         )
         return {"invalid_grant": True, "invalid_client": False}.get(code or "")
 
-    def published_keys(self) -> list[Body]:
-        """GET the JWK set that relying parties check ID tokens with."""
-        discovery = self.get_in_public(f"{self.endpoint.url}/oidc/.well-known/openid-configuration")
+    def published_keys(self) -> tuple[list[Body], timedelta]:
+        """GET the JWK set that relying parties check ID tokens with, and for how long they may cache it."""
+        _, discovery = self.get_in_public(f"{self.endpoint.url}/oidc/.well-known/openid-configuration")
         where = self.same_origin(f"{self.name}: GET openid-configuration", discovery.text("jwks_uri"))
-        return self.get_in_public(where).objects("keys")
+        answer, keys = self.get_in_public(where)
+        max_age = re.search(r"max-age=(\d{1,8})\b", answer.headers.get("cache-control", ""))
+        return keys.objects("keys"), timedelta(seconds=int(max_age[1]) if max_age else 0)
 
 
 SESSION = Vcd

@@ -10,16 +10,17 @@ Readable afterwards: the public half. Overlap: the old key stays published until
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from pydantic import Field, SecretStr
 
 from ..endpoints.answer import Body
 from ..endpoints.vcd import CLOUDAPI, Vcd
-from ..errors import Conflict, NotFound, Stopped
-from ..model import WRITE_ONLY, Secret, VendorId
+from ..errors import Conflict, Error, NotFound, Stopped
+from ..model import WRITE_ONLY, Moment, Secret, VendorId, rfc3339
 from ..resource import Inputs, Resource, State
+from ..rotation import asked_now
 from ..signing_key import KeyPair, UnusableKey, is_published, made_key_pair, read_key_pair, same_public_key
 
 _KEYS: Final = "/openIdProvider/keys"
@@ -28,6 +29,11 @@ _CONFIGURATION: Final = f"{CLOUDAPI}/openIdProvider"
 _MOST_DESCRIPTION: Final = 220
 #: Clocks of relying parties may be behind by so much.
 _SKEW: Final = timedelta(minutes=5)
+#: The bounds of the time for which a next key is published before it signs; between them the set's own max-age counts.
+_LEAST_AHEAD: Final = timedelta(minutes=5)
+_MOST_AHEAD: Final = timedelta(days=1)
+#: Seconds between looks for a new key in the published set: vendors replicate.
+_REPLICATION_PAUSES: Final = (0.0, 1.0, 2.0)
 
 
 class OpenIdProviderKeyInputs(Inputs):
@@ -77,6 +83,9 @@ class OpenIdProviderKeyState(State):
     description: str | None = None
     active: bool = Field(default=False, description="Whether it is the key that signs.")
     next_key_id: str | None = Field(default=None, description="A key that is published and does not sign yet.")
+    next_activates_at: Moment | None = Field(
+        default=None, description="When relying parties have had time to fetch the next key (RFC 3339, UTC)."
+    )
     previous_key_id: str | None = Field(
         default=None, description="The key before, published until what it signed has expired."
     )
@@ -96,8 +105,7 @@ class OpenIdProviderKey(Resource[OpenIdProviderKeyInputs, OpenIdProviderKeyState
     state = OpenIdProviderKeyState
     id_output = "key_id"
     secret_input = "private_key"  # noqa: S105 - the name of an input
-    retires = True
-    overlap = "overlap: the old key stays published until what it signed has expired"
+    overlap = "overlap: the next key is published ahead, and the old one until what it signed has expired"
     marked = True
 
     def problems(self, i: OpenIdProviderKeyInputs) -> Iterator[tuple[str, str]]:
@@ -155,10 +163,7 @@ class OpenIdProviderKey(Resource[OpenIdProviderKeyInputs, OpenIdProviderKeyState
     def update(
         self, api: Vcd, i: OpenIdProviderKeyInputs, s: OpenIdProviderKeyState, changed: frozenset[str]
     ) -> Iterator[OpenIdProviderKeyState]:
-        """Finish an interrupted rotation; PUT the description into what GET gave; activate or give back."""
-        if s.next_key_id is not None:
-            s = self._promoted(api, i, s)
-            yield s
+        """PUT the description into what GET gave; activate, or let the predecessor sign again."""
         if "description" in changed:
             body = dict(api.get(f"{CLOUDAPI}{_KEYS}/{{}}", s.key_id))
             body["description"] = (i.description or "") + _tail_of(str(body.get("description") or ""), s.mark)
@@ -172,25 +177,58 @@ class OpenIdProviderKey(Resource[OpenIdProviderKeyInputs, OpenIdProviderKeyState
     def rotate(
         self, api: Vcd, i: OpenIdProviderKeyInputs, s: OpenIdProviderKeyState
     ) -> Iterator[OpenIdProviderKeyState]:
-        """POST the next key, make it sign, and keep the old one published until what it signed has expired."""
-        if s.previous_key_id is not None:
-            s = self._retired(api, s)
-            yield s
+        """POST the next key. It signs once relying parties have had time to fetch it; at once where that was asked."""
+        for stale in (s.next_key_id, s.previous_key_id):
+            if stale is not None:
+                api.remove(_KEYS, stale)
         posted = self._posted(api, i, _tail(s.mark, s.generation + 1), api.all_of(_KEYS))
-        s = s.model_copy(update={"next_key_id": posted.text("id"), "step": "activate the next key"})
+        now = api.around.now()
+        s = s.model_copy(
+            update={
+                "next_key_id": posted.text("id"),
+                "next_activates_at": now,
+                "previous_key_id": None,
+                "previous_expires_at": None,
+            }
+        )
         yield s
-        s = self._promoted(api, i, s)
-        yield s
-        if i.rotation.means_compromise:
-            yield self._retired(api, s)
+        if i.activate and not asked_now(i.rotation, s):
+            s = s.model_copy(update={"next_activates_at": now + self._publish_ahead(api, posted.text("publicKey"))})
+            yield s
+        yield from self.follow(api, i, s)
+
+    def pending(self, s: OpenIdProviderKeyState) -> str | None:
+        """The next key has not signed yet."""
+        if s.next_key_id is None or s.next_activates_at is None:
+            return None
+        return f"the next key is published and signs from {rfc3339(s.next_activates_at)}"
+
+    def follow_up(self, s: OpenIdProviderKeyState, now: datetime) -> str | None:
+        """The next key is to sign, or the one before it to go."""
+        if s.next_key_id is not None and s.next_activates_at is not None and s.next_activates_at <= now:
+            return f"makes key {s.next_key_id} sign: relying parties have had time to fetch it"
+        if s.previous_key_id is not None and s.previous_expires_at is not None and s.previous_expires_at <= now:
+            return f"retires key {s.previous_key_id}: what it signed expired {rfc3339(s.previous_expires_at)}"
+        return None
+
+    def follow(
+        self, api: Vcd, i: OpenIdProviderKeyInputs, s: OpenIdProviderKeyState
+    ) -> Iterator[OpenIdProviderKeyState]:
+        """PUT openIdProvider's activeKey, then DELETE the key before, each when it is due."""
+        now = api.around.now()
+        if s.next_key_id is not None and s.next_activates_at is not None and s.next_activates_at <= now:
+            s = self._promoted(api, i, s)
+            yield s
+        if s.previous_key_id is not None and s.previous_expires_at is not None and s.previous_expires_at <= now:
+            api.remove(_KEYS, s.previous_key_id)
+            yield s.model_copy(update={"previous_key_id": None, "previous_expires_at": None})
 
     def accepted(self, api: Vcd, s: OpenIdProviderKeyState) -> bool | None:
-        """Look for the key in the published set; one that does not sign need not be there."""
-        return is_published(s.public_key, api.published_keys()) or (False if s.active else None)
-
-    def retire(self, api: Vcd, s: OpenIdProviderKeyState) -> Iterator[OpenIdProviderKeyState]:
-        """DELETE the key before."""
-        yield self._retired(api, s)
+        """Look for the key that signs in the published set; whether the next one is there was seen when it was made."""
+        if s.next_key_id is not None:
+            return True
+        keys, _ = api.published_keys()
+        return is_published(s.public_key, keys) or (False if s.active else None)
 
     def delete(self, api: Vcd, s: OpenIdProviderKeyState) -> None:
         """Let the predecessor sign again, then DELETE what rekey published; an adopted key stays."""
@@ -237,25 +275,43 @@ class OpenIdProviderKey(Resource[OpenIdProviderKeyInputs, OpenIdProviderKeyState
     def _activated(self, api: Vcd, s: OpenIdProviderKeyState) -> OpenIdProviderKeyState:
         before = _active_key(self._activate(api, s.key_id))
         predecessor = s.predecessor_key_id or (before if before != s.key_id else None)
-        return s.model_copy(update={"active": True, "predecessor_key_id": predecessor, "step": None})
+        return s.model_copy(update={"active": True, "predecessor_key_id": predecessor})
+
+    def _publish_ahead(self, api: Vcd, public_key: str) -> timedelta:
+        """Return how long the next key must be published before it signs; nothing where that has no use."""
+        for pause in _REPLICATION_PAUSES:
+            api.around.sleep(pause)
+            try:
+                keys, max_age = api.published_keys()
+            except Error:
+                api.around.warn(f"{api.name}: the published key set cannot be read from here")
+                return _LEAST_AHEAD
+            if is_published(public_key, keys):
+                return min(max(max_age, _LEAST_AHEAD), _MOST_AHEAD)
+        api.around.warn(
+            f"{api.name}: the vendor publishes the active key only, so there is no overlap: relying parties that have"
+            " cached the old key must fetch the new one"
+        )
+        return timedelta(0)
 
     def _promoted(self, api: Vcd, i: OpenIdProviderKeyInputs, s: OpenIdProviderKeyState) -> OpenIdProviderKeyState:
         """Make the next key the present one."""
         key = api.get(f"{CLOUDAPI}{_KEYS}/{{}}", s.next_key_id or "")
-        update = {**_shown(key, s.mark), "next_key_id": None, "previous_key_id": s.key_id}
-        update |= {"adopted": None, "step": None}
+        until = api.around.now().replace(microsecond=0)
         if i.activate:
             configuration = self._activate(api, key.text("id"))
-            until = api.around.now() + timedelta(seconds=configuration.number("idTokenTimeToLive")) + _SKEW
-            update |= {"active": True, "previous_expires_at": until.replace(microsecond=0)}
-        else:
-            update |= {"active": False, "previous_expires_at": api.around.now().replace(microsecond=0)}
+            if not i.rotation.means_compromise:
+                until += timedelta(seconds=configuration.number("idTokenTimeToLive")) + _SKEW
+        update = {
+            **_shown(key, s.mark),
+            "active": i.activate,
+            "adopted": None,
+            "next_key_id": None,
+            "next_activates_at": None,
+            "previous_key_id": s.key_id,
+            "previous_expires_at": until,
+        }
         return s.model_copy(update=update)
-
-    def _retired(self, api: Vcd, s: OpenIdProviderKeyState) -> OpenIdProviderKeyState:
-        if s.previous_key_id is not None:
-            api.remove(_KEYS, s.previous_key_id)
-        return s.model_copy(update={"previous_key_id": None, "previous_expires_at": None})
 
     def _given_back(self, api: Vcd, s: OpenIdProviderKeyState) -> OpenIdProviderKeyState:
         predecessor = s.predecessor_key_id
