@@ -46,6 +46,9 @@ if TYPE_CHECKING:
     from ..errors import Error
     from ..resource import Reconciler, Resource, State
 
+#: The environment variable by which tests and rehearsals move the clock of rotation, such as ``31d``.
+CLOCK_ADVANCE: Final = "REKEY_CLOCK_ADVANCE"
+
 Result = TypeVar("Result")
 Properties = dict[str, Any]
 
@@ -82,10 +85,37 @@ class Stack:
                     Surroundings(
                         wanted=engine_answers,
                         warn=lambda text: log("WARNING", text, None),
+                        now=self.now,
                         environment=os.environ,
                     ),
                 )
             return self._endpoints
+
+    def now(self) -> datetime:
+        """Return the present moment, to the second; in a rehearsal, moved on by ``REKEY_CLOCK_ADVANCE``.
+
+        The variable is honoured only where every endpoint is on this machine: no real credential may rotate because
+        of it.
+        """
+        now = datetime.now(UTC).replace(microsecond=0)
+        advance = os.environ.get(CLOCK_ADVANCE)
+        if not advance:
+            return now
+        from ..durations import parse
+        from ..errors import Misconfigured
+
+        try:
+            span = parse(advance)
+        except ValueError as wrong:
+            raise Misconfigured(f"{CLOCK_ADVANCE} {wrong}") from None
+        return now + span if self._rehearsal else now
+
+    @cached_property
+    def _rehearsal(self) -> bool:
+        loopback = self.endpoints.all_loopback()
+        if not loopback:
+            log("WARNING", f"{CLOCK_ADVANCE} is ignored: not every endpoint is on this machine", None)
+        return loopback
 
     def claim(self, address: str, object_id: str, urn: str) -> str | None:
         """Note that a resource of the program manages an object; return another one that does so too."""
@@ -131,6 +161,10 @@ class Provider(ResourceProvider):
 
     def check(self, _olds: Properties, news: Properties) -> CheckResult:
         """Validate what is known of the inputs, naming each property that is wrong."""
+        call = current_call()
+        return self._answer(call, None, lambda: self._check(call, _olds, news), news)
+
+    def _check(self, call: Call, olds: Properties, news: Properties) -> CheckResult:
         from ..model import problems, secret_fields
         from ..resource import policy_problems
         from ..rotation import warnings
@@ -140,57 +174,61 @@ class Provider(ResourceProvider):
         if not found and not holds_unknown(inputs):
             validated = self.resource.inputs.model_validate(inputs)
             found = [*policy_problems(self.resource, validated), *self.resource.problems(validated)]
-            remarks = [] if _olds else self.resource.remarks(validated, None)
-            for text in (*warnings(validated.rotation, now()), *remarks):
-                log("WARNING", text, current_call().urn)
-        found += self._misconfigurations(inputs)
+            remarks = [] if olds else self.resource.remarks(validated, None)
+            for text in (*warnings(validated.rotation, _STACK.now()), *remarks):
+                log("WARNING", text, call.urn)
+        found += self._misconfigurations(call, inputs)
         for name in secret_fields(self.resource.inputs):
             if isinstance(inputs.get(name), str):
                 inputs[name] = marked_secret(inputs[name])
         return CheckResult(inputs, [CheckFailure(path, reason) for path, reason in found])
 
-    def _misconfigurations(self, inputs: Properties) -> list[tuple[str, str]]:
+    def _misconfigurations(self, call: Call, inputs: Properties) -> list[tuple[str, str]]:
         found = []
         endpoint = inputs.get("endpoint")
         if not holds_unknown(endpoint) and (wrong := _STACK.endpoints.misconfigured(endpoint, self.resource.vendor)):
             found.append(("endpoint", wrong))
         if self.resource.marked and "adopt" not in inputs and not _STACK.config.get("owner"):
-            found.append(
-                (
-                    "",
-                    "needs the stack's owner id: run `pulumi config set rekey:owner $(openssl rand -hex 16)`",
-                )
-            )
-        urn = current_call().urn
-        if urn is not None:
+            missing = "needs the stack's owner id: run `pulumi config set rekey:owner $(openssl rand -hex 16)`"
+            found.append(("", missing))
+        if call.urn is not None:
             for name, claimed in self.resource.claims(without_unknowns(inputs)):
-                rival = _STACK.claim(str(endpoint or self.resource.vendor), claimed, urn)
+                rival = _STACK.claim(str(endpoint or self.resource.vendor), claimed, call.urn)
                 if rival is not None:
                     found.append((name, f"is taken by another resource of this program: {rival}"))
         return found
 
     def diff(self, _id: str, _olds: Properties, _news: Properties) -> DiffResult:
         """Tell what would change, and say under the resource why its credential rotates."""
+        call = current_call()
+        return self._answer(call, _id, lambda: self._diff(call, _id, _olds, _news), _news)
+
+    def _diff(self, call: Call, id_: str, olds: Properties, news: Properties) -> DiffResult:
+        from pydantic import ValidationError
+
         from ..model import IMMUTABLE, fields_marked
         from ..resource import explanation, plan
 
-        unknown = {name for name, value in _news.items() if holds_unknown(value)}
-        known = without_unknowns(_news)
-        known.pop(PROVIDER_KEY, None)
-        for name in unknown - known.keys():
-            if name in _olds:
-                known[name] = _olds[name]
-        inputs = self.resource.inputs.model_validate(known)
-        state = self.resource.state.model_validate(without_unknowns(_olds))
-        todo = plan(self.resource, _id, inputs, state, now())
+        unknown = {name for name, value in news.items() if holds_unknown(value)}
+        known = {name: value for name, value in without_unknowns(news).items() if name != PROVIDER_KEY}
+        # What is not known yet is taken as it was, so that the rest can be compared.
+        known = {name: olds[name] for name in unknown & olds.keys()} | known
+        state = self.resource.state.model_validate(without_unknowns(olds))
+        try:
+            inputs = self.resource.inputs.model_validate(known)
+        except ValidationError:
+            if not unknown:
+                raise
+            return DiffResult(changes=True)
+        todo = plan(self.resource, id_, inputs, state, _STACK.now())
         # An object that is not known yet is another object.
         replaces = sorted(todo.replace | (unknown & (fields_marked(self.resource.inputs, IMMUTABLE) | {"adopt"})))
         said = explanation(self.resource, todo, inputs)
         if said is not None and not replaces:
-            log("INFO", said, current_call().urn)
+            log("INFO", said, call.urn)
         if not replaces:
             for text in self.resource.remarks(inputs, state):
-                log("WARNING", text, current_call().urn)
+                log("WARNING", text, call.urn)
         return DiffResult(changes=bool(todo or unknown), replaces=replaces)
 
     # -- create, read, update, delete: real calls, several at once ----------------------------------------------
@@ -283,7 +321,7 @@ class Provider(ResourceProvider):
         from ..resource import Reconciler
 
         session = _STACK.endpoints.session(endpoint, self.resource.vendor)
-        return Reconciler(self.resource, session, now(), lambda text: log("WARNING", text, call.urn))
+        return Reconciler(self.resource, session, _STACK.now(), lambda text: log("WARNING", text, call.urn))
 
     def _id(self, state: State) -> str:
         return str(getattr(state, self.resource.id_output))
@@ -324,11 +362,6 @@ class Provider(ResourceProvider):
     def _raise(failed: Error) -> NoReturn:
         # Without its chain: where the one line could not be sent, the host prints the traceback of this.
         raise failed from None
-
-
-def now() -> datetime:
-    """Return the present moment, to the second."""
-    return datetime.now(UTC).replace(microsecond=0)
 
 
 def _set_fields(state: State) -> dict[str, Any]:

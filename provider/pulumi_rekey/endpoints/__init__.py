@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from ..errors import Misconfigured
-from .config import is_loopback, origin, resolve
+from .config import environment_names, is_loopback, origin, resolve
 from .session import Session, Surroundings
 
 #: The kinds of endpoint; each is a module beside this one that defines ``SESSION``.
@@ -53,9 +53,11 @@ class Endpoints:
             return session
 
     def all_loopback(self) -> bool:
-        """Tell whether every endpoint that is configured is on this machine."""
-        urls = [settings.get("url") for settings in self._configured.values() if isinstance(settings, dict)]
-        return all(isinstance(url, str) and is_loopback(origin(url)[1]) for url in urls)
+        """Tell whether every endpoint that the configuration or the environment names is on this machine."""
+        configured = [settings.get("url") for settings in self._configured.values() if isinstance(settings, dict)]
+        variables = [environment_names(session_class(kind).model)["url"] for kind in KINDS]
+        urls = [*configured, *(self._around.environment.get(variable) for variable in variables)]
+        return all(is_loopback(origin(str(url))[1]) for url in urls if url)
 
     def _settings(self, name: str, kind: str) -> Mapping[str, Any]:
         settings = self._configured.get(name, {})
