@@ -3,6 +3,16 @@
 from .dynamic.app_secret import AppSecret
 from .dynamic.oidc_relying_party import OidcRelyingParty
 from .dynamic.open_id_provider_key import OpenIdProviderKey
+from .dynamic.org_oauth_app import OrgOAuthApp
 from .dynamic.policy import Rotation, Window
+from .dynamic.sync_client_credentials import SyncClientCredentials
 
-__all__ = ["AppSecret", "OidcRelyingParty", "OpenIdProviderKey", "Rotation", "Window"]
+__all__ = [
+    "AppSecret",
+    "OidcRelyingParty",
+    "OpenIdProviderKey",
+    "OrgOAuthApp",
+    "Rotation",
+    "SyncClientCredentials",
+    "Window",
+]

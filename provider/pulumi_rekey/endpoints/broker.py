@@ -6,7 +6,7 @@ github.com/euc-dev/ws1-identity-services-api (Omnissa).
 
 from __future__ import annotations
 
-from typing import ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 from urllib.parse import quote
 
 import httpx
@@ -89,7 +89,7 @@ class Broker(Session[BrokerEndpoint]):
         bearer = {"authorization": f"Bearer {access_token.get_secret_value()}"}
         return self.accepts("GET", url=url, params={"count": "1"}, headers=bearer)
 
-    def _token_request(self, tenant: str | None, client_id: str, client_secret: str) -> dict[str, object]:
+    def _token_request(self, tenant: str | None, client_id: str, client_secret: str) -> dict[str, Any]:
         return {
             "url": f"{self.endpoint.url}{self.base('acs', tenant)}/token",
             "data": {"grant_type": "client_credentials"},

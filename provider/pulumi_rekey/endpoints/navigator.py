@@ -95,7 +95,7 @@ class Navigator(Session[NavigatorEndpoint]):
         """Read the code that the sibling API, VMware Cloud Services, documents; Navigator documents none."""
         return body.get("cspErrorCode") or body.get("errorCode")
 
-    def request_id(self, answer: httpx.Response, body: Body) -> object:
+    def request_id(self, answer: httpx.Response, body: Body) -> object:  # noqa: ARG002 - it stands in the body
         """Read the request id of the same body."""
         return body.get("requestId")
 

@@ -1,0 +1,391 @@
+"""An OAuth app of an organization in VMware Cloud Partner Navigator (client credentials, server to server).
+
+Page: developer.vmware.com/apis/cloud-partner-navigator/identity/latest, "Update Organization OAuth Application By
+Organization ID And Application ID" and the pages beside it.
+
+Who makes the secret: rekey, so that it is known whatever happens to the answer. How many live at once: two, for as
+long as `rotation.grace` says. Readable afterwards: no. No way to delete an app is documented.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import string
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, AliasGenerator, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic.alias_generators import to_camel
+
+from ..endpoints.answer import Body
+from ..endpoints.navigator import BASE, Navigator
+from ..errors import Forbidden, NotFound, Rejected
+from ..model import IMMUTABLE, Model, Secret, VendorId
+from ..resource import Inputs, Resource, State
+
+_APPS: Final = f"{BASE}/v2/orgs/{{}}/oauth-apps"
+_APP: Final = f"{_APPS}/{{}}"
+_SECRET: Final = f"{_APP}/secret"
+_CLIENT: Final = f"{BASE}/v2/orgs/{{}}/clients/{{}}"
+
+#: The page's own rule, to the letter. Its "\]-{" is a range that takes in all lower-case letters.
+_RULE: Final = re.compile(r"(?=.{8,})(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])(?=.*[!@#$%^&*()_+=\[\]-{|}',./:;<>?`~]).*")
+#: Special in every reading of the rule, and the same in a header, a URL-encoded form and a shell's double quotes.
+_SPECIAL: Final = "@*=."
+_ALPHABET: Final = string.ascii_letters + string.digits + _SPECIAL
+_LENGTH: Final = 40
+
+_NAMES: Final = {
+    "display_name": "displayName",
+    "description": "description",
+    "access_token_ttl": "accessTokenTTL",
+    "allowed_scopes": "allowedScopes",
+    "owner_only_secret_rotation": "ownerOnlySecretRotation",
+}
+
+
+def _allowed(secret: SecretStr) -> SecretStr:
+    if not _RULE.fullmatch(secret.get_secret_value()):
+        raise ValueError(
+            "must be one line of at least 8 characters with a lower-case letter, an upper-case letter, a digit and"
+            " a special character"
+        )
+    return secret
+
+
+class _Scopes(Model):
+    # Snake case in code and state, the vendor's camel case in requests.
+    model_config = ConfigDict(alias_generator=AliasGenerator(serialization_alias=to_camel))
+
+
+class Role(_Scopes):
+    """A role by its name."""
+
+    name: str = Field(description="The role's name.")
+
+
+class OrganizationScopes(_Scopes):
+    """What the app may do in the organization."""
+
+    roles: tuple[Role, ...] = Field(default=(), description="Organization roles.")
+
+
+class ServiceScopes(_Scopes):
+    """What the app may do in one service."""
+
+    service_definition_id: str = Field(description="The service.")
+    all_roles: bool = Field(default=False, description="Whether it has every role of the service.")
+    roles: tuple[Role, ...] = Field(default=(), description="Roles of the service.")
+
+
+class AllowedScopes(_Scopes):
+    """The allowed general, organization and service scopes of access; a part that is left out is not managed."""
+
+    general_scopes: tuple[str, ...] | None = Field(default=None, description="General scopes, such as openid.")
+    organization_scopes: OrganizationScopes | None = Field(default=None, description="Scopes in the organization.")
+    services_scopes: tuple[ServiceScopes, ...] | None = Field(default=None, description="Scopes in services.")
+
+
+_NO_SCOPES: Final = AllowedScopes(general_scopes=(), organization_scopes=OrganizationScopes(), services_scopes=())
+
+
+def _empty_clears(value: Any) -> Any:
+    return _NO_SCOPES if value == {} else value
+
+
+class OrgOAuthAppInputs(Inputs):
+    """The organization, and the app's settings."""
+
+    org_id: VendorId = Field(description="The organization (GUID).", json_schema_extra=IMMUTABLE)
+    adopt: VendorId | None = Field(
+        default=None, description="The id of an app that exists and is to be managed instead of a new one."
+    )
+    context: Literal["OPERATOR", "PROVIDER", "TENANT"] | None = Field(
+        default=None,
+        description="In which context the app is created and changed (OPERATOR: created only).",
+    )
+    display_name: str | None = Field(default=None, description="The app's name.", examples=["billing-export"])
+    description: str | None = Field(default=None, description="The app's description; empty clears it.")
+    access_token_ttl: int | None = Field(
+        default=None, ge=1, le=2**31 - 1, description="How long the app's access tokens live, in seconds."
+    )
+    allowed_scopes: Annotated[AllowedScopes, BeforeValidator(_empty_clears)] | None = Field(
+        default=None, description="What the app may do; order does not matter, and empty clears it."
+    )
+    owner_only_secret_rotation: bool | None = Field(
+        default=None, description="Whether the app is forbidden to rotate its own secret."
+    )
+    secret: Annotated[Secret, AfterValidator(_allowed)] | None = Field(
+        default=None,
+        description="The secret to set: at least 8 characters, with a lower-case letter, an upper-case letter, a"
+        " digit and a special character. By default rekey makes it.",
+    )
+
+
+class OrgOAuthAppState(State):
+    """The app as the vendor has it, and the secret that rekey gave it."""
+
+    org_id: str
+    oauth_app_id: str
+    display_name: str | None = None
+    description: str | None = None
+    access_token_ttl: int | None = None
+    allowed_scopes: AllowedScopes | None = None
+    owner_only_secret_rotation: bool | None = None
+    secret: Secret | None = Field(default=None, description="The app's secret; unset while an adopted one is kept.")
+    previous_secret: Secret | None = Field(default=None, description="The secret before, while it still works.")
+    last_updated_at: int | None = Field(
+        default=None, description="The vendor's stamp of the last change that rekey made or saw, in the vendor's unit."
+    )
+
+
+class OrgOAuthApp(Resource[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
+    """POST, GET and PATCH of an app, and POST or PUT of its secret."""
+
+    name = "OrgOAuthApp"
+    vendor = "navigator"
+    inputs = OrgOAuthAppInputs
+    state = OrgOAuthAppState
+    id_output = "oauth_app_id"
+    secret_input = "secret"  # noqa: S105 - the name of a field
+    takes_grace = True
+    overlap = "no overlap is asked for: set rotation.grace to keep the old secret for a time"
+    marked = True
+
+    def remarks(self, i: OrgOAuthAppInputs, s: OrgOAuthAppState | None) -> Iterator[str]:
+        """The secret of an adopted app is not there to be read."""
+        if s is None and i.adopt is not None and i.secret is None and i.rotation.on_adopt != "rotate":
+            yield "keeps the app's secret, which cannot be read: `secret` stays unset until a rotation"
+
+    def create(self, api: Navigator, i: OrgOAuthAppInputs, mark: str | None) -> Iterator[OrgOAuthAppState]:
+        """POST an app with an id by which an interrupted create, or the app that a destroy left, is found again."""
+        if i.adopt is not None:
+            s = _shown(OrgOAuthAppState(org_id=i.org_id, oauth_app_id=i.adopt), api.get(_APP, i.org_id, i.adopt))
+            yield from self._patch(api, i, s, self.changed(i, s), secret=i.secret)
+            return
+        secret = i.secret or made_secret()
+        own_id = None if mark is None else _own_id(mark, i.org_id)
+        found = None if own_id is None else self._found(api, i.org_id, own_id)
+        if own_id is not None and found is not None:
+            s = _shown(OrgOAuthAppState(org_id=i.org_id, oauth_app_id=own_id), found)
+            yield from self._patch(api, i, s, self.changed(i, s), secret=secret)
+            return
+        body = {_NAMES[name]: _sent(i, None, name) for name in _NAMES if getattr(i, name) is not None}
+        body["secret"] = secret.get_secret_value()
+        if own_id is not None:
+            body["id"] = own_id
+        answer = api.post(_APPS, i.org_id, json=body, query={"context": i.context} if i.context else None)
+        s = OrgOAuthAppState(
+            org_id=i.org_id,
+            oauth_app_id=answer.text("clientId"),
+            secret=SecretStr(answer.maybe("clientSecret", str) or secret.get_secret_value()),
+        )
+        yield s
+        yield _shown(s, api.get(_APP, s.org_id, s.oauth_app_id))
+
+    def read(self, api: Navigator, s: OrgOAuthAppState) -> OrgOAuthAppState | None:
+        """GET the app; its secret is not shown."""
+        found = self._found(api, s.org_id, s.oauth_app_id)
+        return None if found is None else _seen(s, found)
+
+    def changed(self, i: OrgOAuthAppInputs, s: OrgOAuthAppState) -> frozenset[str]:
+        """Compare the settings that are given; in scopes order means nothing, nor does a part that is left out."""
+        changed = super().changed(i, s) - {"allowed_scopes"}
+        if i.description == "" and s.description is None:
+            changed -= {"description"}
+        return changed | ({"allowed_scopes"} if _differ(i.allowed_scopes, s.allowed_scopes) else set())
+
+    def update(
+        self, api: Navigator, i: OrgOAuthAppInputs, s: OrgOAuthAppState, changed: frozenset[str]
+    ) -> Iterator[OrgOAuthAppState]:
+        """PATCH the changed fields only."""
+        yield from self._patch(api, i, s, changed)
+
+    def given(self, i: OrgOAuthAppInputs, s: OrgOAuthAppState) -> str | None:
+        """A given secret that is not the present one is sent."""
+        return "the given secret is another one" if i.secret is not None and i.secret != s.secret else None
+
+    def rotate(self, api: Navigator, i: OrgOAuthAppInputs, s: OrgOAuthAppState) -> Iterator[OrgOAuthAppState]:
+        """POST the next secret with the old one's grace, the call whose overlap is documented; else PATCH it."""
+        secret = i.secret or made_secret()
+        grace = i.rotation.grace
+        if grace:
+            body = {
+                "newClientSecret": secret.get_secret_value(),
+                "secretExpirationTimeInSeconds": int(grace.total_seconds()),
+            }
+            try:
+                api.request("POST", _SECRET, s.org_id, s.oauth_app_id, json=body, repeatable=False, empty=True)
+            except (Rejected, Forbidden, NotFound):
+                yield from self._patch(api, i, s, secret=secret, grace=grace)
+                return
+            s = _minted(api, s, secret, grace)
+            yield s
+            yield _shown(s, api.get(_APP, s.org_id, s.oauth_app_id))
+        else:
+            yield from self._patch(api, i, s, secret=secret, grace=grace)
+
+    def accepted(self, api: Navigator, s: OrgOAuthAppState) -> bool | None:
+        """Ask for an access token with the id and secret."""
+        return None if s.secret is None else api.accepts_client(s.org_id, s.oauth_app_id, s.secret)
+
+    def delete(self, api: Navigator, s: OrgOAuthAppState) -> str | None:
+        """PUT a secret of the vendor's making and throw the answer away, if the present one is still ours."""
+        found = self._found(api, s.org_id, s.oauth_app_id)
+        if found is None:
+            return None
+        remains = f"the app {s.oauth_app_id} remains: Navigator documents no way to delete it"
+        if not self.accepted(api, s):
+            return f"{remains}; its secret is not one that rekey gave it, and stays"
+        if _seen(s, found).last_updated_at != found.get("lastUpdatedAt"):
+            # That the secret works is not enough: another one may have come, with a grace for ours.
+            return f"{remains}; somebody has changed it, in no setting, so that its secret may be theirs, and stays"
+        api.request("PUT", _SECRET, s.org_id, s.oauth_app_id, empty=True)
+        return f"{remains}; its secret has been replaced by one that nobody knows"
+
+    def _found(self, api: Navigator, org_id: str, id_: str) -> Body | None:
+        try:
+            return api.get(_APP, org_id, id_)
+        except NotFound:
+            return None
+        except Forbidden:
+            # Only this page lists a 404 for what is missing; elsewhere that may be a 403.
+            try:
+                api.get(_CLIENT, org_id, id_)
+            except NotFound:
+                return None
+            raise
+
+    def _patch(
+        self,
+        api: Navigator,
+        i: OrgOAuthAppInputs,
+        s: OrgOAuthAppState,
+        changed: frozenset[str] = frozenset(),
+        *,
+        secret: SecretStr | None = None,
+        grace: timedelta | None = None,
+    ) -> Iterator[OrgOAuthAppState]:
+        """PATCH changed settings and, where one is given, the secret; without either there is nothing to send."""
+        body = {_NAMES[name]: _sent(i, s, name) for name in sorted(changed)}
+        if secret is not None:
+            body["secret"] = secret.get_secret_value()
+            if grace is not None:
+                body["secretRotationExpirationInSeconds"] = int(grace.total_seconds())
+        if body:
+            answer = api.request(
+                "PATCH",
+                _APP,
+                s.org_id,
+                s.oauth_app_id,
+                json=body,
+                # The page of PATCH knows two contexts, that of POST three.
+                query={"context": i.context} if i.context in {"PROVIDER", "TENANT"} else None,
+            )
+            if secret is not None:
+                s = _minted(api, s, secret, grace)
+                yield s
+            s = _shown(s, answer)
+            # Sources disagree on whether PATCH lets the old secret live: it is tried, not believed.
+            old = None if secret is None else s.previous_secret
+            if old is not None and not api.accepts_client(s.org_id, s.oauth_app_id, old):
+                s = s.model_copy(update={"previous_secret": None, "previous_expires_at": None})
+        yield s
+
+
+def _own_id(mark: str, org_id: str) -> str:
+    # Client ids are global, so one resource that moves to another organization needs another.
+    return f"rekey-{hashlib.sha256(f'{mark} {org_id}'.encode()).hexdigest()[:24]}"
+
+
+def _sent(i: OrgOAuthAppInputs, s: OrgOAuthAppState | None, name: str) -> Any:
+    if name != "allowed_scopes" or i.allowed_scopes is None:
+        return getattr(i, name)
+    # Scopes are sent whole: the parts that are not managed as they are.
+    scopes = (s.allowed_scopes if s else None) or AllowedScopes()
+    given = {
+        part: value for part in AllowedScopes.model_fields if (value := getattr(i.allowed_scopes, part)) is not None
+    }
+    return scopes.model_copy(update=given).model_dump(by_alias=True, exclude_none=True)
+
+
+def _differ(wanted: AllowedScopes | None, shown: AllowedScopes | None) -> bool:
+    """Tell whether the parts that are wanted are others than those shown, in whatever order."""
+    if wanted is None:
+        return False
+    from deepdiff import DeepDiff
+
+    parts = wanted.model_dump(exclude_none=True)
+    present = (_NO_SCOPES if shown is None else shown).model_dump(include=set(parts))
+    return bool(DeepDiff(parts, present, ignore_order=True))
+
+
+def _shown(s: OrgOAuthAppState, answer: Body) -> OrgOAuthAppState:
+    scopes = _scopes(answer)
+    return s.model_copy(
+        update={
+            "display_name": answer.maybe("displayName", str),
+            "description": answer.maybe("description", str),
+            "access_token_ttl": answer.maybe("accessTokenTTL", int),
+            # The vendor's order is no news.
+            "allowed_scopes": scopes if _differ(scopes, s.allowed_scopes) else s.allowed_scopes or scopes,
+            "owner_only_secret_rotation": answer.maybe("ownerOnlySecretRotation", bool),
+            "last_updated_at": answer.maybe("lastUpdatedAt", int),
+        }
+    )
+
+
+def _seen(s: OrgOAuthAppState, answer: Body) -> OrgOAuthAppState:
+    """Take in what others did; a change that no setting shows was one of the secret, and keeps the old stamp."""
+    shown = _shown(s, answer)
+    unexplained = shown.model_copy(update={"last_updated_at": s.last_updated_at})
+    return s if unexplained == s else shown
+
+
+def _scopes(answer: Body) -> AllowedScopes:
+    scopes = _object(answer, "allowedScopes")
+    return AllowedScopes(
+        general_scopes=tuple(scopes.texts("generalScopes")) if scopes.get("generalScopes") else (),
+        organization_scopes=OrganizationScopes(roles=_roles(_object(scopes, "organizationScopes"))),
+        services_scopes=tuple(
+            ServiceScopes(
+                service_definition_id=service.text("serviceDefinitionId"),
+                all_roles=service.maybe("allRoles", bool) or False,
+                roles=_roles(service),
+            )
+            for service in _objects(scopes, "servicesScopes")
+        ),
+    )
+
+
+def _roles(scopes: Body) -> tuple[Role, ...]:
+    return tuple(Role(name=role.text("name")) for role in _objects(scopes, "roles"))
+
+
+def _object(answer: Body, name: str) -> Body:
+    return answer.object(name) if answer.get(name) else Body("", {})
+
+
+def _objects(answer: Body, name: str) -> list[Body]:
+    return answer.objects(name) if answer.get(name) else []
+
+
+def _minted(api: Navigator, s: OrgOAuthAppState, secret: SecretStr, grace: timedelta | None) -> OrgOAuthAppState:
+    ends = (api.around.now() + grace).replace(microsecond=0) if grace else None
+    return s.model_copy(
+        update={"secret": secret, "previous_secret": s.secret if grace else None, "previous_expires_at": ends}
+    )
+
+
+def made_secret() -> SecretStr:
+    """Return a new random secret that the vendor's rule allows, and that has what the rule means by special."""
+    while True:
+        made = "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
+        if _RULE.fullmatch(made) and any(c in _SPECIAL for c in made):
+            return SecretStr(made)
+
+
+RESOURCE = OrgOAuthApp()

@@ -1,0 +1,273 @@
+"""The credentials of a directory's sync client in VMware Identity Broker, by which an identity provider pushes users.
+
+Page: developer.broadcom.com/xapis/vmware-identity-broker/latest, "Generate Credentials For Sync Client".
+
+Who makes the secret: the vendor. How many live at once: one. Readable afterwards: no.
+A grace cannot be set: the old credentials end with the minting of the new ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Final
+
+from pydantic import ConfigDict, Field
+
+from ..endpoints.answer import Body
+from ..endpoints.broker import Broker
+from ..endpoints.jwt import expiry
+from ..errors import Conflict, NotFound
+from ..model import IMMUTABLE, Model, Secret, VendorId
+from ..resource import Inputs, Resource, State
+
+_PATH: Final = "/broker/directories/{}/sync-client"
+_SETTINGS: Final = ("generate_token", "token_ttl")
+
+
+class SyncClientCredentialsInputs(Inputs):
+    """Which directory, and what its sync client is to be given."""
+
+    directory_id: VendorId = Field(
+        description="The directory, which exists and has one sync client.",
+        json_schema_extra=IMMUTABLE,
+        examples=["0b3f4a52-7d0e-4ec9-9f6c-0a1f6fd1d0d3"],
+    )
+    tenant: VendorId | None = Field(
+        default=None,
+        description="The tenant of the directory (vcenter only); by default the endpoint's.",
+        json_schema_extra=IMMUTABLE,
+        examples=["CUSTOMER"],
+    )
+    generate_token: bool | None = Field(
+        default=None,
+        description="True: a long-lived access token. False: a client id and secret. By default as it was.",
+    )
+    token_ttl: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_051_200,
+        description="How long access tokens live, in minutes: 1 to 1051200 (two years). By default as it was;"
+        " the vendor's first value is 262800 (six months).",
+        examples=[262_800],
+    )
+
+
+class Saved(Model):
+    """What the vendor has saved for the sync client."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    generate_token: bool | None = None
+    token_ttl: int | None = None
+    #: Whether the vendor shows another credential than rekey's.
+    replaced: bool = False
+
+
+class SyncClientCredentialsState(State):
+    """The sync client and the credentials that rekey has minted for it."""
+
+    directory_id: str
+    tenant: str | None = None
+    # Not what the vendor has now: then drift would look like a change in code, and that one mints.
+    generate_token: bool | None = Field(default=None, description="As it was asked for at the last minting.")
+    token_ttl: int | None = Field(default=None, description="As it was asked for at the last minting, in minutes.")
+    saved: Saved = Field(default_factory=Saved, description="What the vendor has saved now.")
+    client_id: str | None = Field(default=None, description="The sync client's OAuth id.")
+    client_secret: Secret | None = Field(
+        default=None, description="Its secret, if that is what was minted; unset while an adopted one cannot be read."
+    )
+    access_token: Secret | None = Field(
+        default=None, description="Its token, if that is what was minted; unset while an adopted one cannot be read."
+    )
+
+
+class SyncClientCredentials(Resource[SyncClientCredentialsInputs, SyncClientCredentialsState, Broker]):
+    """GET and generate_credentials of one sync client; the directory, and so the client, is not rekey's."""
+
+    name = "SyncClientCredentials"
+    vendor = "broker"
+    inputs = SyncClientCredentialsInputs
+    state = SyncClientCredentialsState
+    id_output = "directory_id"
+    taken_over = "directory_id"
+    overlap = "no overlap: the vendor ends the old credentials at once"
+
+    def problems(self, i: SyncClientCredentialsInputs) -> Iterator[tuple[str, str]]:
+        """Minting ends credentials that cannot be read, so nobody but the user can say whether to begin with it."""
+        if i.rotation.on_adopt is None:
+            yield (
+                "rotation.on_adopt",
+                'must be said: "rotate" ends the credentials that the sync client uses now and mints new ones, "keep"'
+                " leaves them, and the outputs unset, until a rotation",
+            )
+
+    def remarks(self, i: SyncClientCredentialsInputs, s: SyncClientCredentialsState | None) -> Iterator[str]:
+        """Drift of the kind or the lifetime is reported only: repairing it would end the credentials in use."""
+        if s is None:
+            if i.rotation.on_adopt == "keep":
+                yield "keeps the credentials in use, which cannot be read: secret outputs stay unset until a rotation"
+            return
+        if s.saved.replaced:
+            yield "somebody has minted other credentials, which ended these: set rotation.rotate_now to mint new ones"
+        if self.given(i, s) is None:
+            for name in _SETTINGS:
+                wanted, saved = getattr(i, name), getattr(s.saved, name)
+                if wanted is not None and saved is not None and wanted != saved:
+                    yield (
+                        f"{name} is {_word(saved)} at the vendor and {_word(wanted)} in code: only minting could"
+                        " repair that, so it waits for the next rotation"
+                    )
+
+    def create(
+        self, api: Broker, i: SyncClientCredentialsInputs, mark: str | None
+    ) -> Iterator[SyncClientCredentialsState]:
+        """GET the sync client that is there; a directory brings it along."""
+        tenant = api.tenant(i.tenant)
+        s = _as_saved(SyncClientCredentialsState(directory_id=i.directory_id, tenant=tenant), self._get(api, i, tenant))
+        yield s.model_copy(update={name: _asked(i, s, name) for name in _SETTINGS})
+
+    def read(self, api: Broker, s: SyncClientCredentialsState) -> SyncClientCredentialsState | None:
+        """GET the sync client's settings; its credentials are not shown."""
+        try:
+            return _as_saved(s, self._get(api, s, s.tenant))
+        except NotFound:
+            return None
+
+    def changed(self, i: SyncClientCredentialsInputs, s: SyncClientCredentialsState) -> frozenset[str]:
+        """Of what has changed in code, the vendor may have some already: that is only noted."""
+        return frozenset(name for name in super().changed(i, s) if getattr(i, name) == getattr(s.saved, name))
+
+    def update(
+        self,
+        api: Broker,
+        i: SyncClientCredentialsInputs,
+        s: SyncClientCredentialsState,
+        changed: frozenset[str],
+    ) -> Iterator[SyncClientCredentialsState]:
+        """Note what the vendor has already; there is no call that changes a setting without minting."""
+        yield s.model_copy(update={name: getattr(i, name) for name in changed})
+
+    def given(self, i: SyncClientCredentialsInputs, s: SyncClientCredentialsState) -> str | None:
+        """A kind or a lifetime that has changed in code can be had by minting only."""
+        names = sorted(super().changed(i, s) - self.changed(i, s))
+        return f"changed in code: {', '.join(names)}" if names and not i.rotation.paused else None
+
+    def rotate(
+        self, api: Broker, i: SyncClientCredentialsInputs, s: SyncClientCredentialsState
+    ) -> Iterator[SyncClientCredentialsState]:
+        """POST generate_credentials, with the settings that the user gives."""
+        settings = {name: value for name in _SETTINGS if (value := getattr(i, name)) is not None}
+        answer = self._generate(api, s, settings or None)
+        is_token = _kind(answer, i)
+        minted = s.model_copy(
+            update={
+                "client_id": s.client_id if is_token else answer.text("client_id"),
+                "client_secret": None if is_token else answer.secret("client_secret"),
+                "access_token": answer.secret("access_token") if is_token else None,
+                "expires_at": _expiry(answer, api.around.now()) if is_token else None,
+            }
+        )
+        yield minted
+        minted = _as_saved(minted, answer)
+        yield minted.model_copy(update={name: _asked(i, minted, name) for name in _SETTINGS})
+
+    def accepted(self, api: Broker, s: SyncClientCredentialsState) -> bool | None:
+        """Call SCIM with the token, or ask for a token with the id and secret."""
+        if s.access_token is not None:
+            expired = s.expires_at is not None and s.expires_at <= api.around.now()
+            return not expired and api.accepts_token(s.tenant, s.access_token)
+        if s.client_id is not None and s.client_secret is not None:
+            return api.accepts_client(s.tenant, s.client_id, s.client_secret)
+        return None
+
+    def delete(self, api: Broker, s: SyncClientCredentialsState) -> str | None:
+        """POST generate_credentials and throw the answer away, if what rekey minted is still in use."""
+        match self.accepted(api, s):
+            case None:
+                return "the sync client keeps its credentials: rekey has minted none"
+            case False:
+                # Expired, or somebody has minted newer ones, which are not rekey's to end.
+                return "nothing had to be ended: the vendor does not accept rekey's credentials any more"
+        try:
+            self._generate(api, s, None)
+        except NotFound:
+            return None
+        return "the sync client has new credentials that nobody knows: what used it needs others"
+
+    def _get(
+        self, api: Broker, which: SyncClientCredentialsInputs | SyncClientCredentialsState, tenant: str | None
+    ) -> Body:
+        with _explained():
+            return api.get(api.base("usergroup", tenant) + _PATH, which.directory_id)
+
+    def _generate(self, api: Broker, s: SyncClientCredentialsState, settings: dict[str, bool | int] | None) -> Body:
+        with _explained():
+            return api.post(
+                api.base("usergroup", s.tenant) + _PATH,
+                s.directory_id,
+                json=settings,
+                query={"action": "generate_credentials"},
+            )
+
+
+def _kind(answer: Body, i: SyncClientCredentialsInputs) -> bool:
+    """Tell whether a token was minted; an answer may show both kinds of credentials at once."""
+    said = answer.get("generate_token")
+    if not isinstance(said, bool):
+        said = i.generate_token
+    return "client_secret" not in answer if said is None else said
+
+
+def _expiry(answer: Body, now: datetime) -> datetime | None:
+    # In seconds, unlike token_ttl. Whatever stands there, it must not lose the token.
+    try:
+        return (now + timedelta(seconds=answer["access_token_expire_in"])).replace(microsecond=0)
+    except (KeyError, TypeError, OverflowError):
+        return expiry(answer.text("access_token"))
+
+
+def _as_saved(s: SyncClientCredentialsState, answer: Body) -> SyncClientCredentialsState:
+    generate_token, client_id = answer.maybe("generate_token", bool), answer.maybe("client_id", str)
+    # A token may be shown again, a secret never is; the id beside a secret is the one that it belongs to.
+    replaced = False
+    if s.access_token is not None:
+        shown = answer.maybe("access_token", str)
+        replaced = generate_token is False or (shown is not None and shown != s.access_token.get_secret_value())
+    elif s.client_secret is not None:
+        replaced = generate_token is True or (client_id is not None and client_id != s.client_id)
+        client_id = s.client_id
+    saved = Saved(generate_token=generate_token, token_ttl=answer.maybe("token_ttl", int), replaced=replaced)
+    return s.model_copy(update={"saved": saved, "client_id": client_id or s.client_id})
+
+
+def _asked(i: SyncClientCredentialsInputs, s: SyncClientCredentialsState, name: str) -> object:
+    wanted = getattr(i, name)
+    return getattr(s.saved, name) if wanted is None else wanted
+
+
+def _word(value: object) -> str:
+    return str(value).lower()
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Say what the vendor's 404 and 409, which have no body, mean here."""
+    try:
+        yield
+    except NotFound as failed:
+        raise NotFound(
+            f"{failed.happened}: the directory has no sync client, or does not exist",
+            todo="correct directory_id (a provisioned directory brings its sync client along)",
+            request_id=failed.request_id,
+        ) from None
+    except Conflict as failed:
+        raise Conflict(
+            f"{failed.happened}: the directory has more than one sync client",
+            todo="remove all but one at the broker, then run again",
+            request_id=failed.request_id,
+        ) from None
+
+
+RESOURCE = SyncClientCredentials()
