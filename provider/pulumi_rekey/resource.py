@@ -120,7 +120,7 @@ class Resource(ABC, Generic[InputsT, StateT, SessionT]):
         yield from ()
 
     def remarks(self, i: InputsT, s: StateT | None) -> Iterator[str]:
-        """Yield what the reader of a preview must know; without a state the object is about to be created or adopted."""
+        """Yield what the reader of a preview must know; without a state it is about to be created or adopted."""
         yield from ()
 
     def claims(self, inputs: dict[str, Any]) -> Iterator[tuple[str, str]]:
