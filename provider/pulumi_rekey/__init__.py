@@ -1,6 +1,7 @@
 """Declare, reconcile and rotate identity credentials with Pulumi."""
 
 from .dynamic.app_secret import AppSecret
+from .dynamic.generated_secret import GeneratedSecret
 from .dynamic.oidc_relying_party import OidcRelyingParty
 from .dynamic.open_id_provider_key import OpenIdProviderKey
 from .dynamic.org_oauth_app import OrgOAuthApp
@@ -9,6 +10,7 @@ from .dynamic.sync_client_credentials import SyncClientCredentials
 
 __all__ = [
     "AppSecret",
+    "GeneratedSecret",
     "OidcRelyingParty",
     "OpenIdProviderKey",
     "OrgOAuthApp",

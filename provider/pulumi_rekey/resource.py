@@ -49,7 +49,7 @@ class State(Life):
 
 InputsT = TypeVar("InputsT", bound=Inputs)
 StateT = TypeVar("StateT", bound=State)
-SessionT = TypeVar("SessionT", bound=Session[Any])
+SessionT = TypeVar("SessionT", bound=Session[Any] | None)
 
 
 class Resource(ABC, Generic[InputsT, StateT, SessionT]):
@@ -57,8 +57,8 @@ class Resource(ABC, Generic[InputsT, StateT, SessionT]):
 
     #: The name that users write.
     name: ClassVar[str]
-    #: The kind of endpoint that serves it.
-    vendor: ClassVar[str]
+    #: The kind of endpoint that serves it; none if there is no vendor behind it.
+    vendor: ClassVar[str | None]
     inputs: type[InputsT]
     state: type[StateT]
     #: The output that holds the vendor's id at creation, which becomes Pulumi's id.
@@ -307,12 +307,12 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         """Try the new secret until it is accepted, or refused over some seconds."""
         verdict = self._verdict(s)
         for pause in _VERIFY_PAUSES:
-            if verdict is not False:
+            if verdict is not False or self.api is None:
                 break
             self.api.around.sleep(pause)
             verdict = self._verdict(s)
         if verdict is False:
-            raise Refused(f"{self.api.name}: the new secret is minted, and the vendor refuses it")
+            raise Refused(f"{self._where}: the new secret is minted, and the vendor refuses it")
         if verdict is None:
             self.warn("the new secret could not be tried from here: it is handed on unverified")
         return s.model_copy(update={"step": None})
@@ -330,7 +330,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         with self._explained("nothing was changed"):
             found = self.resource.read(self.api, s)
         if found is not None and found.step is not None:
-            raise Partial(found, Stopped(f"{self.api.name}: an interrupted change is not done yet: {found.step}"))
+            raise Partial(found, Stopped(f"{self._where}: an interrupted change is not done yet: {found.step}"))
         return found
 
     def delete(self, s: StateT) -> None:
@@ -343,7 +343,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
 
     def check_address(self, s: StateT) -> None:
         """Refuse to send an object's secret or id to another host than it was made at."""
-        if s.address is None or origin(s.address) == origin(self.api.endpoint.url):
+        if s.address is None or self.api is None or origin(s.address) == origin(self.api.endpoint.url):
             return
         moved_from = self.api.endpoint.moved_from
         if moved_from is not None and origin(s.address) == origin(moved_from):
@@ -354,6 +354,10 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         )
         wrong.live = "nothing was sent"
         raise wrong
+
+    @property
+    def _where(self) -> str:
+        return self.resource.name if self.api is None else self.api.name
 
     def _minted(self, i: InputsT, s: StateT, generation: int, reason: str) -> StateT:
         kept = s.model_copy(
@@ -375,7 +379,8 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         return self._placed(i, kept)
 
     def _placed(self, i: InputsT, s: StateT) -> StateT:
-        update = {"address": self.api.endpoint.url, "endpoint": i.endpoint, "next_rotation_at": _next(i, s)}
+        address = None if self.api is None else self.api.endpoint.url
+        update = {"address": address, "endpoint": i.endpoint, "next_rotation_at": _next(i, s)}
         return s.model_copy(update=update)
 
     def _reach(self, steps: Iterator[StateT], live: str) -> StateT:

@@ -186,14 +186,16 @@ class Provider(ResourceProvider):
     def _misconfigurations(self, call: Call, inputs: Properties) -> list[tuple[str, str]]:
         found = []
         endpoint = inputs.get("endpoint")
-        if not holds_unknown(endpoint) and (wrong := _STACK.endpoints.misconfigured(endpoint, self.resource.vendor)):
-            found.append(("endpoint", wrong))
+        vendor = self.resource.vendor
+        if vendor is not None and not holds_unknown(endpoint):
+            wrong = _STACK.endpoints.misconfigured(endpoint, vendor)
+            found += [("endpoint", wrong)] if wrong else []
         if self.resource.marked and "adopt" not in inputs and not _STACK.config.get("owner"):
             missing = "needs the stack's owner id: run `pulumi config set rekey:owner $(openssl rand -hex 16)`"
             found.append(("", missing))
         if call.urn is not None:
             for name, claimed in self.resource.claims(without_unknowns(inputs)):
-                rival = _STACK.claim(str(endpoint or self.resource.vendor), claimed, call.urn)
+                rival = _STACK.claim(str(endpoint or vendor), claimed, call.urn)
                 if rival is not None:
                     found.append((name, f"is taken by another resource of this program: {rival}"))
         return found
@@ -276,7 +278,7 @@ class Provider(ResourceProvider):
         def work() -> None:
             state = self._state(_props)
             target = getattr(state, self.resource.taken_over or self.resource.id_output)
-            if not _STACK.claimed_by_another(state.endpoint or self.resource.vendor, target, call.urn):
+            if not _STACK.claimed_by_another(str(state.endpoint or self.resource.vendor), target, call.urn):
                 self._reconciler(state.endpoint, call).delete(state)
 
         return self._answer(call, _id, work, _props)
@@ -320,7 +322,8 @@ class Provider(ResourceProvider):
     def _reconciler(self, endpoint: str | None, call: Call) -> Reconciler[Any, Any, Any]:
         from ..resource import Reconciler
 
-        session = _STACK.endpoints.session(endpoint, self.resource.vendor)
+        vendor = self.resource.vendor
+        session = None if vendor is None else _STACK.endpoints.session(endpoint, vendor)
         return Reconciler(self.resource, session, _STACK.now(), lambda text: log("WARNING", text, call.urn))
 
     def _id(self, state: State) -> str:

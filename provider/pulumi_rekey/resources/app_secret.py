@@ -9,7 +9,6 @@ A grace cannot be set: the old secret ends with the reset.
 from __future__ import annotations
 
 import hmac
-import secrets
 import string
 from collections.abc import Iterator
 from typing import Annotated, Final
@@ -18,16 +17,14 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from ..endpoints.roma import Roma
 from ..errors import NotFound
+from ..made_secret import made_secret
 from ..model import IMMUTABLE, Secret, vendor_id
 from ..resource import Inputs, Resource, State
 
-_ALPHABET: Final = string.ascii_letters + string.digits
 # The blank in the page's "! @#$%+=.-/" separates, it is not allowed.
-_ALLOWED: Final = frozenset(_ALPHABET + "!@#$%+=.-/")
+_ALLOWED: Final = frozenset(string.ascii_letters + string.digits + "!@#$%+=.-/")
 #: Some documentation examples show "JNs****Djd": no secret holds an asterisk, so one that does is masked.
 _MASK: Final = "*"
-#: 40 letters and digits: 238 bits.
-_LENGTH: Final = 40
 _PATH: Final = "/v2/{}/instances/{}/apps/{}/secret"
 
 
@@ -103,7 +100,7 @@ class AppSecret(Resource[AppSecretInputs, AppSecretState, Roma]):
 
     def rotate(self, api: Roma, i: AppSecretInputs, s: AppSecretState) -> Iterator[AppSecretState]:
         """PUT the given secret, or one made here: a chosen secret can be sent again if the answer is lost."""
-        yield self._put(api, s, i.secret or made_secret())
+        yield self._put(api, s, i.secret or made_secret("roma"))
 
     def given(self, i: AppSecretInputs, s: AppSecretState) -> str | None:
         """A given secret that is not the present one is sent."""
@@ -116,7 +113,7 @@ class AppSecret(Resource[AppSecretInputs, AppSecretState, Roma]):
         except NotFound:
             return
         if ours:
-            self._put(api, s, made_secret())
+            self._put(api, s, made_secret("roma"))
 
     def accepted(self, api: Roma, s: AppSecretState) -> bool | None:
         """GET the secret back."""
@@ -150,11 +147,6 @@ def _is_shown_as(secret: SecretStr, shown: SecretStr) -> bool:
     if _MASK not in seen:
         return hmac.compare_digest(value.encode(), seen.encode())
     return value.startswith(seen.partition(_MASK)[0]) and value.endswith(seen.rpartition(_MASK)[2])
-
-
-def made_secret() -> SecretStr:
-    """Return a new random secret that the vendor's rule allows."""
-    return SecretStr("".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH)))
 
 
 RESOURCE = AppSecret()

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import secrets
-import string
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated, Any, Final, Literal
@@ -23,6 +21,7 @@ from pydantic.alias_generators import to_camel
 from ..endpoints.answer import Body
 from ..endpoints.navigator import BASE, Navigator
 from ..errors import Forbidden, NotFound, Rejected
+from ..made_secret import made_secret
 from ..model import IMMUTABLE, Model, Secret, VendorId
 from ..resource import Inputs, Resource, State
 
@@ -33,10 +32,6 @@ _CLIENT: Final = f"{BASE}/v2/orgs/{{}}/clients/{{}}"
 
 #: The page's own rule, to the letter. Its "\]-{" is a range that takes in all lower-case letters.
 _RULE: Final = re.compile(r"(?=.{8,})(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])(?=.*[!@#$%^&*()_+=\[\]-{|}',./:;<>?`~]).*")
-#: Special in every reading of the rule, and the same in a header, a URL-encoded form and a shell's double quotes.
-_SPECIAL: Final = "@*=."
-_ALPHABET: Final = string.ascii_letters + string.digits + _SPECIAL
-_LENGTH: Final = 40
 
 _NAMES: Final = {
     "display_name": "displayName",
@@ -166,7 +161,7 @@ class OrgOAuthApp(Resource[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
             s = _shown(OrgOAuthAppState(org_id=i.org_id, oauth_app_id=i.adopt), api.get(_APP, i.org_id, i.adopt))
             yield from self._patch(api, i, s, self.changed(i, s), secret=i.secret)
             return
-        secret = i.secret or made_secret()
+        secret = i.secret or made_secret("navigator")
         own_id = None if mark is None else _own_id(mark, i.org_id)
         found = None if own_id is None else self._found(api, i.org_id, own_id)
         if own_id is not None and found is not None:
@@ -210,7 +205,7 @@ class OrgOAuthApp(Resource[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
 
     def rotate(self, api: Navigator, i: OrgOAuthAppInputs, s: OrgOAuthAppState) -> Iterator[OrgOAuthAppState]:
         """POST the next secret with the old one's grace, the call whose overlap is documented; else PATCH it."""
-        secret = i.secret or made_secret()
+        secret = i.secret or made_secret("navigator")
         grace = i.rotation.grace
         if grace:
             body = {
@@ -378,14 +373,6 @@ def _minted(api: Navigator, s: OrgOAuthAppState, secret: SecretStr, grace: timed
     return s.model_copy(
         update={"secret": secret, "previous_secret": s.secret if grace else None, "previous_expires_at": ends}
     )
-
-
-def made_secret() -> SecretStr:
-    """Return a new random secret that the vendor's rule allows, and that has what the rule means by special."""
-    while True:
-        made = "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
-        if _RULE.fullmatch(made) and any(c in _SPECIAL for c in made):
-            return SecretStr(made)
 
 
 RESOURCE = OrgOAuthApp()
