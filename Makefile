@@ -16,7 +16,7 @@ help:
 	@echo "make clean     remove all that make has made"
 
 demo: $(venv) engine
-	@$(bin)/python tools/demo.py
+	@$(bin)/python -m tools.demo
 
 test: $(venv) engine
 	@$(bin)/pytest -n $(WORKERS) $(ARGS)

@@ -45,10 +45,12 @@ class Engine:
         }
 
     def new_stack(self, folder: Path) -> "Stack":
-        """A project with an empty stack."""
+        """An empty stack of the project in a folder, which is made if there is none."""
         stack = Stack(self, folder)
         stack.state.mkdir()
-        (folder / "Pulumi.yaml").write_text(f"name: {PROJECT}\nruntime: python\n")
+        project = folder / "Pulumi.yaml"
+        if not project.exists():
+            project.write_text(f"name: {PROJECT}\nruntime: python\n")
         stack.run("stack", "init")
         return stack
 
@@ -98,10 +100,10 @@ class Stack:
         state: dict[str, Any] = json.loads(self.run("stack", "export", *flags).text)
         return state
 
-    def resource(self, name: str, *, show_secrets: bool = True) -> dict[str, Any]:
-        """One resource in the state, by its name."""
-        resources = self.export(show_secrets=show_secrets)["deployment"].get("resources", ())
-        return next(dict(found) for found in resources if found["urn"].rpartition("::")[2] == name)
+    def resource(self, name: str) -> dict[str, Any]:
+        """One resource in the state, by its name; its secrets as they are."""
+        resources = self.export(show_secrets=True)["deployment"].get("resources", ())
+        return next(dict(_opened(found)) for found in resources if found["urn"].rpartition("::")[2] == name)
 
     def outputs(self, *, show_secrets: bool = True) -> dict[str, Any]:
         """`pulumi stack output`: what the program exports."""
@@ -148,6 +150,19 @@ class Stack:
         events.unlink(missing_ok=True)
         run = self.run(command, *arguments, "--event-log", str(events), fails=fails)
         return Run(run.exit_code, run.text, steps(events), run.seconds)
+
+
+def _opened(value: Any) -> Any:
+    """A value of an export that shows secrets, without the envelopes around these."""
+    match value:
+        case {"plaintext": str(secret)}:
+            return json.loads(secret)
+        case dict():
+            return {key: _opened(member) for key, member in value.items()}
+        case list():
+            return [_opened(member) for member in value]
+        case _:
+            return value
 
 
 def steps(events: Path) -> list[str]:

@@ -1,0 +1,1 @@
+"""The examples, as a user runs them."""

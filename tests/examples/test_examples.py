@@ -1,0 +1,80 @@
+"""Every example: up, up again without a change, an update, a rotation, destroy."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.engine import Engine, Stack
+from tools.vendors import Sandbox
+
+EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+RESOURCES = {
+    "app_secret": ["orders"],
+    "oidc_relying_party": ["portal"],
+    "open_id_provider_key": ["signing"],
+    "sync_client_credentials": ["scim"],
+    "org_oauth_app": ["billing"],
+    "quickstart": ["billing", "orders", "portal", "scim", "signing"],
+    "consumer": ["portal", "portal-oidc"],
+}
+UPDATES = {
+    "oidc_relying_party": ("clientName", "Partner portal"),
+    "open_id_provider_key": ("description", "Signs for partners"),
+    "org_oauth_app": ("description", "Reads usage twice a night"),
+}
+
+
+@pytest.fixture
+def example(request: pytest.FixtureRequest, engine: Engine, sandbox: Sandbox, tmp_path: Path) -> Stack:
+    """A copy of the example that the test is given the name of, configured as its README says."""
+    folder = tmp_path / "example"
+    shutil.copytree(EXAMPLES / request.param, folder)
+    stack = engine.new_stack(folder)
+    known = {
+        "instanceId": sandbox.credentials["roma"]["instance_id"],
+        "appId": sandbox.credentials["roma"]["app_id"],
+        "directoryId": sandbox.credentials["broker"]["directory_id"],
+        "orgId": sandbox.credentials["navigator"]["org_id"],
+    }
+    program = (folder / "__main__.py").read_text()
+    own = {key: value for key, value in known.items() if f'config.require("{key}")' in program}
+    stack.configure(own | sandbox.settings(), {"rekey:owner": "0" * 32} | sandbox.secret_settings())
+    return stack
+
+
+def test_each_is_tried() -> None:
+    assert {folder.name for folder in EXAMPLES.iterdir() if folder.is_dir()} == set(RESOURCES)
+
+
+@pytest.mark.parametrize(("example", "name"), [(name, name) for name in RESOURCES], indirect=["example"])
+def test_from_up_to_destroy(example: Stack, name: str) -> None:
+    assert sorted(example.up().steps) == [f"create {resource}" for resource in RESOURCES[name]]
+    assert example.up("--expect-no-changes").steps == []
+    first = example.outputs()
+    if name in UPDATES:
+        example.configure(dict([UPDATES[name]]))
+        assert example.up().steps == [f"update {resource}" for resource in RESOURCES[name]]
+        assert example.outputs() == first, "an update of a setting does not rotate"
+    example.configure({"rotate": "monday"})
+    assert sorted(example.up().steps) == [f"update {resource}" for resource in RESOURCES[name]]
+    assert example.up("--expect-no-changes").steps == []
+    assert sorted(example.destroy().steps) == [f"delete {resource}" for resource in RESOURCES[name]]
+    assert not example.export()["deployment"].get("resources")
+
+
+@pytest.mark.parametrize("example", ["consumer"], indirect=True)
+def test_a_secret_flows_on(example: Stack) -> None:
+    manifest = example.folder / "portal-oidc.yaml"
+    found = []
+    for rotate in ("monday", "tuesday"):
+        example.configure({"rotate": rotate})
+        example.up()
+        assert manifest.stat().st_mode & 0o777 == 0o600
+        data = yaml.safe_load(manifest.read_text())["stringData"]
+        assert data["client-secret"] == example.resource("portal")["outputs"]["client_secret"]
+        found.append(data["client-secret"])
+    assert found[0] != found[1]
+    example.destroy()
+    assert not manifest.exists()
