@@ -100,10 +100,11 @@ class Stack:
         state: dict[str, Any] = json.loads(self.run("stack", "export", *flags).text)
         return state
 
-    def resource(self, name: str) -> dict[str, Any]:
-        """One resource in the state, by its name; its secrets as they are."""
-        resources = self.export(show_secrets=True)["deployment"].get("resources", ())
-        return next(dict(_opened(found)) for found in resources if found["urn"].rpartition("::")[2] == name)
+    def resource(self, name: str, *, show_secrets: bool = True) -> dict[str, Any]:
+        """One resource in the state, by its name; its secrets as they are, or encrypted as the state keeps them."""
+        resources = self.export(show_secrets=show_secrets)["deployment"].get("resources", ())
+        found = next(dict(found) for found in resources if found["urn"].rpartition("::")[2] == name)
+        return dict(_opened(found)) if show_secrets else found
 
     def outputs(self, *, show_secrets: bool = True) -> dict[str, Any]:
         """`pulumi stack output`: what the program exports."""
