@@ -308,8 +308,9 @@ def warnings(policy: Policy, now: datetime) -> list[str]:
     found = []
     if not met_by_a_daily_run(policy.windows, now):
         found.append(f"windows: a daily run at this time of day ({now.astimezone(UTC):%H:%M} UTC) never finds one open")
-    if policy.renew_before is not None and (
-        policy.renew_before <= DEADLINE or can_stay_closed(policy.windows, policy.renew_before - DEADLINE)
+    # Closed for less than an hour is as good as open to a run a day.
+    if policy.renew_before is not None and can_stay_closed(
+        policy.windows, max(policy.renew_before - DEADLINE, timedelta(hours=1))
     ):
         found.append(
             f"renew_before: {in_words(policy.renew_before)} is short for these windows: where none opens"

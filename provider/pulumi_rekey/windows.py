@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Annotated, Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -200,6 +201,8 @@ def allowed_from(windows: tuple[Window, ...], freezes: tuple[Freeze, ...], momen
             moment = min(openings)
 
 
+# Asked at every validation, mostly about the same policy on many resources.
+@lru_cache(maxsize=128)
 def can_stay_closed(windows: tuple[Window, ...], span: timedelta) -> bool:
     """Tell whether there is a stretch at least so long in which none of the windows is open."""
     # A stretch so long holds a second that lies this far from its start; so it is enough to look from each closing.
@@ -207,10 +210,10 @@ def can_stay_closed(windows: tuple[Window, ...], span: timedelta) -> bool:
     moment, end = _YEAR[0] + reach, _YEAR[1] + reach
     while moment < end:
         closings = [closing for window in windows if (closing := window.closes_after(moment)) is not None]
-        last_open = min(moment, max(closings, default=_YEAR[0]))
-        if last_open <= moment - reach:
+        closing = max(closings, default=_YEAR[0])
+        if closing <= moment - reach:
             return True
-        moment = last_open + reach
+        moment = closing + reach
     return False
 
 
