@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 import pulumi
 
@@ -71,7 +71,8 @@ class OrgOAuthApp(Credential, module="rekey", name="OrgOAuthApp"):
     display_name: pulumi.Output[str | None]
     description: pulumi.Output[str | None]
     access_token_ttl: pulumi.Output[int | None]
-    allowed_scopes: pulumi.Output[AllowedScopes | None]
+    # Not AllowedScopes: Pulumi would look for an instance of it, and what arrives is a dict.
+    allowed_scopes: pulumi.Output[dict[str, Any] | None]
     owner_only_secret_rotation: pulumi.Output[bool | None]
     secret: pulumi.Output[str | None]
     """The secret that the vendor accepts; unset while an adopted one has not rotated."""
