@@ -1,0 +1,126 @@
+"""A program with one resource, run without the engine: the reconciler and a real session, on a clock of the test's."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pulumi.runtime import rpc
+from pulumi_rekey.durations import parse
+from pulumi_rekey.dynamic.host import to_property
+from pulumi_rekey.endpoints import Endpoints
+from pulumi_rekey.endpoints.session import Session, Surroundings
+from pulumi_rekey.errors import Partial
+from pulumi_rekey.resource import Plan, Reconciler, Resource, plan
+
+from tools.vendors import Sandbox
+
+MARK = "0123456789abcdef01234567"
+
+
+class Clock:
+    """The session's and the reconciler's time; a pause takes none of the test's."""
+
+    def __init__(self) -> None:
+        self.passed = timedelta()
+
+    def now(self) -> datetime:
+        """The moment, to the second, as the host has it."""
+        return (datetime.now(UTC) + self.passed).replace(microsecond=0)
+
+    def monotonic(self) -> float:
+        """The same clock, as sessions measure spans."""
+        return (datetime.now(UTC) + self.passed).timestamp()
+
+    def sleep(self, seconds: float) -> None:
+        """Let a pause pass."""
+        self.passed += timedelta(seconds=seconds)
+
+
+class Program:
+    """One resource and what `pulumi up` keeps of it."""
+
+    def __init__(self, sandbox: Sandbox, resource: Resource[Any, Any, Any], **settings: str) -> None:
+        self.sandbox = sandbox
+        self.resource = resource
+        self.clock = Clock()
+        self.settings = settings
+        self.said: list[str] = []
+        self.state: Any = None
+        self._sessions: list[Session[Any]] = []
+
+    def close(self) -> None:
+        """Hang up; in the host the end of the process does that."""
+        for session in self._sessions:
+            session._http.close()
+
+    def advance(self, duration: str) -> None:
+        """Let time pass, here and at the vendors."""
+        self.sandbox.advance(duration)
+        self.clock.passed += parse(duration)
+
+    def up(self, **inputs: Any) -> Any:
+        """Run `pulumi up`; the state that is reached before a failure is kept, as the engine keeps it."""
+        wanted = self.resource.inputs.model_validate(inputs)
+        assert list(self.resource.problems(wanted)) == []
+        self.said += self.resource.remarks(wanted, self.state)
+        try:
+            if self.state is None:
+                self.state = self.reconciler().create(wanted, MARK)
+            elif self.planned(**inputs):
+                self.state = self.reconciler().update(self.id, wanted, self.state)
+        except Partial as partial:
+            self.state = partial.state
+            raise
+        return self.state
+
+    def planned(self, **inputs: Any) -> Plan:
+        """What `pulumi preview` finds to be done to a resource that is there."""
+        wanted = self.resource.inputs.model_validate(inputs)
+        return plan(self.resource, self.id, wanted, self.stored(), self.clock.now())
+
+    def remarks(self, **inputs: Any) -> list[str]:
+        """What `pulumi preview` says beside the plan."""
+        return list(self.resource.remarks(self.resource.inputs.model_validate(inputs), self.stored()))
+
+    def refresh(self) -> Any:
+        """Run `pulumi refresh`."""
+        self.state = self.reconciler().read(self.stored())
+        return self.state
+
+    def destroy(self) -> list[str]:
+        """Run `pulumi destroy` and return what it said."""
+        said = len(self.said)
+        self.reconciler().delete(self.stored())
+        self.state = None
+        return self.said[said:]
+
+    @property
+    def id(self) -> str:
+        """Pulumi's id."""
+        return str(getattr(self.state, self.resource.id_output))
+
+    def stored(self) -> Any:
+        """The state as it comes back out of its file."""
+        return self.resource.state.model_validate(_stored(to_property(self.state)))
+
+    def reconciler(self) -> Reconciler[Any, Any, Any]:
+        """A reconciler of one run, with a login of its own."""
+        around = Surroundings(monotonic=self.clock.monotonic, sleep=self.clock.sleep, now=self.clock.now)
+        kind = self.resource.vendor
+        session = Endpoints({kind: self.settings}, around).session(kind, kind)
+        self._sessions.append(session)
+        return Reconciler(self.resource, session, self.clock.now(), self.said.append)
+
+
+def _stored(value: Any) -> Any:
+    """What Pulumi makes of a property: secrets come back bare, and every number as a float."""
+    match value:
+        case {rpc._special_sig_key: _, "value": secret}:
+            return secret
+        case dict():
+            return {name: _stored(member) for name, member in value.items()}
+        case list():
+            return [_stored(member) for member in value]
+        case int() if not isinstance(value, bool):
+            return float(value)
+        case _:
+            return value

@@ -1,0 +1,409 @@
+"""What is peculiar to a sync client's credentials: two kinds, minutes and seconds, and a minting that ends the old."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from pulumi_rekey.errors import BadAnswer, Conflict, Error, Forbidden, Misconfigured, NotFound, Partial, Unauthenticated
+from pulumi_rekey.model import problems
+from pulumi_rekey.resources.sync_client_credentials import RESOURCE
+
+from tools.consumers import IdentityProvider
+from tools.vendors import Sandbox
+
+from .program import Program
+
+ROTATE, KEEP = {"on_adopt": "rotate"}, {"on_adopt": "keep"}
+
+
+class Broker:
+    """The broker's administrator and the identity provider that pushes into it; neither knows of rekey."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.known = sandbox.credentials["broker"]
+        self.directory = {"directory_id": self.known["directory_id"]}
+        self.path = f"/usergroup/t/CUSTOMER/broker/directories/{self.known['directory_id']}/sync-client"
+        self.programs: list[Program] = []
+        self.provider = IdentityProvider(sandbox.http, self.known["tenant"])
+
+    def program(self, **settings: str) -> Program:
+        """A program with this broker as its endpoint."""
+        login = {"clientId": self.known["client_id"], "clientSecret": self.known["client_secret"]}
+        self.programs.append(Program(self.sandbox, RESOURCE, **{"url": self.known["url"], **login, **settings}))
+        return self.programs[-1]
+
+    def administrator(self, method: str, path: str, media_type: str, **how: Any) -> Any:
+        """What the administrator's tool is answered."""
+        token = self.sandbox.http.post(
+            "/acs/t/CUSTOMER/token",
+            data={"grant_type": "client_credentials"},
+            auth=(self.known["client_id"], self.known["client_secret"]),
+        ).json()["access_token"]
+        media = f"application/vnd.vmware.vidm.usergroup.broker.directory{media_type}+json"
+        headers = {"Authorization": f"Bearer {token}", "Accept": media, "Content-Type": media}
+        answer = self.sandbox.http.request(method, path, headers=headers, **how)
+        return answer.raise_for_status().json()
+
+    def mints(self, **settings: object) -> Any:
+        """Somebody else mints."""
+        query = {"action": "generate_credentials"}
+        return self.administrator("POST", self.path, ".syncclientconfiguration", params=query, json=settings)
+
+    def mintings(self) -> int:
+        """How often the broker was asked to mint."""
+        return sum(call["method"] == "POST" and call["path"].endswith("/sync-client") for call in self.sandbox.calls())
+
+    def lets_in(self, state: Any) -> bool:
+        """Whether the identity provider gets in with what the outputs hold."""
+        if state.access_token is not None:
+            return self.provider.pushes(state.access_token.get_secret_value())
+        return self.provider.logs_in(state.client_id, state.client_secret.get_secret_value())
+
+    def lets_the_first_in(self) -> bool:
+        """Whether what was in use before rekey still is."""
+        return self.provider.logs_in(self.known["sync_client_id"], self.known["sync_client_secret"])
+
+
+@pytest.fixture
+def broker(sandbox: Sandbox) -> Iterator[Broker]:
+    broker = Broker(sandbox)
+    yield broker
+    for program in broker.programs:
+        program.close()
+
+
+def refused(settings: dict[str, Any]) -> list[tuple[str, str]]:
+    return problems(RESOURCE.inputs, {"directory_id": "d", **settings}, lambda _value: False)
+
+
+# -- adoption ---------------------------------------------------------------------------------------------------------
+
+
+def test_on_adopt_must_be_said() -> None:
+    ((path, reason),) = RESOURCE.problems(RESOURCE.inputs.model_validate({"directory_id": "d"}))
+    assert path == "rotation.on_adopt"
+    assert reason.startswith('must be said: "rotate" ends the credentials that the sync client uses now')
+
+
+def test_keep_mints_nothing_and_says_so(broker: Broker) -> None:
+    program = broker.program()
+    state = program.up(**broker.directory, rotation=KEEP)
+    assert (state.client_id, state.client_secret, state.access_token) == (broker.known["sync_client_id"], None, None)
+    assert (state.generation, state.rotation_reason, state.expires_at) == (1, "adopted", None)
+    assert program.said == [
+        "keeps the credentials in use, which cannot be read: secret outputs stay unset until a rotation"
+    ]
+    assert (broker.mintings(), broker.lets_the_first_in()) == (0, True)
+    assert not program.planned(**broker.directory, rotation=KEEP)
+
+
+def test_keep_does_not_mint_for_other_settings(broker: Broker) -> None:
+    program = broker.program()
+    wanted = {**broker.directory, "generate_token": True, "token_ttl": 1440, "rotation": KEEP}
+    program.up(**wanted)
+    assert not program.planned(**wanted)
+    assert program.remarks(**wanted) == [
+        "generate_token is false at the vendor and true in code: only minting could repair that, so it waits for the"
+        " next rotation",
+        "token_ttl is 262800 at the vendor and 1440 in code: only minting could repair that, so it waits for the next"
+        " rotation",
+    ]
+    assert broker.lets_the_first_in()
+    rotated = program.up(**{**wanted, "rotation": {**KEEP, "rotate_now": "now"}})
+    assert (rotated.saved.generate_token, rotated.saved.token_ttl) == (True, 1440)
+    assert broker.lets_in(rotated)
+
+
+def test_keep_leaves_a_token_alone_that_the_vendor_shows(broker: Broker) -> None:
+    token = broker.mints(generate_token=True)["access_token"]
+    state = broker.program().up(**broker.directory, rotation=KEEP)
+    assert (state.access_token, state.expires_at, state.generate_token) == (None, None, True)
+    assert broker.provider.pushes(token)
+
+
+def test_rotate_at_adoption_ends_the_first_credentials(broker: Broker) -> None:
+    state = broker.program().up(**broker.directory, rotation=ROTATE)
+    assert (state.generation, state.rotation_reason) == (1, "adopted with on_adopt=rotate")
+    assert (broker.lets_in(state), broker.lets_the_first_in(), broker.mintings()) == (True, False, 1)
+
+
+def test_rotation_that_fails_at_adoption_is_asked_for_again(broker: Broker, sandbox: Sandbox) -> None:
+    program = broker.program()
+    sandbox.fault("/sync-client$", method="POST", status=500, count=1)
+    with pytest.raises(Error, match=r"POST .*/sync-client: 500: .*not known whether it took effect"):
+        program.up(**broker.directory, rotation=ROTATE)
+    assert program.state is None
+    assert broker.lets_in(program.up(**broker.directory, rotation=ROTATE))
+
+
+# -- kinds and lifetimes ----------------------------------------------------------------------------------------------
+
+
+def test_token_expires_after_minutes_that_are_answered_in_seconds(broker: Broker) -> None:
+    program = broker.program()
+    state = program.up(**broker.directory, generate_token=True, token_ttl=1440, rotation=ROTATE)
+    assert broker.lets_in(state)
+    assert (state.client_secret, broker.lets_the_first_in()) == (None, False)
+    assert abs(state.expires_at - program.clock.now() - timedelta(minutes=1440)) < timedelta(seconds=3)
+    program.advance("1d")
+    assert not broker.lets_in(state)
+
+
+def test_id_and_secret_do_not_expire(broker: Broker) -> None:
+    state = broker.program().up(**broker.directory, generate_token=False, rotation=ROTATE)
+    assert (state.expires_at, state.access_token, state.next_rotation_at) == (None, None, None)
+    assert broker.lets_in(state)
+
+
+def test_settings_that_are_not_given_stay_as_they_were(broker: Broker) -> None:
+    broker.mints(generate_token=True, token_ttl=77)
+    state = broker.program().up(**broker.directory, rotation=ROTATE)
+    assert (state.saved.generate_token, state.saved.token_ttl) == (True, 77)
+    assert (state.generate_token, state.token_ttl) == (True, 77)
+    assert broker.lets_in(state)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"token_ttl": 2880}, "changed in code: token_ttl"),
+        ({"generate_token": False}, "changed in code: generate_token"),
+        ({"token_ttl": 2880, "generate_token": False}, "changed in code: generate_token, token_ttl"),
+    ],
+)
+def test_change_in_code_rotates(broker: Broker, change: dict[str, Any], reason: str) -> None:
+    program = broker.program()
+    wanted = {**broker.directory, "generate_token": True, "token_ttl": 1440, "rotation": ROTATE}
+    first = program.up(**wanted)
+    assert not program.planned(**wanted)
+    assert program.planned(**{**wanted, **change}).decision.reason == reason
+    second = program.up(**{**wanted, **change})
+    assert (second.generation, second.rotation_reason) == (2, reason)
+    assert (broker.lets_in(second), broker.lets_in(first)) == (True, False)
+    assert (second.client_secret is None) != (second.access_token is None)
+    assert not program.planned(**{**wanted, **change})
+
+
+def test_setting_taken_out_of_code_does_not_rotate(broker: Broker) -> None:
+    program = broker.program()
+    program.up(**broker.directory, token_ttl=1440, rotation=ROTATE)
+    assert not program.planned(**broker.directory, rotation=ROTATE)
+
+
+def test_nothing_rotates_while_paused(broker: Broker) -> None:
+    program = broker.program()
+    program.up(**broker.directory, token_ttl=1440, rotation=ROTATE)
+    wanted = {**broker.directory, "token_ttl": 2880, "rotation": {**ROTATE, "paused": True}}
+    assert not program.planned(**wanted)
+    assert program.remarks(**wanted)[0].startswith("token_ttl is 1440 at the vendor and 2880 in code")
+
+
+@pytest.mark.parametrize(("minutes", "reason"), [(0, "greater than or equal to 1"), (1051201, "less than or equal to")])
+def test_lifetime_has_bounds(minutes: int, reason: str) -> None:
+    ((path, said),) = refused({"token_ttl": minutes})
+    assert path == "token_ttl"
+    assert reason in said
+
+
+# -- drift ------------------------------------------------------------------------------------------------------------
+
+
+def test_drift_is_reported_and_never_repaired(broker: Broker) -> None:
+    program = broker.program()
+    wanted = {**broker.directory, "generate_token": True, "token_ttl": 1440, "rotation": ROTATE}
+    program.up(**wanted)
+    broker.mints(generate_token=False, token_ttl=60)
+    broker.sandbox.forget_calls()
+    for _ in range(2):
+        program.refresh()
+        assert not program.planned(**wanted)
+        replaced, kind, lifetime = program.remarks(**wanted)
+        assert replaced.startswith("somebody has minted other credentials, which ended these")
+        assert kind.startswith("generate_token is false at the vendor and true in code")
+        assert lifetime.startswith("token_ttl is 60 at the vendor and 1440 in code")
+    assert broker.mintings() == 0
+
+
+def test_drift_taken_over_into_code_is_only_noted(broker: Broker) -> None:
+    program = broker.program()
+    program.up(**broker.directory, token_ttl=1440, rotation=ROTATE)
+    broker.mints(token_ttl=60)
+    program.refresh()
+    wanted = {**broker.directory, "token_ttl": 60, "rotation": ROTATE}
+    assert program.planned(**wanted).decision.reason is None
+    state = program.up(**wanted)
+    assert (state.token_ttl, state.generation) == (60, 1)
+    assert not program.planned(**wanted)
+
+
+@pytest.mark.parametrize("shows", ["yes", "no"])
+def test_refresh_changes_nothing_where_nobody_was(broker: Broker, shows: str) -> None:
+    broker.sandbox.dialect(broker__get_shows_token=shows)
+    program = broker.program()
+    before = program.up(**broker.directory, generate_token=True, rotation=ROTATE)
+    program.advance("1h")
+    after = program.refresh()
+    assert after.model_copy(update={"client_id": before.client_id}) == program.resource.state.model_validate(
+        before.model_dump()
+    )
+
+
+def test_a_newer_token_is_noticed_where_the_vendor_shows_it(broker: Broker) -> None:
+    program = broker.program()
+    program.up(**broker.directory, generate_token=True, rotation=ROTATE)
+    broker.mints()
+    program.refresh()
+    assert len(program.remarks(**broker.directory, generate_token=True, rotation=ROTATE)) == 1
+
+
+def test_gone_with_its_directory(broker: Broker) -> None:
+    program = broker.program()
+    program.up(**broker.directory, rotation=ROTATE)
+    with pytest.raises(ValueError, match="Expecting value"):  # the answer has no body
+        broker.administrator("DELETE", broker.path.removesuffix("/sync-client"), "")
+    assert program.refresh() is None
+
+
+# -- destroy ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("generate_token", [True, False])
+def test_destroy_ends_what_rekey_minted(broker: Broker, *, generate_token: bool) -> None:
+    program = broker.program()
+    state = program.up(**broker.directory, generate_token=generate_token, rotation=ROTATE)
+    assert program.destroy() == ["the sync client has new credentials that nobody knows: what used it needs others"]
+    assert not broker.lets_in(state)
+
+
+@pytest.mark.parametrize("generate_token", [True, False])
+def test_destroy_ends_nothing_of_somebody_else(broker: Broker, *, generate_token: bool) -> None:
+    program = broker.program()
+    program.up(**broker.directory, generate_token=generate_token, rotation=ROTATE)
+    theirs = broker.mints(generate_token=True)["access_token"]
+    (said,) = program.destroy()
+    assert said == "nothing had to be ended: the vendor does not accept rekey's credentials any more"
+    assert broker.provider.pushes(theirs)
+
+
+def test_destroy_leaves_kept_credentials(broker: Broker) -> None:
+    program = broker.program()
+    program.up(**broker.directory, rotation=KEEP)
+    assert program.destroy() == ["the sync client keeps its credentials: rekey has minted none"]
+    assert broker.lets_the_first_in()
+
+
+def test_destroy_does_not_mint_for_an_expired_token(broker: Broker) -> None:
+    program = broker.program()
+    program.up(**broker.directory, generate_token=True, token_ttl=60, rotation=ROTATE)
+    program.advance("2h")
+    broker.sandbox.forget_calls()
+    program.destroy()
+    assert broker.sandbox.calls() == []
+
+
+# -- dialects and refusals --------------------------------------------------------------------------------------------
+
+
+def test_omnissa_has_no_tenant_in_paths(broker: Broker) -> None:
+    broker.sandbox.dialect(broker__dialect="omnissa")
+    program = broker.program(dialect="omnissa")
+    state = program.up(**broker.directory, generate_token=True, rotation=ROTATE)
+    headers = {"Authorization": f"Bearer {state.access_token.get_secret_value()}"}
+    assert broker.sandbox.http.get("/usergroup/scim/v2/Users", headers=headers).is_success
+    assert state.tenant is None
+    program.destroy()
+    assert broker.sandbox.http.get("/usergroup/scim/v2/Users", headers=headers).status_code == httpx.codes.UNAUTHORIZED
+
+
+def test_omnissa_refuses_a_tenant(broker: Broker) -> None:
+    program = broker.program(dialect="omnissa")
+    with pytest.raises(Misconfigured, match=r"dialect omnissa has no tenants: .*leave out `tenant`"):
+        program.up(**broker.directory, tenant="CUSTOMER", rotation=KEEP)
+
+
+def test_naming_the_endpoints_tenant_is_no_change(broker: Broker) -> None:
+    program = broker.program()
+    program.up(**broker.directory, rotation=KEEP)
+    assert not program.planned(**broker.directory, tenant="CUSTOMER", rotation=KEEP)
+    assert program.planned(**broker.directory, tenant="OTHER", rotation=KEEP).replace == {"tenant"}
+
+
+def test_404_is_explained(broker: Broker) -> None:
+    body = {"name": "guests", "domains": ["guests.example.com"], "type": "JIT"}
+    directory = broker.administrator("POST", "/usergroup/t/CUSTOMER/broker/directories", "", json=body)["id"]
+    with pytest.raises(NotFound) as failed:
+        broker.program().up(directory_id=directory, rotation=ROTATE)
+    assert str(failed.value) == (
+        f"broker: GET /usergroup/t/CUSTOMER/broker/directories/{directory}/sync-client: 404: the directory has no sync"
+        " client, or does not exist: nothing was created; correct directory_id (a provisioned directory brings its sync"
+        " client along)"
+    )
+
+
+@pytest.mark.parametrize("body", ["empty", "structured"])
+def test_409_is_explained(broker: Broker, body: str) -> None:
+    broker.sandbox.dialect(broker__error_body=body)
+    with pytest.raises(
+        Conflict, match=r"409.*: the directory has more than one sync client: nothing was created; remove"
+    ):
+        broker.program().up(directory_id=broker.known["conflicting_directory_id"], rotation=ROTATE)
+
+
+def test_account_without_the_right(broker: Broker) -> None:
+    weak = {"clientId": broker.known["weak_client_id"], "clientSecret": broker.known["weak_client_secret"]}
+    with pytest.raises(Forbidden, match="needs the rule set IDP_AND_DIRECTORY_ADMIN or TENANT_ADMIN"):
+        broker.program(**weak).up(**broker.directory, rotation=ROTATE)
+
+
+def test_wrong_credentials(broker: Broker) -> None:
+    with pytest.raises(Unauthenticated, match=r"POST /acs/t/CUSTOMER/token: 400 invalid_client") as failed:
+        broker.program(clientSecret="not-this-one").up(**broker.directory, rotation=ROTATE)
+    assert "not-this-one" not in str(failed.value)
+
+
+def test_missing_credentials(broker: Broker) -> None:
+    program = broker.program()
+    del program.settings["clientSecret"]
+    with pytest.raises(Misconfigured, match=r"no credentials: .*set clientId and clientSecret"):
+        program.up(**broker.directory, rotation=ROTATE)
+
+
+# The example of the vendor's page: both kinds of credentials at once, and minutes that contradict the seconds.
+EXAMPLE = """{"_links": {"self": {"href": "https://example.com/path-to-self"}}, "generate_token": true,
+"client_id": "my-oauth-grant-client1", "client_secret": "my-oauth-grant-client1-secret",
+"access_token": "eyJ0eXAi.xxxx.HVcA", "access_token_expire_in": 21599, "token_ttl": 1800}"""
+
+
+def test_answer_of_the_vendors_page(broker: Broker) -> None:
+    program = broker.program()
+    broker.sandbox.fault("/sync-client$", method="POST", status=200, body=EXAMPLE)
+    state = program.up(**broker.directory, generate_token=True, rotation={**ROTATE, "verify": False})
+    assert (state.access_token.get_secret_value(), state.client_secret) == ("eyJ0eXAi.xxxx.HVcA", None)
+    assert abs(state.expires_at - program.clock.now() - timedelta(seconds=21599)) < timedelta(seconds=3)
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "<html>", '{"generate_token": true}', '{"client_id": 5, "client_secret": "x"}', '{"client_secret": ""}'],
+)
+def test_answer_of_another_shape_keeps_the_old_state(broker: Broker, body: str) -> None:
+    program = broker.program()
+    first = program.up(**broker.directory, rotation=ROTATE)
+    broker.sandbox.fault("/sync-client$", method="POST", status=200, body=body, commit=True)
+    wanted = {**broker.directory, "rotation": {**ROTATE, "rotate_now": "INC-1"}}
+    with pytest.raises(BadAnswer, match=r"POST .*/sync-client: the answer .*: it is not known whether it took effect"):
+        program.up(**wanted)
+    assert program.state == first
+    assert broker.lets_in(program.up(**wanted))
+
+
+def test_odd_settings_do_not_lose_a_minted_secret(broker: Broker) -> None:
+    program = broker.program()
+    body = '{"generate_token": true, "access_token": "a.b.c", "access_token_expire_in": 1e30, "token_ttl": "long"}'
+    broker.sandbox.fault("/sync-client$", method="POST", status=200, body=body)
+    with pytest.raises(Partial, match="the answer has no int 'token_ttl'"):
+        program.up(**broker.directory, rotation=ROTATE)
+    assert program.state.access_token.get_secret_value() == "a.b.c"
