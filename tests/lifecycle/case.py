@@ -1,0 +1,115 @@
+"""What the lifecycle needs to know of a resource, in its vendor's terms."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from tools.vendors import Sandbox
+
+Outputs = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the program says of the one resource that it declares."""
+
+    name: str = "it"
+    #: The vendor's id of an object that exists and is to be managed; by default the case's own way to begin.
+    at: str | None = None
+    #: Whether a setting of the object is another one than at first.
+    changed: bool = False
+    #: The arguments of its Rotation.
+    rotation: Mapping[str, object] = field(default_factory=dict)
+    #: More arguments, as Python.
+    more: Mapping[str, str] = field(default_factory=dict)
+    #: The arguments of its ResourceOptions, as Python.
+    options: str = ""
+
+
+class Case(ABC):
+    """One resource: how its program reads, who uses its credential, and what people do at its vendor by hand."""
+
+    resource: ClassVar[str]
+    #: The outputs that hold a secret.
+    secrets: ClassVar[tuple[str, ...]]
+    #: The output that holds the vendor's id of the object.
+    id_output: ClassVar[str]
+    #: Whether rekey creates the object; otherwise it is there before and after, and is always adopted.
+    creates: ClassVar[bool]
+    #: Whether the vendor keeps the object after a destroy although rekey created it.
+    remains: ClassVar[bool] = False
+    #: Whether the vendor shows a secret that people have made by hand.
+    readable: ClassVar[bool] = False
+    #: Whether the object has a setting that changes without a new secret; it is the output of this name.
+    setting: ClassVar[str | None] = None
+    #: How much time has to pass, each span followed by an up, until the old credential ends after a rotation.
+    settling: ClassVar[tuple[str, ...]] = ()
+    #: The calls of each step of a plain life, in their order: the expected minimum.
+    calls: ClassVar[Mapping[str, list[str]]]
+    #: The calls that make a new secret.
+    minting: ClassVar[frozenset[str]]
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.http = sandbox.http
+
+    @abstractmethod
+    def arguments(self, said: Said) -> dict[str, object]:
+        """The arguments of the resource but `rotation`."""
+
+    def rotation(self, said: Said) -> Mapping[str, object]:
+        """The arguments of its Rotation."""
+        return said.rotation
+
+    @abstractmethod
+    def accepts(self, outputs: Outputs) -> bool:
+        """Let a consumer log in with the credential."""
+
+    def knows(self, outputs: Outputs) -> bool:
+        """Whether the credential is still good for anything."""
+        return self.accepts(outputs)
+
+    @abstractmethod
+    def existing(self) -> Outputs:
+        """An object that people have made by hand and use: its id and its credential, named like the outputs."""
+
+    @abstractmethod
+    def is_there(self, outputs: Outputs) -> bool:
+        """Whether the vendor has the object."""
+
+    def drift(self, outputs: Outputs) -> None:
+        """Change by hand what `setting` names."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def rotate_by_hand(self, outputs: Outputs) -> Outputs:
+        """Make another credential by hand and use that; returned named like the outputs."""
+
+    @abstractmethod
+    def remove_by_hand(self, outputs: Outputs) -> None:
+        """Delete the object."""
+
+    def program(self, said: Said) -> str:
+        """The program that declares the resource and exports what it is about."""
+        arguments = {name: repr(value) for name, value in self.arguments(said).items()} | dict(said.more)
+        if rotation := self.rotation(said):
+            words = ", ".join(f"{name}={value!r}" for name, value in rotation.items())
+            arguments["rotation"] = f"rekey.Rotation({words})"
+        if said.options:
+            arguments["opts"] = f"pulumi.ResourceOptions({said.options})"
+        lines = [f"    {name}={value}," for name, value in arguments.items()]
+        exports = [f'pulumi.export("{name}", it.{name})' for name in (self.id_output, *self.secrets)]
+        return "\n".join(
+            [
+                "import pulumi",
+                "import pulumi_rekey as rekey",
+                "",
+                f"it = rekey.{self.resource}(",
+                f'    "{said.name}",',
+                *lines,
+                ")",
+                *exports,
+                "",
+            ]
+        )
