@@ -105,7 +105,7 @@ class Program:
     def reconciler(self) -> Reconciler[Any, Any, Any]:
         """A reconciler of one run, with a login of its own."""
         around = Surroundings(monotonic=self.clock.monotonic, sleep=self.clock.sleep, now=self.clock.now)
-        kind = self.resource.vendor
+        kind = str(self.resource.vendor)
         session = Endpoints({kind: self.settings}, around).session(kind, kind)
         self._sessions.append(session)
         return Reconciler(self.resource, session, self.clock.now(), self.said.append)

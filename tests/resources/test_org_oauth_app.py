@@ -1,0 +1,498 @@
+"""What is peculiar to an OAuth app: an id of our choosing, two secrets for a time, nested scopes, and no delete."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pulumi_rekey.errors import (
+    AnswerLost,
+    BadAnswer,
+    Forbidden,
+    Misconfigured,
+    NotFound,
+    Partial,
+    Rejected,
+    Unauthenticated,
+)
+from pulumi_rekey.made_secret import made_secret
+from pulumi_rekey.model import problems
+from pulumi_rekey.resource import policy_problems
+from pulumi_rekey.resources.org_oauth_app import RESOURCE
+
+from tools.consumers import NavigatorClient
+from tools.vendors import Sandbox
+
+from .program import Program
+
+AUTH = "/cphub/api/auth"
+GRACE = {"grace": "1h"}
+SCOPES = {
+    "general_scopes": ["openid", "group_ids"],
+    "organization_scopes": {"roles": [{"name": "Organization Owner"}, {"name": "Billing"}]},
+    "services_scopes": [
+        {"service_definition_id": "vcd", "roles": [{"name": "b"}, {"name": "a"}]},
+        {"service_definition_id": "cph", "all_roles": True},
+    ],
+}
+GIVEN = "Given-by-the-user-1!"
+
+
+class Navigator:
+    """The organization's owner and the servers that log in as its apps; neither knows of rekey."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.known = sandbox.credentials["navigator"]
+        self.org = {"org_id": self.known["org_id"]}
+        self.apps = f"{AUTH}/v2/orgs/{self.known['org_id']}/oauth-apps"
+        self.client = NavigatorClient(sandbox.http, self.known["org_id"])
+        self.programs: list[Program] = []
+
+    def program(self, **settings: str) -> Program:
+        """A program with this Navigator as its endpoint."""
+        login = {} if "clientId" in settings else {"apiToken": self.known["api_token"]}
+        self.programs.append(Program(self.sandbox, RESOURCE, **{"url": self.known["url"], **login, **settings}))
+        return self.programs[-1]
+
+    def owner(self, method: str, path: str, body: object = None) -> Any:
+        """What the owner's tool is answered."""
+        login = self.sandbox.http.post(f"{AUTH}/v1/authn/accesstoken", json={"refreshToken": self.known["api_token"]})
+        headers = {"csp-auth-token": login.json()["accessToken"]}
+        answer = self.sandbox.http.request(method, self.apps + path, headers=headers, json=body)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def existing(self) -> Any:
+        """An app that somebody else has made."""
+        return self.owner("POST", "", {"displayName": "theirs", "secret": GIVEN})["clientId"]
+
+    def lets_in(self, state: Any, *, previous: bool = False) -> bool:
+        """Whether a server gets in with what the outputs hold."""
+        secret = state.previous_secret if previous else state.secret
+        return self.client.logs_in(state.oauth_app_id, secret.get_secret_value())
+
+    def calls(self) -> list[str]:
+        """The calls about apps, without logins and reads."""
+        return [
+            f"{call['method']} {call['path'].removeprefix(self.apps)}"
+            for call in self.sandbox.calls()
+            if call["path"].startswith(self.apps) and call["method"] != "GET"
+        ]
+
+
+@pytest.fixture
+def navigator(sandbox: Sandbox) -> Iterator[Navigator]:
+    navigator = Navigator(sandbox)
+    yield navigator
+    for program in navigator.programs:
+        program.close()
+
+
+# -- create -----------------------------------------------------------------------------------------------------------
+
+
+def test_created_app_gets_in(navigator: Navigator) -> None:
+    program = navigator.program()
+    wanted = {**navigator.org, "display_name": "export", "access_token_ttl": 300, "allowed_scopes": SCOPES}
+    state = program.up(**wanted)
+    assert navigator.lets_in(state)
+    assert (state.generation, state.rotation_reason, state.owner_only_secret_rotation) == (1, "created", False)
+    assert navigator.calls() == ["POST "]
+    assert not program.planned(**wanted)
+
+
+def test_interrupted_create_finds_its_own(navigator: Navigator) -> None:
+    program = navigator.program()
+    navigator.sandbox.fault("/oauth-apps$", method="POST", drop="after")
+    with pytest.raises(
+        AnswerLost, match=r"the connection broke .*not known whether it took effect; run `pulumi up` again"
+    ):
+        program.up(**navigator.org, display_name="export")
+    assert program.state is None
+    state = program.up(**navigator.org, display_name="export", description="now described")
+    assert navigator.lets_in(state)
+    assert navigator.calls() == ["POST ", f"PATCH /{state.oauth_app_id}"]
+    assert (state.generation, state.description) == (1, "now described")
+
+
+def test_create_after_destroy_takes_the_app_that_remained(navigator: Navigator) -> None:
+    program = navigator.program()
+    first = program.up(**navigator.org, display_name="export")
+    program.destroy()
+    second = program.up(**navigator.org, display_name="export")
+    assert second.oauth_app_id == first.oauth_app_id
+    assert (navigator.lets_in(second), navigator.lets_in(first)) == (True, False)
+
+
+@pytest.mark.parametrize("missing", ["403", "404"])
+def test_created_whatever_a_missing_app_is_answered_with(navigator: Navigator, missing: str) -> None:
+    navigator.sandbox.dialect(navigator__missing_app=missing)
+    assert navigator.lets_in(navigator.program().up(**navigator.org))
+
+
+def test_given_secret_is_set(navigator: Navigator) -> None:
+    program = navigator.program()
+    state = program.up(**navigator.org, secret=GIVEN)
+    assert navigator.client.logs_in(state.oauth_app_id, GIVEN)
+    assert not program.planned(**navigator.org, secret=GIVEN)
+    changed = program.up(**navigator.org, secret=f"{GIVEN}2")
+    assert (changed.rotation_reason, changed.generation) == ("the given secret is another one", 2)
+    assert navigator.client.logs_in(state.oauth_app_id, f"{GIVEN}2")
+
+
+def test_settings_read_back_are_lost_without_losing_the_secret(navigator: Navigator) -> None:
+    program = navigator.program()
+    navigator.sandbox.fault("/oauth-apps/rekey-[0-9a-f]*$", method="GET", skip=1, status=200, body="{")
+    with pytest.raises(Partial, match=r"the answer is not JSON.*what was done before is kept"):
+        program.up(**navigator.org, display_name="export")
+    assert navigator.lets_in(program.state)
+    state = program.up(**navigator.org, display_name="export")
+    assert (state.step, state.generation, state.display_name) == (None, 1, "export")
+
+
+@pytest.mark.parametrize("context", ["OPERATOR", "PROVIDER", "TENANT"])
+def test_context(navigator: Navigator, context: str) -> None:
+    program = navigator.program()
+    program.up(**navigator.org, context=context, description="one")
+    assert program.up(**navigator.org, context=context, description="two").description == "two"
+    assert not program.planned(**navigator.org, context="TENANT", description="two")
+
+
+# -- settings and drift -----------------------------------------------------------------------------------------------
+
+
+def test_only_changed_fields_are_sent(navigator: Navigator) -> None:
+    program = navigator.program()
+    state = program.up(**navigator.org, display_name="export", description="ours")
+    navigator.owner("PATCH", f"/{state.oauth_app_id}", {"description": "theirs"})
+    program.up(**navigator.org, display_name="renamed", description="ours")
+    assert navigator.owner("GET", f"/{state.oauth_app_id}") | {"displayName": "renamed", "description": "theirs"} == (
+        navigator.owner("GET", f"/{state.oauth_app_id}")
+    )
+
+
+def test_drift_is_repaired_after_a_refresh_and_rotates_nothing(navigator: Navigator) -> None:
+    program = navigator.program()
+    wanted = {**navigator.org, "access_token_ttl": 300, "owner_only_secret_rotation": True, "allowed_scopes": SCOPES}
+    first = program.up(**wanted)
+    theirs = {"accessTokenTTL": 900, "ownerOnlySecretRotation": False, "allowedScopes": {"generalScopes": ["openid"]}}
+    navigator.owner("PATCH", f"/{first.oauth_app_id}", theirs)
+    program.refresh()
+    plan = program.planned(**wanted)
+    assert plan.changed == {"access_token_ttl", "owner_only_secret_rotation", "allowed_scopes"}
+    assert plan.decision.reason is None
+    repaired = program.up(**wanted)
+    assert repaired.model_dump(exclude={"last_updated_at"}) == first.model_dump(exclude={"last_updated_at"})
+    assert not program.planned(**wanted)
+
+
+def test_order_of_scopes_means_nothing(navigator: Navigator) -> None:
+    program = navigator.program()
+    program.up(**navigator.org, allowed_scopes=SCOPES)
+    program.refresh()
+    other = {name: value[::-1] if isinstance(value, list) else value for name, value in SCOPES.items()}
+    assert not program.planned(**navigator.org, allowed_scopes=other)
+    other["general_scopes"] = ["openid"]
+    assert program.planned(**navigator.org, allowed_scopes=other).changed == {"allowed_scopes"}
+
+
+def test_refresh_keeps_the_order_in_code(navigator: Navigator) -> None:
+    program = navigator.program()
+    state = program.up(**navigator.org, allowed_scopes={"general_scopes": ["openid", "group_ids"]})
+    assert program.refresh().allowed_scopes == state.allowed_scopes
+
+
+def test_part_of_the_scopes_that_is_left_out_stays(navigator: Navigator) -> None:
+    program = navigator.program()
+    program.up(**navigator.org, allowed_scopes=SCOPES)
+    state = program.up(**navigator.org, allowed_scopes={"general_scopes": ["openid"]})
+    shown = navigator.owner("GET", f"/{state.oauth_app_id}")["allowedScopes"]
+    assert shown["generalScopes"] == ["openid"]
+    assert {role["name"] for role in shown["organizationScopes"]["roles"]} == {"Organization Owner", "Billing"}
+    assert len(shown["servicesScopes"]) == 2
+
+
+def test_empty_clears_and_none_leaves(navigator: Navigator) -> None:
+    program = navigator.program()
+    program.up(**navigator.org, description="text", allowed_scopes=SCOPES)
+    assert not program.planned(**navigator.org)
+    state = program.up(**navigator.org, description="", allowed_scopes={})
+    shown = navigator.owner("GET", f"/{state.oauth_app_id}")
+    assert shown["description"] == ""
+    assert shown["allowedScopes"] == {"generalScopes": [], "organizationScopes": {"roles": []}, "servicesScopes": []}
+    assert not program.planned(**navigator.org, description="", allowed_scopes={})
+
+
+def test_unknown_argument_deep_in_the_scopes() -> None:
+    raw = {"org_id": "o", "allowed_scopes": {"services_scopes": [{"service_definition_id": "vcd", "allRoles": True}]}}
+    assert problems(RESOURCE.inputs, raw, lambda _value: False) == [
+        ("allowed_scopes.services_scopes[0].allRoles", "is not an argument of this resource")
+    ]
+
+
+@pytest.mark.parametrize("missing", ["403", "404"])
+def test_app_that_is_gone(navigator: Navigator, missing: str) -> None:
+    program = navigator.program()
+    program.up(**navigator.org)
+    navigator.sandbox.reset()  # Navigator has no delete
+    navigator.sandbox.dialect(navigator__missing_app=missing)
+    assert program.refresh() is None
+
+
+def test_forbidden_is_not_gone(navigator: Navigator) -> None:
+    program = navigator.program()
+    program.up(**navigator.org)
+    program.settings["apiToken"] = navigator.known["weak_api_token"]
+    with pytest.raises(Forbidden, match="nothing was changed; the account needs the role Reseller Administrator"):
+        program.refresh()
+    assert program.state is not None
+
+
+# -- rotation ---------------------------------------------------------------------------------------------------------
+
+
+def test_without_grace_the_old_secret_ends(navigator: Navigator) -> None:
+    program = navigator.program()
+    first = program.up(**navigator.org)
+    second = program.up(**navigator.org, rotation={"rotate_now": "now"})
+    assert (navigator.lets_in(second), navigator.lets_in(first)) == (True, False)
+    assert (second.previous_secret, second.previous_expires_at, second.generation) == (None, None, 2)
+    assert navigator.calls()[1:] == [f"PATCH /{first.oauth_app_id}"]
+
+
+def test_with_grace_both_work_until_it_is_over(navigator: Navigator) -> None:
+    program = navigator.program()
+    first = program.up(**navigator.org)
+    rotation = {**GRACE, "rotate_now": "now"}
+    second = program.up(**navigator.org, rotation=rotation)
+    assert navigator.calls()[1:] == [f"POST /{first.oauth_app_id}/secret"]
+    assert second.previous_secret == first.secret
+    assert abs(second.previous_expires_at - program.clock.now() - timedelta(hours=1)) < timedelta(seconds=3)
+    assert (navigator.lets_in(second), navigator.lets_in(first)) == (True, True)
+    assert not program.planned(**navigator.org, rotation=rotation)
+    program.advance("61m")
+    assert (navigator.lets_in(second), navigator.lets_in(first)) == (True, False)
+
+
+@pytest.mark.parametrize(("wording", "overlaps"), [("overlap", True), ("replace", False)])
+def test_where_post_is_refused_patch_rotates_and_the_overlap_is_tried(
+    navigator: Navigator, wording: str, *, overlaps: bool
+) -> None:
+    navigator.sandbox.dialect(navigator__patch_secret=wording)
+    program = navigator.program()
+    first = program.up(**navigator.org)
+    navigator.sandbox.fault("/secret$", method="POST", status=403)
+    second = program.up(**navigator.org, rotation={**GRACE, "rotate_now": "now"})
+    assert navigator.calls()[-1] == f"PATCH /{first.oauth_app_id}"
+    assert (navigator.lets_in(second), navigator.lets_in(first)) == (True, overlaps)
+    assert (second.previous_secret is not None, second.previous_expires_at is not None) == (overlaps, overlaps)
+
+
+def test_grace_of_0s_ends_the_old_secret_whatever_the_app_had_set(navigator: Navigator) -> None:
+    program = navigator.program()
+    first = program.up(**navigator.org)
+    navigator.owner("PATCH", f"/{first.oauth_app_id}", {"secretRotationExpirationInSeconds": 3600})
+    second = program.up(**navigator.org, rotation={"grace": "0s", "rotate_now": "leaked"})
+    assert (navigator.lets_in(second), navigator.lets_in(first)) == (True, False)
+
+
+def test_rotation_whose_answer_is_lost_is_done_again(navigator: Navigator) -> None:
+    program = navigator.program()
+    first = program.up(**navigator.org)
+    navigator.sandbox.fault("/secret$", method="POST", drop="after")
+    rotation = {**GRACE, "rotate_now": "now"}
+    with pytest.raises(AnswerLost, match="not known whether it took effect"):
+        program.up(**navigator.org, rotation=rotation)
+    assert program.state == first
+    assert navigator.lets_in(program.up(**navigator.org, rotation=rotation))
+
+
+def test_made_secrets_satisfy_every_reading_of_the_rule() -> None:
+    for _ in range(200):
+        made = made_secret("navigator").get_secret_value()
+        assert len(made) >= 8
+        assert any(c.islower() for c in made)
+        assert any(c.isupper() for c in made)
+        assert any(c.isdigit() for c in made)
+        assert set(made) & set("!@#$%^&*()_+=[]{|}',./:;<>?`~")
+
+
+@pytest.mark.parametrize("secret", ["Abcdefg1", "A1_bcdefgh", GIVEN])
+def test_given_secret_is_checked_by_the_page_to_the_letter(secret: str) -> None:
+    assert problems(RESOURCE.inputs, {"org_id": "o", "secret": secret}, lambda _value: False) == []
+
+
+@pytest.mark.parametrize("secret", ["Abcdef1", "abcdefg1!", "ABCDEFG1!", "Abcdefgh!", "Abcdefg1!\nAbcdefg1!", ""])
+def test_given_secret_that_breaks_the_rule(secret: str) -> None:
+    ((path, reason),) = problems(RESOURCE.inputs, {"org_id": "o", "secret": secret}, lambda _value: False)
+    assert path == "secret"
+    assert reason.startswith("must be one line of at least 8 characters with a lower-case letter")
+
+
+def test_given_secret_beside_a_policy_that_mints() -> None:
+    wanted = RESOURCE.inputs.model_validate({"org_id": "o", "secret": GIVEN, "rotation": {"max_age": "90d"}})
+    assert [path for path, _ in policy_problems(RESOURCE, wanted)] == ["rotation"]
+
+
+# -- adoption ---------------------------------------------------------------------------------------------------------
+
+
+def test_adopt_keeps_and_says_so(navigator: Navigator) -> None:
+    program = navigator.program()
+    app = navigator.existing()
+    state = program.up(**navigator.org, adopt=app, description="managed")
+    assert (state.oauth_app_id, state.display_name, state.description) == (app, "theirs", "managed")
+    assert (state.secret, state.rotation_reason) == (None, "adopted")
+    assert program.said == ["keeps the app's secret, which cannot be read: `secret` stays unset until a rotation"]
+    assert navigator.client.logs_in(app, GIVEN)
+    assert not program.planned(**navigator.org, description="managed")
+    assert program.planned(**navigator.org, adopt="another").replace == {"adopt"}
+
+
+def test_adopt_and_rotate(navigator: Navigator) -> None:
+    program = navigator.program()
+    app = navigator.existing()
+    state = program.up(**navigator.org, adopt=app, rotation={"on_adopt": "rotate"})
+    assert (state.generation, state.rotation_reason) == (1, "adopted with on_adopt=rotate")
+    assert (navigator.lets_in(state), navigator.client.logs_in(app, GIVEN)) == (True, False)
+
+
+def test_adopt_with_a_given_secret(navigator: Navigator) -> None:
+    program = navigator.program()
+    app = navigator.existing()
+    wanted = {**navigator.org, "adopt": app, "secret": f"{GIVEN}2", "display_name": "ours"}
+    state = program.up(**wanted)
+    assert (navigator.lets_in(state), state.display_name, state.step) == (True, "ours", None)
+    assert (navigator.calls()[1:], program.said) == ([f"PATCH /{app}"], [])
+    assert not program.planned(**wanted)
+
+
+def test_adopt_what_is_not_there(navigator: Navigator) -> None:
+    navigator.sandbox.dialect(navigator__missing_app="404")
+    with pytest.raises(NotFound, match=r"GET .*/oauth-apps/nobody: 404 auth.not.found: nothing was created"):
+        navigator.program().up(**navigator.org, adopt="nobody")
+
+
+# -- destroy ----------------------------------------------------------------------------------------------------------
+
+
+def test_destroy_ends_both_secrets_and_says_that_the_app_remains(navigator: Navigator) -> None:
+    program = navigator.program()
+    first = program.up(**navigator.org)
+    second = program.up(**navigator.org, rotation={**GRACE, "rotate_now": "now"})
+    (said,) = program.destroy()
+    assert said == (
+        f"the app {first.oauth_app_id} remains: Navigator documents no way to delete it; its secret has been replaced"
+        " by one that nobody knows"
+    )
+    assert (navigator.lets_in(second), navigator.lets_in(first)) == (False, False)
+
+
+def test_destroy_leaves_a_kept_secret(navigator: Navigator) -> None:
+    program = navigator.program()
+    app = navigator.existing()
+    program.up(**navigator.org, adopt=app)
+    (said,) = program.destroy()
+    assert said.endswith("its secret is not one that rekey gave it, and stays")
+    assert navigator.client.logs_in(app, GIVEN)
+
+
+def test_destroy_leaves_the_secret_of_somebody_else(navigator: Navigator) -> None:
+    program = navigator.program()
+    app = program.up(**navigator.org).oauth_app_id
+    theirs = navigator.owner("PUT", f"/{app}/secret")["clientSecret"]
+    (said,) = program.destroy()
+    assert said.endswith("its secret is not one that rekey gave it, and stays")
+    assert navigator.client.logs_in(app, theirs)
+
+
+@pytest.mark.parametrize("refresh", [True, False])
+def test_destroy_leaves_the_secret_of_somebody_else_although_ours_still_works(
+    navigator: Navigator, *, refresh: bool
+) -> None:
+    program = navigator.program()
+    app = program.up(**navigator.org).oauth_app_id
+    body = {"newClientSecret": GIVEN, "secretExpirationTimeInSeconds": 3600}
+    navigator.owner("POST", f"/{app}/secret", body)
+    if refresh:
+        program.refresh()
+    (said,) = program.destroy()
+    assert said.endswith("somebody has changed it, in no setting, so that its secret may be theirs, and stays")
+    assert navigator.client.logs_in(app, GIVEN)
+
+
+@pytest.mark.parametrize("refresh", [True, False])
+def test_destroy_ends_the_secret_of_an_app_that_others_have_described(navigator: Navigator, *, refresh: bool) -> None:
+    program = navigator.program()
+    state = program.up(**navigator.org)
+    navigator.owner("PATCH", f"/{state.oauth_app_id}", {"description": "theirs"})
+    if refresh:
+        program.refresh()
+    program.destroy()
+    assert not navigator.lets_in(state)
+
+
+def test_destroy_of_what_is_gone(navigator: Navigator) -> None:
+    program = navigator.program()
+    program.up(**navigator.org)
+    navigator.sandbox.reset()
+    assert program.destroy() == []
+
+
+# -- logins and answers -----------------------------------------------------------------------------------------------
+
+
+def test_login_as_an_app_and_again_when_its_token_has_ended(navigator: Navigator) -> None:
+    login = {"clientId": navigator.known["client_id"], "clientSecret": navigator.known["client_secret"]}
+    program = navigator.program(**login, orgId=navigator.known["org_id"])
+    program.up(**navigator.org)
+    api = program.reconciler().api
+    path = "/cphub/api/auth/v2/orgs/{}/oauth-apps/scopes"
+    navigator.sandbox.forget_calls()
+    for passed in ("0s", "5m", "10m"):  # an app's token lives for ten minutes
+        program.advance(passed)
+        with pytest.raises(BadAnswer, match="not a JSON object"):  # it is a list
+            api.get(path, navigator.known["org_id"])
+    logins = [call["path"] for call in navigator.sandbox.calls() if "authn" in call["path"]]
+    assert logins == [f"{AUTH}/v1/authn/accounts/{navigator.known['org_id']}/accesstoken"] * 2
+    assert all(call["status"] < 300 for call in navigator.sandbox.calls())
+
+
+def test_client_without_its_organization(navigator: Navigator) -> None:
+    program = navigator.program(clientId="rekey-manager", clientSecret="x")
+    with pytest.raises(Misconfigured, match=r"its organization: .*set rekey:endpoints\.navigator\.orgId"):
+        program.up(**navigator.org)
+
+
+def test_wrong_api_token(navigator: Navigator) -> None:
+    with pytest.raises(Unauthenticated, match=r"accesstoken: 401 auth.unauthorized: .*correct the cred") as failed:
+        navigator.program(apiToken="not-this-one").up(**navigator.org)
+    assert "not-this-one" not in str(failed.value)
+
+
+@pytest.mark.parametrize("body", ["csp", "empty"])
+def test_account_without_the_right(navigator: Navigator, body: str) -> None:
+    navigator.sandbox.dialect(navigator__error_body=body)
+    with pytest.raises(Forbidden, match="nothing was created; the account needs the role Reseller Administrator"):
+        navigator.program(apiToken=navigator.known["weak_api_token"]).up(**navigator.org)
+
+
+def test_setting_that_the_vendor_refuses(navigator: Navigator) -> None:
+    program = navigator.program()
+    first = program.up(**navigator.org)
+    navigator.sandbox.fault("/oauth-apps/", method="PATCH", status=400)
+    with pytest.raises(Rejected, match=r"PATCH .* 400: its settings are as before; correct the input"):
+        program.up(**navigator.org, display_name="?")
+    assert program.state == first
+
+
+def test_unexpected_shape_of_scopes(navigator: Navigator) -> None:
+    program = navigator.program()
+    before = program.up(**navigator.org)
+    navigator.sandbox.fault(
+        "/oauth-apps/", method="GET", status=200, body='{"allowedScopes": {"generalScopes": "all"}}'
+    )
+    with pytest.raises(BadAnswer, match="the answer has no list 'generalScopes'"):
+        program.refresh()
+    assert program.state == before
