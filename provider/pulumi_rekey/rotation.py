@@ -203,22 +203,34 @@ class Decision:
 
 @dataclass(frozen=True)
 class _Due:
-    at: datetime
+    #: When the rule makes it due, and how much earlier jitter does.
+    by_rule: datetime
+    early: timedelta
+    #: The rule in words.
     rule: str
 
+    @property
+    def at(self) -> datetime:
+        return (self.by_rule - self.early).replace(microsecond=0)
 
-def _due(policy: Policy, minted_at: datetime, expires_at: datetime | None) -> _Due | None:
-    """Return when the first of the rules by time makes it due, before jitter, and that rule in words."""
-    dues = []
+
+def _due(policy: Policy, minted_at: datetime, expires_at: datetime | None, spread: float) -> _Due | None:
+    """Return what the first of the rules by time makes of it, if there is any."""
+    rules = []
     if policy.max_age is not None:
-        dues.append(_Due(minted_at + policy.max_age, f"max_age {in_words(policy.max_age)}"))
+        rules.append((minted_at + policy.max_age, f"max_age {in_words(policy.max_age)}"))
     if expires_at is not None:
         life = max(expires_at - minted_at, _NONE)
         if policy.renew_before is not None and policy.renew_before < life:
-            dues.append(_Due(expires_at - policy.renew_before, f"renew_before {in_words(policy.renew_before)}"))
+            rules.append((expires_at - policy.renew_before, f"renew_before {in_words(policy.renew_before)}"))
         else:
-            dues.append(_Due(expires_at - life / 3, "two thirds of its life"))
-    return min(dues, key=lambda due: due.at, default=None)
+            rules.append((expires_at - life / 3, "two thirds of its life"))
+    if not rules:
+        return None
+    by_rule, rule = min(rules)
+    # What was adopted after its end was due before it was "minted".
+    most = max(by_rule - minted_at, _NONE) / 2
+    return _Due(by_rule, min(policy.jitter or _NONE, most) * spread, rule)
 
 
 def next_rotation_at(
@@ -229,11 +241,8 @@ def next_rotation_at(
     ``spread``, from 0 to 1, is the part of the policy's jitter that is taken off, drawn once at minting and kept in
     :attr:`Life.spread`. Half of the time to the due date is the most that it takes.
     """
-    due = _due(policy, minted_at, expires_at)
-    if due is None:
-        return None
-    early = min(policy.jitter or _NONE, max(due.at - minted_at, _NONE) / 2) * spread
-    return (due.at - early).replace(microsecond=0)
+    due = _due(policy, minted_at, expires_at, spread)
+    return None if due is None else due.at
 
 
 def asked_now(policy: Policy, life: Life) -> bool:
@@ -267,13 +276,12 @@ def _scheduled(policy: Policy, life: Life, now: datetime) -> str | None:
         return f"trigger changed: {', '.join(changed)}"
     if life.rotated_at is None:
         return None
-    at = next_rotation_at(policy, life.rotated_at, life.expires_at, life.spread)
-    due = _due(policy, life.rotated_at, life.expires_at)
-    if at is None or due is None or now < at:
+    due = _due(policy, life.rotated_at, life.expires_at, life.spread)
+    if due is None or now < due.at:
         return None
     facts = [f"{in_words(now - life.rotated_at)} old", due.rule]
-    if now < due.at:
-        facts.append(f"{in_words(due.at - at)} earlier by jitter")
+    if now < due.by_rule:
+        facts.append(f"{in_words(due.early)} earlier by jitter")
     if life.expires_at is not None:
         facts.append(_expiry(life.expires_at, now))
     return ", ".join(facts)
