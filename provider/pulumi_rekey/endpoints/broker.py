@@ -6,10 +6,9 @@ github.com/euc-dev/ws1-identity-services-api (Omnissa).
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 from urllib.parse import quote
 
-import httpx
 from pydantic import Field, SecretStr
 
 from ..errors import Misconfigured
@@ -17,6 +16,9 @@ from ..model import VendorId
 from .answer import Body
 from .config import CREDENTIAL, Endpoint, Secret, Url, plain
 from .session import Session, Token, basic
+
+if TYPE_CHECKING:
+    import httpx
 
 _SYNC_CLIENT: Final = "application/vnd.vmware.vidm.usergroup.broker.directory.syncclientconfiguration+json"
 

@@ -6,9 +6,8 @@ APIs" (vdc-download.vmware.com).
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
-import httpx
 from pydantic import Field, SecretStr
 
 from ..errors import Misconfigured
@@ -17,6 +16,9 @@ from .answer import Body
 from .config import CREDENTIAL, Endpoint, Secret, Url, plain
 from .jwt import expiry
 from .session import Session, Token, basic, fill
+
+if TYPE_CHECKING:
+    import httpx
 
 BASE: Final = "/cphub/api/auth"
 

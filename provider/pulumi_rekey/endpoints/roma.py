@@ -8,16 +8,18 @@ from __future__ import annotations
 import hashlib
 import hmac
 from datetime import UTC, datetime
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import parse_qsl, quote
 
-import httpx
 from pydantic import Field
 
 from ..errors import Forbidden, Misconfigured, NotFound, Unauthenticated, VendorError
 from .answer import Body
 from .config import CREDENTIAL, Endpoint, Secret, Url, plain
 from .session import Session, Token
+
+if TYPE_CHECKING:
+    import httpx
 
 _ALGORITHM = "SDK-HMAC-SHA256"
 # Auth failures come as 400 with a code of their own: support.huaweicloud.com/intl/en-us/api-roma/ErrorCode_server.html

@@ -1,5 +1,7 @@
 """The one door to HTTP: login, retries, limits and errors are here, and nowhere else.
 
+httpx is loaded with the first session: a run in which nothing changes needs none.
+
 A vendor's file says how to log in, which headers to send and how its errors read; a resource's verbs say method,
 path and payload.
 """
@@ -18,10 +20,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from urllib.parse import quote, urljoin
-
-import httpx
 
 from ..errors import (
     Abandoned,
@@ -42,6 +42,9 @@ from ..errors import (
 )
 from .answer import Body, decode
 from .config import Endpoint, is_loopback, origin
+
+if TYPE_CHECKING:
+    import httpx
 
 EndpointT = TypeVar("EndpointT", bound=Endpoint)
 
@@ -94,6 +97,8 @@ class Token:
 @cache
 def _tls_context(ca_bundle: str | None, *, verified: bool) -> ssl.SSLContext:
     # One context serves all clients: loading the CA certificates costs a tenth of a second.
+    import httpx
+
     context = httpx.create_ssl_context()
     if ca_bundle is not None:
         try:
@@ -127,6 +132,8 @@ class Session(ABC, Generic[EndpointT]):
     right: ClassVar[str]
 
     def __init__(self, name: str, endpoint: EndpointT, surroundings: Surroundings) -> None:
+        import httpx
+
         self.name = name
         self.endpoint = endpoint
         self.around = surroundings
@@ -317,6 +324,8 @@ class Session(ABC, Generic[EndpointT]):
             return token
 
     def _attempts(self, request: httpx.Request, source: str, *, repeatable: bool, authorized: bool) -> httpx.Response:
+        import httpx
+
         end = self.around.monotonic() + ALL_ATTEMPTS
         turned_away: Token | None = None
         for attempt in itertools.count(1):
@@ -353,6 +362,8 @@ class Session(ABC, Generic[EndpointT]):
         raise AssertionError  # the loop ends by return or raise only
 
     def _exchange(self, request: httpx.Request, source: str, end: float) -> httpx.Response:
+        import httpx
+
         with self._slots:
             answer = self._http.send(request, stream=True)
             try:
@@ -372,7 +383,7 @@ class Session(ABC, Generic[EndpointT]):
     def _is_unauthenticated(self, answer: httpx.Response) -> bool:
         if answer.status_code == _UNAUTHENTICATED:
             return True
-        if httpx.codes.is_client_error(answer.status_code):
+        if answer.is_client_error:
             return issubclass(self.classify(answer.status_code, self._code(answer)), Unauthenticated)
         return False
 
@@ -396,6 +407,8 @@ class Session(ABC, Generic[EndpointT]):
         return kind(happened, todo=todo, request_id=printable_code(self.request_id(answer, body)))
 
     def _failure(self, source: str, failed: httpx.TransportError) -> Error:
+        import httpx
+
         match failed:
             case httpx.ConnectError() if _is_tls(failed):
                 return Unreachable(

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import httpx
 from pydantic import Field
 
 from ..errors import BadAnswer, Forbidden, Misconfigured, NotFound, Unauthenticated
 from .answer import Body
 from .config import CREDENTIAL, Endpoint, Secret, Url, plain
 from .session import Session, Surroundings, Token, basic
+
+if TYPE_CHECKING:
+    import httpx
 
 #: The base of all paths of the API.
 CLOUDAPI = "/cloudapi/1.0.0"
