@@ -6,11 +6,12 @@ WORKERS ?= 2
 bin := .venv/bin
 venv := .venv/installed
 
-.PHONY: help demo test lint fmt schemas sandbox engine clean
+.PHONY: help demo test bench lint fmt schemas sandbox engine clean
 
 help:
 	@echo "make demo      watch a real pulumi up manage five credentials, on a sandbox of the vendors"
 	@echo "make test      run every test, on the real engine and the sandbox"
+	@echo "make bench     measure it beside the engine's own floor"
 	@echo "make lint      check style and types            make fmt      put the style right"
 	@echo "make schemas   write schemas/ from the models   make sandbox  serve the vendors on port 8181"
 	@echo "make clean     remove all that make has made"
@@ -20,6 +21,9 @@ demo: $(venv) engine
 
 test: $(venv) engine
 	@$(bin)/pytest -n $(WORKERS) $(ARGS)
+
+bench: $(venv) engine
+	@$(bin)/python -m tests.benchmarks.bench $(ARGS)
 
 lint: $(venv)
 	@$(bin)/ruff check

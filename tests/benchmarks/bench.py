@@ -1,0 +1,196 @@
+"""`make bench`: what users wait for, measured side by side with the engine's own floor, as ratios.
+
+Every pair is one run of the floor and one of rekey, right after another, so that what else the machine does hits both.
+"""
+
+import argparse
+import math
+import os
+import platform
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+from tests.engine import Engine, Stack
+from tools.vendors import Sandbox, running_sandbox
+
+PROGRAMS = Path(__file__).parent / "programs"
+OPERATIONS = ("create", "update", "no-op", "destroy")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """So many credentials, at a vendor that takes so long for each call."""
+
+    title: str
+    count: int
+    latency: float
+    parallel: int
+    goals: dict[str, float]
+
+
+SCENARIOS = {
+    "200": Scenario(
+        "200 credentials, 50 ms a call", 200, 0.05, 32, {"create": 0.95, "update": 0.95, "no-op": 1.15, "destroy": 1.15}
+    ),
+    "50": Scenario("50 credentials, 300 ms a call", 50, 0.3, 32, {"create": 1.3, "update": 1.3, "destroy": 1.6}),
+    "1": Scenario("1 credential, 0 ms a call", 1, 0.0, 16, {"create": 1.25, "update": 1.25, "no-op": 1.25}),
+}
+
+
+@dataclass
+class Figures:
+    """What one program took, over all runs."""
+
+    seconds: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in OPERATIONS})
+    megabytes: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in OPERATIONS})
+    bytes_each: list[float] = field(default_factory=list)
+
+
+def descendants(pid: int) -> Iterator[int]:
+    """A process and all that it started."""
+    yield pid
+    try:
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+        children = [child for task in tasks for child in (task / "children").read_text().split()]
+    except OSError:
+        return
+    for child in children:
+        yield from descendants(int(child))
+
+
+def resident(pid: int) -> float:
+    """Megabytes that a process and all that it started hold together."""
+    pages = 0
+    for each in descendants(pid):
+        try:
+            pages += int(Path(f"/proc/{each}/statm").read_text().split()[1])
+        except OSError:
+            continue
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def measured(stack: Stack, *arguments: str) -> tuple[float, float]:
+    """Seconds and peak megabytes of one command, which must succeed."""
+    started = time.perf_counter()
+    process = stack.start(*arguments)
+    peak, done = [0.0], threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.1):
+            peak[0] = max(peak[0], resident(process.pid))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    text, _ = process.communicate()
+    seconds = time.perf_counter() - started
+    done.set()
+    watcher.join()
+    if process.returncode:
+        raise SystemExit(f"pulumi {arguments[0]} failed:\n{text}")
+    return seconds, peak[0]
+
+
+def run(program: str, scenario: Scenario, engine: Engine, sandbox: Sandbox, figures: Figures) -> None:
+    """Take one program from create to destroy."""
+    sandbox.reset()
+    if scenario.latency:
+        sandbox.fault(".", latency=scenario.latency, count=0)
+    with tempfile.TemporaryDirectory(prefix="rekey-bench-") as folder:
+        stack = engine.new_stack(Path(folder))
+        stack.program((PROGRAMS / f"{program}.py").read_text())
+        limit = {f"rekey:endpoints.{kind}.maxConcurrent": str(scenario.parallel) for kind in ("vcd",)}
+        plain = sandbox.settings() | limit | {"count": str(scenario.count), "url": sandbox.url, "rekey:owner": "bench"}
+        stack.configure(plain, sandbox.secret_settings() | {"token": sandbox.credentials["vcd"]["api_token"]})
+        flags = ("--yes", "--skip-preview", "--parallel", str(scenario.parallel))
+        for operation in OPERATIONS:
+            if operation in {"create", "update"}:
+                stack.run("config", "set", "release", operation)
+            command = "destroy" if operation == "destroy" else "up"
+            seconds, megabytes = measured(stack, command, *flags)
+            figures.seconds[operation].append(seconds)
+            figures.megabytes[operation].append(megabytes)
+            if operation == "update":
+                state = next((stack.state / ".pulumi/stacks").rglob("*.json")).stat().st_size
+                figures.bytes_each.append(state / scenario.count)
+
+
+def compare(
+    names: tuple[str, ...], scenario: Scenario, runs: int, engine: Engine, sandbox: Sandbox
+) -> dict[str, Figures]:
+    """Run the programs in turn, so many times."""
+    found = {name: Figures() for name in names}
+    for number in range(runs):
+        for name in names if number % 2 else reversed(names):
+            run(name, scenario, engine, sandbox, found[name])
+            print(".", end="", flush=True)
+    print()
+    return found
+
+
+def ratio(of: list[float], to: list[float]) -> float:
+    """The median of the pairs' ratios."""
+    return statistics.median(one / other for one, other in zip(of, to, strict=True))
+
+
+def show(scenario: Scenario, found: dict[str, Figures]) -> None:
+    """Print the table of a scenario."""
+    floor = found["floor"]
+    print(f"\n### {scenario.title}, -p {scenario.parallel}, {len(floor.bytes_each)} pairs\n")
+    print("| | operation | floor, s | s | ratio | goal | memory ratio |\n|---|---|---|---|---|---|---|")
+    for name, figures in found.items():
+        for operation in OPERATIONS if name != "floor" else ():
+            of, to = figures.seconds[operation], floor.seconds[operation]
+            goal = scenario.goals.get(operation, "") if name == "rekey" else ""
+            memory = ratio(figures.megabytes[operation], floor.megabytes[operation])
+            medians = f"{statistics.median(to):.2f} | {statistics.median(of):.2f}"
+            print(f"| {name} | {operation} | {medians} | {ratio(of, to):.2f} | {goal} | {memory:.2f} |")
+        if name != "floor":
+            each, of_floor = statistics.median(figures.bytes_each), statistics.median(floor.bytes_each)
+            print(f"| {name} | bytes of state each | {of_floor:.0f} | {each:.0f} | {each / of_floor:.2f} | 1 | |")
+
+
+def growth(runs: int, engine: Engine, sandbox: Sandbox) -> None:
+    """Print how create grows with the number of credentials, for rekey and for the floor."""
+    counts = (50, 100, 200, 400)
+    print("\n### Growth of create, 0 ms a call\n\n| program | 50 | 100 | 200 | 400 | exponent |")
+    print("|---|---|---|---|---|---|")
+    seconds: dict[str, list[float]] = {"floor": [], "rekey": []}
+    for count in counts:
+        found = compare(("floor", "rekey"), Scenario("", count, 0.0, 32, {}), runs, engine, sandbox)
+        for name, figures in found.items():
+            seconds[name].append(statistics.median(figures.seconds["create"]))
+    logs = [math.log(count) for count in counts]
+    for name, taken in seconds.items():
+        exponent = statistics.linear_regression(logs, [math.log(second) for second in taken]).slope
+        print(f"| {name} | {' | '.join(f'{second:.2f}' for second in taken)} | {exponent:.2f} |")
+
+
+def main() -> None:
+    """Run what is asked for, by default all of it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=5, help="pairs a scenario (default 5)")
+    parser.add_argument("--scenario", choices=[*SCENARIOS, "growth"], action="append", help="only this one")
+    parser.add_argument("--usual", action="store_true", help="also the usual dynamic provider")
+    options = parser.parse_args()
+    chosen = options.scenario or [*SCENARIOS, "growth"]
+    names = ("floor", "rekey", "usual") if options.usual else ("floor", "rekey")
+    with tempfile.TemporaryDirectory(prefix="rekey-bench-home-") as home, running_sandbox() as sandbox:
+        engine = Engine(Path(home))
+        print(f"{os.cpu_count()} cores, Python {platform.python_version()}, pulumi {version('pulumi')}")
+        tasks: dict[str, Callable[[], None]] = {"growth": lambda: growth(max(options.runs // 2, 1), engine, sandbox)}
+        for key in chosen:
+            if key in SCENARIOS:
+                scenario = SCENARIOS[key]
+                show(scenario, compare(names, scenario, options.runs, engine, sandbox))
+            else:
+                tasks[key]()
+
+
+if __name__ == "__main__":
+    main()
