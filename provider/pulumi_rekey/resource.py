@@ -191,12 +191,7 @@ def plan(resource: Resource[InputsT, StateT, SessionT], id_: str, i: InputsT, s:
     given = resource.given(i, s)
     if given is not None:
         decision = Decision(reason=given)
-    pending = resource.pending(s)
-    if pending is not None and decision.reason and not rotation.asked_now(i.rotation, s):
-        decision = Decision(deferred=f"{pending}; due: {decision.reason}")
-    if s.step is not None:
-        # Never mint while something minted is not done yet.
-        decision = Decision(deferred=f"first: {s.step}") if decision.reason else decision
+    decision = held_back(resource, i.rotation, s, decision)
     seen = rotation.seen_without_rotation(i.rotation, s)
     return Plan(
         replace=frozenset(replace),
@@ -208,6 +203,19 @@ def plan(resource: Resource[InputsT, StateT, SessionT], id_: str, i: InputsT, s:
         or s.endpoint != i.endpoint
         or s.next_rotation_at != _next(i, s),
     )
+
+
+def held_back(resource: Resource[Any, StateT, Any], policy: Policy, s: StateT, decision: Decision) -> Decision:
+    """Return the decision, deferred where an earlier rotation is not done yet."""
+    if decision.reason is None:
+        return decision
+    if s.step is not None:
+        # Never mint while something minted is not done yet.
+        return Decision(deferred=f"first: {s.step}")
+    pending = resource.pending(s)
+    if pending is not None and not rotation.asked_now(policy, s):
+        return Decision(deferred=f"{pending}; due: {decision.reason}")
+    return decision
 
 
 def explanation(resource: Resource[InputsT, StateT, SessionT], todo: Plan, i: InputsT) -> str | None:

@@ -1,0 +1,187 @@
+"""What the exported state of a stack says about its credentials, without decrypting anything.
+
+An export is what ``pulumi stack export`` prints. Secrets stand in it encrypted, or in plain text where somebody asked
+for that; here either is replaced by a fixed text before anything else looks at it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from .errors import Misconfigured
+from .model import property_path
+from .resource import Resource, State
+from .rotation import Policy
+
+#: What stands in the place of a secret. All look the same, so that two of them never look like a change.
+SECRET: Final = "[secret]"  # noqa: S105 - the opposite of one
+# https://www.pulumi.com/docs/iac/concepts/secrets: how an export marks a value as secret.
+_SIGNATURE_KEY: Final = "4dabf18193072939515e22adb298388d"
+_SECRET_SIGNATURE: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a mark
+_TYPE: Final = "pulumi-python:dynamic/rekey:"
+_INTERRUPTED: Final = {"creating": "creation", "updating": "update", "deleting": "deletion", "reading": "reading"}
+
+
+@dataclass(frozen=True)
+class Credential:
+    """One credential as the state has it."""
+
+    name: str
+    #: The resource's name in rekey, such as ``AppSecret``.
+    kind: str
+    urn: str
+    #: The configured endpoint; none where no vendor takes part.
+    endpoint: str | None
+    state: State
+    #: None if it cannot be read: the user has marked it secret as a whole, or another version wrote it.
+    policy: Policy | None
+    #: What rekey knows of this kind of resource; none if another version wrote it.
+    resource: Resource[Any, Any, Any] | None
+    #: What the last run could not finish, in words.
+    errors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The credentials of one stack."""
+
+    name: str
+    project: str | None
+    credentials: tuple[Credential, ...] = field(default=())
+
+
+def printable(text: object) -> str:
+    """Return text from outside as one line that no terminal obeys: what cannot be printed becomes U+FFFD."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in str(text).replace("\n", " "))
+
+
+def read_stack(export: bytes, source: str) -> Stack:
+    """Return what an export says of rekey's resources; others are passed over.
+
+    :param source: What to call the export in errors, and the stack if it is empty.
+    :raises Misconfigured: It is not the export of a stack.
+    """
+    try:
+        document = json.loads(export)
+    except (ValueError, RecursionError):
+        document = None
+    deployment = document.get("deployment") if isinstance(document, dict) else None
+    if not isinstance(deployment, dict):
+        raise _not_an_export(source)
+    resources = _objects(deployment, "resources", source)
+    operations = _objects(deployment, "pending_operations", source)
+    interrupted = {}
+    for operation in operations:
+        resource = operation.get("resource")
+        if isinstance(resource, dict) and isinstance(resource.get("urn"), str):
+            what = _INTERRUPTED.get(str(operation.get("type")), "operation")
+            interrupted[resource["urn"]] = (resource, f"its {what} was interrupted")
+    found = {_place(resource, index): resource for index, resource in enumerate(resources)}
+    known = {resource.get("urn") for resource in resources}
+    # A create that was interrupted has left nothing but the operation.
+    found |= {(urn, -1): resource for urn, (resource, _) in interrupted.items() if urn not in known}
+    credentials = [
+        _credential(resource, interrupted.get(urn, (None, None))[1])
+        for (urn, _), resource in found.items()
+        if str(resource.get("type")).startswith(_TYPE)
+    ]
+    urns = (str(resource["urn"]) for resource in found.values() if isinstance(resource.get("urn"), str))
+    stack, project = next(_stack_and_project(urns), (source, None))
+    return Stack(stack, project, tuple(credentials))
+
+
+def _place(resource: Mapping[str, Any], index: int) -> tuple[str, int]:
+    # While a replacement is half done, the old and the new object have one URN.
+    return str(resource.get("urn")), index
+
+
+def _not_an_export(source: str) -> Misconfigured:
+    return Misconfigured(
+        f"{printable(source)} is not the export of a stack", todo="write one with `pulumi stack export --file`"
+    )
+
+
+def _objects(deployment: Mapping[str, Any], name: str, source: str) -> list[dict[str, Any]]:
+    found = deployment.get(name) or []
+    if not isinstance(found, list) or not all(isinstance(member, dict) for member in found):
+        raise _not_an_export(source)
+    return found
+
+
+def _stack_and_project(urns: Iterator[str]) -> Iterator[tuple[str, str]]:
+    for urn in urns:
+        match urn.removeprefix("urn:pulumi:").split("::"):
+            case [stack, project, _type, _name, *_]:
+                yield printable(stack), printable(project)
+
+
+def _credential(resource: Mapping[str, Any], interrupted: str | None) -> Credential:
+    urn = str(resource.get("urn"))
+    kind = str(resource["type"]).removeprefix(_TYPE)
+    inputs, outputs = _map(resource.get("inputs")), _map(resource.get("outputs"))
+    errors = resource.get("initErrors")
+    said = [printable(error) for error in errors] if isinstance(errors, list) else []
+    if interrupted is not None:
+        said.append(interrupted)
+    if resource.get("delete") is True:
+        said.append("replaced, and the old object is not deleted yet")
+    try:
+        policy = Policy.model_validate(inputs.get("rotation") or {})
+    except ValidationError:
+        policy = None
+    known = _known(kind)
+    try:
+        # A create that was interrupted has no outputs, and so no life yet.
+        state = (known.state if known and outputs else State).model_validate(outputs)
+    except ValidationError as refused:
+        paths = sorted({property_path(error["loc"]) for error in refused.errors(include_url=False)})
+        said.append(f"its state cannot be read: {printable(', '.join(paths))}")
+        known, state = None, State()
+    endpoint = outputs.get("endpoint") or inputs.get("endpoint") or (known.vendor if known else None)
+    return Credential(
+        name=printable(urn.split("::", 3)[-1]),
+        kind=printable(kind),
+        urn=printable(urn),
+        endpoint=None if endpoint is None else printable(endpoint),
+        state=state,
+        policy=policy,
+        resource=known if outputs else None,
+        errors=tuple(said),
+    )
+
+
+def _map(properties: Any) -> dict[str, Any]:
+    found = _without_secrets(properties)
+    return found if isinstance(found, dict) else {}
+
+
+def _known(kind: str) -> Resource[Any, Any, Any] | None:
+    """Return the resource of a name; its modules are loaded only now."""
+    import pulumi_rekey
+
+    from .dynamic.resource import Credential as Constructor
+
+    constructor = getattr(pulumi_rekey, kind, None) if kind in pulumi_rekey.__all__ else None
+    if not isinstance(constructor, type) or not issubclass(constructor, Constructor):
+        return None
+    module = constructor.__module__.rpartition(".")[2]
+    resource: Resource[Any, Any, Any] = import_module(f"pulumi_rekey.resources.{module}").RESOURCE
+    return resource
+
+
+def _without_secrets(value: Any) -> Any:
+    match value:
+        case dict() if value.get(_SIGNATURE_KEY) == _SECRET_SIGNATURE:
+            return SECRET
+        case dict():
+            return {key: _without_secrets(member) for key, member in value.items()}
+        case list():
+            return [_without_secrets(member) for member in value]
+        case _:
+            return value
