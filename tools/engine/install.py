@@ -136,7 +136,9 @@ def build() -> None:
 def check_go() -> None:
     """Make sure that `go` is here and new enough, before anything is downloaded or compiled."""
     if not shutil.which("go"):
-        raise UnableError("neither pulumi nor go is on PATH: install the Pulumi CLI, or Go to build it with")
+        raise UnableError(
+            "neither a pulumi that is new enough nor go is on PATH: install the Pulumi CLI, or Go to build it"
+        )
     needed = re.search(r"^go (\S+)", (CLI / "go.mod").read_text(), re.MULTILINE)
     # Asked inside the module: where GOTOOLCHAIN allows it, an older go answers by fetching the one it needs.
     found = run(["go", "env", "GOVERSION"], cwd=CLI).strip().removeprefix("go")

@@ -1,0 +1,108 @@
+"""Which engine is used, and what is said where there is none: in copies of the repository that have built nothing."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools.engine.install import CLI, ENGINE, ROOT, engine_floor, is_built, numbers, stamp
+
+FLOOR = ".".join(map(str, engine_floor()))
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of what the installer needs, and a `bin` that is all of PATH."""
+    shutil.copytree(ROOT / "tools/engine", tmp_path / "tools/engine")
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / "bin").mkdir()
+    return tmp_path
+
+
+def command(checkout: Path, name: str, script: str = "exit 0") -> None:
+    path = checkout / "bin" / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+def install(checkout: Path) -> subprocess.CompletedProcess[str]:
+    script = str(checkout / "tools/engine/install.py")
+    environment = {"PATH": str(checkout / "bin")}
+    return subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("version", [f"v{FLOOR}", "v3.999.0", "v4.0.0-alpha.1"])
+def test_a_new_enough_pulumi_on_path_is_used(checkout: Path, version: str) -> None:
+    command(checkout, "pulumi", f"echo {version}")
+    command(checkout, "pulumi-language-python")
+    found = install(checkout)
+    assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("version", ["v3.229.9", "v2.0.0", "3.0.0-dev", "who knows"])
+def test_an_older_one_is_not(checkout: Path, version: str) -> None:
+    command(checkout, "pulumi", f"echo {version}")
+    command(checkout, "pulumi-language-python")
+    assert "is on PATH" in install(checkout).stderr
+
+
+def test_nor_one_without_python(checkout: Path) -> None:
+    command(checkout, "pulumi", "echo v3.999.0")
+    assert "is on PATH" in install(checkout).stderr
+
+
+def test_without_go_one_line_says_what_to_do(checkout: Path) -> None:
+    found = install(checkout)
+    assert (found.returncode, found.stdout) == (1, "")
+    assert found.stderr == (
+        "engine: neither a pulumi that is new enough nor go is on PATH: install the Pulumi CLI, or Go to build it\n"
+    )
+
+
+def test_an_old_go_is_refused_before_anything_is_built(checkout: Path) -> None:
+    command(checkout, "go", "echo go1.19.2")
+    found = install(checkout)
+    needed = next(line.split()[1] for line in (CLI / "go.mod").read_text().splitlines() if line.startswith("go "))
+    assert found.returncode == 1
+    assert found.stderr == f"engine: building the engine takes go {needed} or newer, and this is go 1.19.2\n"
+
+
+def test_what_go_complains_of_is_passed_on(checkout: Path) -> None:
+    command(checkout, "go", "echo 'go: go.mod requires go >= 9.9 (GOTOOLCHAIN=local)' >&2; exit 1")
+    found = install(checkout)
+    assert found.returncode == 1
+    assert found.stderr == "engine: go env GOVERSION failed: go: go.mod requires go >= 9.9 (GOTOOLCHAIN=local)\n"
+
+
+def test_a_failed_build_leaves_nothing_behind(checkout: Path) -> None:
+    answers = """case "$1" in
+env) echo go99.9 ;;
+list) echo '{"Version": "v3.0.0", "Dir": "/nowhere"}' ;;
+*) echo "disk full" >&2; exit 1 ;;
+esac"""
+    command(checkout, "go", answers)
+    found = install(checkout)
+    assert found.returncode == 1
+    assert found.stderr.splitlines()[-1].endswith(
+        "go build of github.com/pulumi/pulumi/pkg/v3/cmd/pulumi failed: disk full"
+    )
+    assert [path.name for path in (checkout / ".build").iterdir()] == ["engine.lock"]
+
+
+def test_an_engine_is_built_once(checkout: Path) -> None:
+    engine = checkout / ".build" / "engine"
+    engine.mkdir(parents=True)
+    (engine / "stamp").write_text(stamp())
+    assert install(checkout).stdout == f"{engine}\n"
+
+
+def test_the_engine_of_these_tests_is_the_pinned_one() -> None:
+    if not ENGINE.exists():
+        pytest.skip("the engine on PATH is used")
+    assert is_built()
+
+
+def test_versions_compare() -> None:
+    assert numbers("v3.274.1") > numbers("3.230") > numbers("") == numbers("dev")
