@@ -41,7 +41,7 @@ class Health(StrEnum):
     #: Nothing rotates it until its owner ends the pause.
     PAUSED = "paused"
     #: No rule by time makes it due.
-    NEVER = "never due"
+    NEVER = "never-due"
     #: Nothing is due.
     OK = "ok"
 

@@ -1,7 +1,8 @@
 """What the exported state of a stack says about its credentials, without decrypting anything.
 
 An export is what ``pulumi stack export`` prints. Secrets stand in it encrypted, or in plain text where somebody asked
-for that; here either is replaced by a fixed text before anything else looks at it.
+for that; here either is replaced by a fixed text, and all other text is made printable, before anything else looks at
+it.
 """
 
 from __future__ import annotations
@@ -157,7 +158,7 @@ def _credential(resource: Mapping[str, Any], interrupted: str | None) -> Credent
 
 
 def _map(properties: Any) -> dict[str, Any]:
-    found = _without_secrets(properties)
+    found = _showable(properties)
     return found if isinstance(found, dict) else {}
 
 
@@ -175,13 +176,15 @@ def _known(kind: str) -> Resource[Any, Any, Any] | None:
     return resource
 
 
-def _without_secrets(value: Any) -> Any:
+def _showable(value: Any) -> Any:
     match value:
         case dict() if value.get(_SIGNATURE_KEY) == _SECRET_SIGNATURE:
             return SECRET
         case dict():
-            return {key: _without_secrets(member) for key, member in value.items()}
+            return {key: _showable(member) for key, member in value.items()}
         case list():
-            return [_without_secrets(member) for member in value]
+            return [_showable(member) for member in value]
+        case str():
+            return printable(value)
         case _:
             return value
