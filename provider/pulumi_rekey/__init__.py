@@ -5,8 +5,10 @@ from .dynamic.generated_secret import GeneratedSecret
 from .dynamic.oidc_relying_party import OidcRelyingParty
 from .dynamic.open_id_provider_key import OpenIdProviderKey
 from .dynamic.org_oauth_app import OrgOAuthApp
+from .dynamic.pair import Pair
 from .dynamic.policy import Rotation, Window
 from .dynamic.sync_client_credentials import SyncClientCredentials
+from .manifest import load
 
 __all__ = [
     "AppSecret",
@@ -14,7 +16,9 @@ __all__ = [
     "OidcRelyingParty",
     "OpenIdProviderKey",
     "OrgOAuthApp",
+    "Pair",
     "Rotation",
     "SyncClientCredentials",
     "Window",
+    "load",
 ]

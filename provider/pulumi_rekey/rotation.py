@@ -7,11 +7,12 @@ then happens is decided in this order:
 
 1. ``paused``: nothing rotates.
 2. ``rotate_now``: a new text rotates, whatever follows.
-3. The deadline: a secret that would expire while it waits for 4, 5 or 6 does not wait. Since a daily run may fail
+3. The deadline: a secret that would expire while it waits for 4 to 7 does not wait. Since a daily run may fail
    once, two days before its end is the latest.
 4. The grace of the previous secret: the next one would evict it, so a due rotation waits until it is over.
-5. ``freeze``: nothing rotates on these dates.
-6. ``windows``: nothing rotates outside of them.
+5. ``turn``: one of a pair waits for its own slot.
+6. ``freeze``: nothing rotates on these dates.
+7. ``windows``: nothing rotates outside of them.
 
 The due date is always computed from the policy as it is now and from what minting fixed (when, until when, and which
 part of ``jitter`` is taken off). So an edited ``max_age`` takes effect at once, and nothing else moves the date: not
@@ -28,11 +29,14 @@ from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, WithJso
 
 from .durations import Duration, as_text, in_words, within
 from .model import Model, Moment, rfc3339
+from .turns import Turn
 from .windows import Dates, Window, allowed_from, can_stay_closed, frozen_until, met_by_a_daily_run
 
 _NONE: Final = timedelta()
 #: A secret that has no more than this to live waits for nothing: one of two daily runs may fail.
 DEADLINE: Final = timedelta(days=2)
+#: Slots of a turn that are looked through for one that windows and freezes leave open.
+_MOST_SLOTS: Final = 64
 
 
 def _as_text(value: Any) -> Any:
@@ -127,6 +131,10 @@ class Policy(Model):
         description="Whether a new secret is tried as a consumer would, before it is handed on.",
     )
 
+    turn: Turn | None = Field(
+        default=None, description="For one of a pair: it rotates in its own slots only. Set by `rekey.Pair`."
+    )
+
     @field_validator("renew_before", "grace", "jitter")
     @classmethod
     def _shorter_than_max_age(cls, span: timedelta | None, info: ValidationInfo) -> timedelta | None:
@@ -152,10 +160,20 @@ class Policy(Model):
                 raise ValueError(f"can stay closed for {name} ({as_text(span)}) or longer")
         return windows
 
+    @field_validator("turn")
+    @classmethod
+    def _leaves_room(cls, turn: Turn | None, info: ValidationInfo) -> Turn | None:
+        windows = info.data.get("windows")
+        if turn is not None and windows and can_stay_closed(windows, turn.usable):
+            raise ValueError(f"windows can stay closed for three quarters of `every` ({as_text(turn.every)}) or longer")
+        if turn is not None and info.data.get("jitter"):
+            raise ValueError("cannot be had beside jitter: the slots say when it is due")
+        return turn
+
     @property
     def mints(self) -> bool:
         """Whether the policy could ever ask for a new secret."""
-        asks = (self.max_age, self.renew_before, self.rotate_now)
+        asks = (self.max_age, self.renew_before, self.rotate_now, self.turn)
         return bool(self.triggers) or self.on_adopt == "rotate" or any(value is not None for value in asks)
 
     @property
@@ -225,6 +243,9 @@ def _due(policy: Policy, minted_at: datetime, expires_at: datetime | None, sprea
             rules.append((expires_at - policy.renew_before, f"renew_before {in_words(policy.renew_before)}"))
         else:
             rules.append((expires_at - life / 3, "two thirds of its life"))
+    if policy.turn is not None:
+        every = in_words(policy.turn.every)
+        rules.append((policy.turn.begins_after(minted_at), f"its turn in the pair, every {every}"))
     if not rules:
         return None
     by_rule, rule = min(rules)
@@ -298,8 +319,11 @@ def _obstacle(policy: Policy, life: Life, now: datetime) -> tuple[str | None, da
     """
     grace = life.previous_expires_at
     if grace is not None and now < grace:
-        return f"previous secret in grace until {rfc3339(grace)}", allowed_from(policy.windows, policy.freeze, grace)
-    until = allowed_from(policy.windows, policy.freeze, now)
+        return f"previous secret in grace until {rfc3339(grace)}", _allowed_from(policy, life, grace)
+    if policy.turn is not None and life.rotated_at is not None and not policy.turn.allows(life.rotated_at, now):
+        begins = policy.turn.begins_after(max(life.rotated_at, now))
+        return f"not its turn, which begins {rfc3339(begins)}", _allowed_from(policy, life, begins)
+    until = _allowed_from(policy, life, now)
     if until == now:
         return None, now
     frozen = frozen_until(policy.freeze, now)
@@ -307,6 +331,17 @@ def _obstacle(policy: Policy, life: Life, now: datetime) -> tuple[str | None, da
         return f"frozen until {rfc3339(frozen)}", until
     opens = f"opens in {in_words(until - now)} ({rfc3339(until)})" if until else "which never opens again"
     return f"outside its window, {opens}", until
+
+
+def _allowed_from(policy: Policy, life: Life, moment: datetime) -> datetime | None:
+    """Return the first moment, this one included, that turn, windows and freezes allow; nothing if there is none."""
+    for _ in range(_MOST_SLOTS):
+        found = allowed_from(policy.windows, policy.freeze, moment)
+        turn, rotated_at = policy.turn, life.rotated_at
+        if found is None or turn is None or rotated_at is None or turn.allows(rotated_at, found):
+            return found
+        moment = turn.begins_after(max(rotated_at, found))
+    return None
 
 
 def warnings(policy: Policy, now: datetime) -> list[str]:

@@ -24,6 +24,9 @@ class Credential(Resource):
     #: The outputs (and inputs) that are secret.
     secret_properties: ClassVar[tuple[str, ...]]
 
+    #: Why two of it cannot take turns, if they cannot.
+    not_twice: ClassVar[str | None] = None
+
     generation: pulumi.Output[int]
     """How many secrets this resource has had; the first is 1."""
     rotated_at: pulumi.Output[str]
@@ -39,16 +42,17 @@ class Credential(Resource):
     step: pulumi.Output[str | None]
     """What is still to be done of an interrupted change; unset when nothing is."""
 
+    @classmethod
+    def output_names(cls) -> list[str]:
+        """Return the names of all outputs."""
+        classes = (base for base in cls.__mro__ if issubclass(base, Credential))
+        names = (name for base in classes for name in inspect.get_annotations(base))
+        return [name for name in names if name not in {"secret_properties", "not_twice"}]
+
     def __init__(self, module: str, name: str, inputs: Mapping[str, Any], opts: pulumi.ResourceOptions | None) -> None:
         _refuse_plain_credentials()
         # Pulumi resolves only what stands among the properties, so every output is named there.
-        props: dict[str, Any] = {
-            output: None
-            for cls in type(self).__mro__
-            if issubclass(cls, Credential)
-            for output in inspect.get_annotations(cls)
-            if output != "secret_properties"
-        }
+        props: dict[str, Any] = dict.fromkeys(self.output_names())
         for key, value in inputs.items():
             secret = value is not None and key in self.secret_properties
             props[key] = pulumi.Output.secret(value) if secret else value
