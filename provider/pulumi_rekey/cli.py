@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
@@ -240,3 +241,56 @@ def due(
     else:
         typer.echo("nothing is due")
     raise typer.Exit(code)
+
+
+class Format(StrEnum):
+    """What a report is written as."""
+
+    MARKDOWN = "markdown"
+    JSON = "json"
+    HTML = "html"
+
+
+_BY_SUFFIX: Final = {".md": Format.MARKDOWN, ".json": Format.JSON, ".html": Format.HTML, ".htm": Format.HTML}
+
+
+@app.command()
+def report(
+    *,
+    stack: Stacks = None,
+    every: AllStacks = False,
+    file: Files = None,
+    cwd: Folder = Path(),
+    at: At = None,
+    overdue_after: OverdueAfter = None,
+    written_as: Annotated[
+        Format | None,
+        typer.Option("--format", help="By default as the output's name says, else Markdown.", show_default=False),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Where to write it; by default standard output."),
+    ] = None,
+) -> None:
+    """Write a report: Markdown for a pull request, JSON for programs, or one HTML page with a timeline."""
+    found = _report(stacks=stack, every=every, files=file, folder=cwd, at=at, overdue_after=overdue_after)
+    match written_as or (_BY_SUFFIX.get(output.suffix) if output else None) or Format.MARKDOWN:
+        case Format.MARKDOWN:
+            from .report_markdown import markdown
+
+            text = markdown(found)
+        case Format.JSON:
+            text = found.as_json() + "\n"
+        case Format.HTML:
+            from .report_page import page
+
+            text = page(found)
+    # As bytes: a terminal's encoding must not decide what is in a file.
+    if output is None:
+        sys.stdout.buffer.write(text.encode())
+        return
+    try:
+        output.write_bytes(text.encode())
+    except OSError as wrong:
+        typer.echo(f"rekey: {output}: {wrong.strerror}", err=True)
+        raise typer.Exit(FAILED) from None

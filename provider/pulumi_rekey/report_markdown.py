@@ -31,12 +31,12 @@ def markdown(report: Report) -> str:
 
 
 def literal(text: str) -> str:
-    """Return text from outside so that it shows as it is: no markup, no link, no mention of anybody, no new cell.
+    """Return text from outside so that it shows as it is: no markup, no mention of anybody, no new cell.
 
     It stands in ``code``, in which neither GitHub nor GitLab looks for mentions and links, with every character that
     could mean something written as an entity.
     """
-    return f"<code>{''.join(c if c.isalnum() or c in ' -.,;' else f'&#{ord(c)};' for c in text)}</code>"
+    return f"<code>{''.join(c if c.isalnum() or c in ' -,;' else f'&#{ord(c)};' for c in text)}</code>"
 
 
 def _lines(report: Report) -> Iterator[str]:
