@@ -8,7 +8,7 @@ import httpx
 from tools.consumers import RomaApplication
 from tools.vendors import Sandbox
 
-from .case import Case, Outputs, Said
+from .case import Calls, Case, Outputs, Said
 
 _SECRET = "/v2/{id}/instances/{id}/apps/{id}/secret"
 GET, PUT = f"GET {_SECRET}", f"PUT {_SECRET}"
@@ -18,17 +18,20 @@ class AppSecretCase(Case):
     """The application is there before and after; its secret can be read back."""
 
     resource = "AppSecret"
+    endpoint = "roma"
+    first_reason = "adopted"
+    environment = (("HW_ACCESS_KEY", "access_key"), ("HW_SECRET_KEY", "secret_key"))
     secrets = ("secret",)
     id_output = "app_id"
     creates = False
     readable = True
     minting = frozenset({PUT})
-    calls = {
-        "create": [GET],
-        "rotate": [PUT, GET],
-        "refresh": [GET],
-        "destroy": [GET, PUT],
-    }
+    calls = Calls(
+        create=(GET,),
+        rotate=(PUT, GET),
+        refresh=(GET,),
+        destroy=(GET, PUT),
+    )
 
     def __init__(self, sandbox: Sandbox) -> None:
         super().__init__(sandbox)

@@ -27,6 +27,18 @@ class Said:
     options: str = ""
 
 
+@dataclass(frozen=True)
+class Calls:
+    """The calls of each step of a plain life, in their order: the expected minimum."""
+
+    create: tuple[str, ...]
+    rotate: tuple[str, ...]
+    refresh: tuple[str, ...]
+    destroy: tuple[str, ...]
+    #: A changed setting; a resource without one makes no such step.
+    update: tuple[str, ...] = ()
+
+
 class Case(ABC):
     """One resource: how its program reads, who uses its credential, and what people do at its vendor by hand."""
 
@@ -39,16 +51,23 @@ class Case(ABC):
     creates: ClassVar[bool]
     #: Whether the vendor keeps the object after a destroy although rekey created it.
     remains: ClassVar[bool] = False
+    #: The reason of the first credential.
+    first_reason: ClassVar[str]
+    #: Whether people can delete the object by hand.
+    removable: ClassVar[bool] = True
     #: Whether the vendor shows a secret that people have made by hand.
     readable: ClassVar[bool] = False
     #: Whether the object has a setting that changes without a new secret; it is the output of this name.
     setting: ClassVar[str | None] = None
-    #: How much time has to pass, each span followed by an up, until the old credential ends after a rotation.
-    settling: ClassVar[tuple[str, ...]] = ()
-    #: The calls of each step of a plain life, in their order: the expected minimum.
-    calls: ClassVar[Mapping[str, list[str]]]
-    #: The calls that make a new secret.
+    #: How many minutes have to pass, each span followed by an up, until the old credential ends after a rotation.
+    settling: ClassVar[tuple[int, ...]] = ()
+    calls: ClassVar[Calls]
+    #: The calls that always make a new secret.
     minting: ClassVar[frozenset[str]]
+    #: The environment variables of the endpoint's credentials, and their names among the sandbox's.
+    environment: ClassVar[tuple[tuple[str, str], ...]]
+    #: The endpoint that serves it.
+    endpoint: ClassVar[str]
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
@@ -86,9 +105,9 @@ class Case(ABC):
     def rotate_by_hand(self, outputs: Outputs) -> Outputs:
         """Make another credential by hand and use that; returned named like the outputs."""
 
-    @abstractmethod
     def remove_by_hand(self, outputs: Outputs) -> None:
         """Delete the object."""
+        raise NotImplementedError
 
     def program(self, said: Said) -> str:
         """The program that declares the resource and exports what it is about."""

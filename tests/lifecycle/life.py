@@ -3,9 +3,8 @@
 import base64
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Final
 
 from tests.engine import Run, Stack
@@ -13,13 +12,15 @@ from tools.vendors import Sandbox
 
 from .case import Case, Outputs, Said
 
-#: How Pulumi keeps what is marked secret.
-SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
-SECRET_MARK: Final = "1b47061264138c4ac30d75fd1eb44270"
+# How Pulumi keeps what is marked secret.
+_SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
+_MARK: Final = "1b47061264138c4ac30d75fd1eb44270"
 # Tokens of a login, and private keys, are secrets that no output names.
 _TOKEN: Final = re.compile(rb"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.")
 _PRIVATE_KEY: Final = b"PRIVATE KEY-----"
-_ID: Final = re.compile(r"urn:vcloud:\w+:[0-9a-f-]{36}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32,}")
+_ID: Final = re.compile(
+    r"urn:vcloud:\w+:[0-9a-f-]{36}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32,}|rekey-[0-9a-f]{24}"
+)
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,9 @@ class Step:
     """What one run of the engine did, and the calls to vendors in it."""
 
     run: Run
-    calls: list[str]
+    calls: tuple[str, ...]
+    #: What stands under the resource in the run's diagnostics: severity and text.
+    diagnostics: list[tuple[str, str]]
 
     @property
     def steps(self) -> list[str]:
@@ -35,17 +38,16 @@ class Step:
         return self.run.steps
 
     @property
-    def text(self) -> str:
-        """All that was printed."""
-        return self.run.text
+    def said(self) -> str:
+        """What is said under the resource without being an error."""
+        return "\n".join(text for severity, text in self.diagnostics if severity != "error")
 
     @property
     def error(self) -> str:
-        """The one line in which a failed run says what is wrong."""
-        lines = {line.strip() for line in self.text.splitlines() if line.strip().startswith("error: ")}
-        (line,) = {line for line in lines if not re.fullmatch(r"error: (update|preview) failed.*", line)}
-        assert "Traceback" not in self.text, self.text
-        return line.removeprefix("error: ")
+        """The one line in which a failed run says what is wrong with the resource."""
+        (error,) = {text for severity, text in self.diagnostics if severity == "error"}
+        assert "\n" not in error, error
+        return error
 
 
 class Life:
@@ -102,58 +104,37 @@ class Life:
             assert self.up().steps == [f"update {self.said.name}"]
 
     def outputs(self) -> Outputs:
-        """The resource's outputs, decrypted; they are kept among the credentials that ever existed."""
-        outputs: Outputs = self.stack.resource(self.said.name)["outputs"]
-        found = {name: value for name, value in outputs.items() if name != "__provider"}
-        if found not in self.credentials:
-            self.credentials.append(found)
-        self._secrets |= {value for name in self.case.secrets if (value := found.get(name))}
-        return found
+        """The resource's outputs, decrypted; each secret among them is marked, and remembered."""
+        resources = self.stack.export(show_secrets=True)["deployment"]["resources"]
+        (kept,) = [found["outputs"] for found in resources if found["urn"].endswith(f"::{self.said.name}")]
+        marked = {name for name, value in kept.items() if isinstance(value, dict) and value.get(_SIGNATURE) == _MARK}
+        assert marked == kept.keys() & set(self.case.secrets)
+        found = {name: json.loads(value["plaintext"]) if name in marked else value for name, value in kept.items()}
+        del found["__provider"]
+        return self.remember(found)
 
-    def reason(self, **changes: Any) -> str:
-        """What a preview says about the resource, the same in its text and in its JSON."""
-        text = self.preview(**changes).text
-        preview = json.loads(self.preview("--json", **changes).text)
-        said = [
-            found["message"].strip()
-            for found in preview.get("diagnostics", ())
-            if found.get("urn", "").endswith(f"::{self.said.name}")
-        ]
-        assert said, "the preview says nothing about the resource"
-        assert all(line in text for line in said), text
-        return " | ".join(said)
-
-    def _noted(self, run: Any) -> Step:
+    def _noted(self, operate: Callable[[], Run]) -> Step:
         self.sandbox.forget_calls()
-        done: Run = run()
-        calls = [f"{call['method']} {self.shape(call['path'])}" for call in self.sandbox.calls()]
-        events = self.stack.folder / "events.json"
-        self.printed += [done.text, events.read_text() if events.exists() else ""]
-        return Step(done, calls)
+        run = operate()
+        calls = tuple(f"{call['method']} {self._shape(call['path'])}" for call in self.sandbox.calls())
+        events = (self.stack.folder / "events.json").read_text()
+        self.printed += [run.text, events]
+        found = (json.loads(line).get("diagnosticEvent", {}) for line in events.splitlines())
+        about = [event for event in found if event.get("urn", "").endswith(f"::{self.said.name}")]
+        diagnostics = [(event["severity"], event["message"].removeprefix("error: ").strip()) for event in about]
+        return Step(run, calls, diagnostics)
 
-    def shape(self, path: str) -> str:
-        """A path without its ids."""
-        own = {str(found[self.case.id_output]) for found in self.credentials if found.get(self.case.id_output)}
-        for known in own:
-            path = path.replace(known, "{id}")
+    @staticmethod
+    def _shape(path: str) -> str:
         return _ID.sub("{id}", path)
 
     # -- secrets ---------------------------------------------------------------------------------------------------
 
     def remember(self, credential: Outputs) -> Outputs:
-        """Keep a credential that was made by hand among those that ever existed."""
+        """Keep a credential among those that ever existed."""
         self.credentials.append(credential)
         self._secrets |= {value for name in self.case.secrets if (value := credential.get(name))}
         return credential
-
-    def marked(self) -> set[str]:
-        """The names of the outputs that are kept encrypted."""
-        outputs: Outputs = self.stack.resource(self.said.name, show_secrets=False)["outputs"]
-        return {
-            name
-            for name, value in outputs.items()
-            if isinstance(value, dict) and value.get(SIGNATURE) == SECRET_MARK and "ciphertext" in value
-        }
 
     def traces(self) -> list[str]:
         """Where a secret, a token or a private key stands in plain text: the files, and what was printed."""

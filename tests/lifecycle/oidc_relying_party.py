@@ -2,7 +2,7 @@
 
 from tools.vendors import Sandbox
 
-from .case import Case, Outputs, Said
+from .case import Calls, Case, Outputs, Said
 from .vcd import BASE, CALLBACK, LOGIN, Administrator
 
 _PARTIES = f"{BASE}/relyingParties"
@@ -16,18 +16,21 @@ class OidcRelyingPartyCase(Case):
     """Rekey registers and deletes it; the vendor makes the secret and shows it once."""
 
     resource = "OidcRelyingParty"
+    endpoint = "vcd"
+    first_reason = "created"
+    environment = (("VCD_API_TOKEN", "api_token"),)
     secrets = ("client_secret",)
     id_output = "relying_party_id"
     creates = True
     setting = "client_name"
     minting = frozenset({REGISTER, REGENERATE})
-    calls = {
-        "create": [LOGIN, LIST, REGISTER, PUT, TRY],
-        "update": [LOGIN, PUT],
-        "rotate": [LOGIN, REGENERATE, TRY],
-        "refresh": [LOGIN, GET],
-        "destroy": [LOGIN, DELETE],
-    }
+    calls = Calls(
+        create=(LOGIN, LIST, REGISTER, PUT, TRY),
+        update=(LOGIN, PUT),
+        rotate=(LOGIN, REGENERATE, TRY),
+        refresh=(LOGIN, GET),
+        destroy=(LOGIN, DELETE),
+    )
 
     def __init__(self, sandbox: Sandbox) -> None:
         super().__init__(sandbox)

@@ -6,20 +6,23 @@ from joserfc.jwk import ECKey
 
 from tools.vendors import Sandbox
 
-from .case import Case, Outputs, Said
+from .case import Calls, Case, Outputs, Said
 from .vcd import BASE, LOGIN, Administrator
 
 _KEYS = f"{BASE}/keys"
 LIST, CREATE = f"GET {_KEYS}", f"POST {_KEYS}"
 GET, PUT, DELETE = (f"{method} {_KEYS}/{{id}}" for method in ("GET", "PUT", "DELETE"))
 CONFIGURATION, ACTIVATE = f"GET {BASE}", f"PUT {BASE}"
-PUBLISHED = ["GET /oidc/.well-known/openid-configuration", "GET /oidc/jwks"]
+PUBLISHED = ("GET /oidc/.well-known/openid-configuration", "GET /oidc/jwks")
 
 
 class OpenIdProviderKeyCase(Case):
     """Its consumers are those who check ID tokens: they find the key that signed one in the published set."""
 
     resource = "OpenIdProviderKey"
+    endpoint = "vcd"
+    first_reason = "created"
+    environment = (("VCD_API_TOKEN", "api_token"),)
     secrets = ()
     id_output = "key_id"
     creates = True
@@ -27,13 +30,13 @@ class OpenIdProviderKeyCase(Case):
     # The set of keys may be cached for five minutes; an ID token lives for an hour.
     settling = (6, 70)
     minting = frozenset({CREATE})
-    calls = {
-        "create": [LOGIN, LIST, CREATE, CONFIGURATION, ACTIVATE, *PUBLISHED],
-        "update": [LOGIN, GET, PUT],
-        "rotate": [LOGIN, LIST, CREATE, *PUBLISHED],
-        "refresh": [LOGIN, GET, CONFIGURATION],
-        "destroy": [LOGIN, CONFIGURATION, GET, CONFIGURATION, ACTIVATE, DELETE],
-    }
+    calls = Calls(
+        create=(LOGIN, LIST, CREATE, CONFIGURATION, ACTIVATE, *PUBLISHED),
+        update=(LOGIN, GET, PUT),
+        rotate=(LOGIN, LIST, CREATE, *PUBLISHED),
+        refresh=(LOGIN, GET, CONFIGURATION),
+        destroy=(LOGIN, CONFIGURATION, GET, CONFIGURATION, ACTIVATE, DELETE),
+    )
 
     def __init__(self, sandbox: Sandbox) -> None:
         super().__init__(sandbox)
@@ -73,7 +76,7 @@ class OpenIdProviderKeyCase(Case):
         key = self.administrator.call("GET", f"/keys/{outputs['key_id']}")
         self.administrator.call("PUT", f"/keys/{outputs['key_id']}", key | {"description": "somebody's"})
 
-    def rotate_by_hand(self, outputs: Outputs) -> Outputs:
+    def rotate_by_hand(self, outputs: Outputs) -> Outputs:  # noqa: ARG002 - another key signs, whichever did before
         return self.existing()
 
     def remove_by_hand(self, outputs: Outputs) -> None:
