@@ -195,7 +195,7 @@ class Provider(ResourceProvider):
             found.append(("", missing))
         if call.urn is not None:
             for name, claimed in self.resource.claims(without_unknowns(inputs)):
-                rival = _STACK.claim(str(endpoint or vendor), claimed, call.urn)
+                rival = _STACK.claim(self._address(endpoint), claimed, call.urn)
                 if rival is not None:
                     found.append((name, f"is taken by another resource of this program: {rival}"))
         return found
@@ -241,10 +241,12 @@ class Provider(ResourceProvider):
 
         def work() -> CreateResult:
             inputs = self._inputs(props)
-            state = self._reconciler(inputs.endpoint, call).create(inputs, self._mark(call))
+            return created(self._reconciler(inputs.endpoint, call).create(inputs, self._mark(call)))
+
+        def created(state: State) -> CreateResult:
             return CreateResult(self._id(state), self._outputs(state))
 
-        return self._answer(call, None, work, props)
+        return self._answer(call, None, work, props, created)
 
     def update(self, _id: str, _olds: Properties, _news: Properties) -> UpdateResult:
         """Bring the object and its secret to what is wanted."""
@@ -252,10 +254,12 @@ class Provider(ResourceProvider):
 
         def work() -> UpdateResult:
             inputs = self._inputs(_news)
-            state = self._reconciler(inputs.endpoint, call).update(_id, inputs, self._state(_olds))
+            return updated(self._reconciler(inputs.endpoint, call).update(_id, inputs, self._state(_olds)))
+
+        def updated(state: State) -> UpdateResult:
             return UpdateResult(self._outputs(state))
 
-        return self._answer(call, _id, work, _news)
+        return self._answer(call, _id, work, _news, updated)
 
     def read(self, id_: str, props: Properties) -> ReadResult:
         """Return the object as the vendor has it, or nothing if it is gone."""
@@ -266,10 +270,12 @@ class Provider(ResourceProvider):
             state = self._reconciler(before.endpoint, call).read(before)
             if state is None:
                 return ReadResult("", {})
-            outputs = self._outputs(state)
-            return ReadResult(id_, outputs, self._inputs_as_found(call, before, state))
+            return ReadResult(id_, self._outputs(state), self._inputs_as_found(call, before, state))
 
-        return self._answer(call, id_, work, props)
+        def half_done(state: State) -> ReadResult:
+            return ReadResult(id_, self._outputs(state), self._stored_inputs(call))
+
+        return self._answer(call, id_, work, props, half_done)
 
     def delete(self, _id: str, _props: Properties) -> None:
         """End what rekey made, unless another resource of the program has taken it over."""
@@ -278,7 +284,7 @@ class Provider(ResourceProvider):
         def work() -> None:
             state = self._state(_props)
             target = getattr(state, self.resource.taken_over or self.resource.id_output)
-            if not _STACK.claimed_by_another(str(state.endpoint or self.resource.vendor), target, call.urn):
+            if not _STACK.claimed_by_another(self._address(state.endpoint), target, call.urn):
                 self._reconciler(state.endpoint, call).delete(state)
 
         return self._answer(call, _id, work, _props)
@@ -326,6 +332,11 @@ class Provider(ResourceProvider):
         session = None if vendor is None else _STACK.endpoints.session(endpoint, vendor)
         return Reconciler(self.resource, session, _STACK.now(), lambda text: log("WARNING", text, call.urn))
 
+    def _address(self, endpoint: str | None) -> str:
+        """Return where an endpoint is; two names may stand for one address."""
+        vendor = self.resource.vendor
+        return "" if vendor is None else _STACK.endpoints.address(endpoint, vendor)
+
     def _id(self, state: State) -> str:
         return str(getattr(state, self.resource.id_output))
 
@@ -340,13 +351,25 @@ class Provider(ResourceProvider):
 
     # -- errors -----------------------------------------------------------------------------------------------------
 
-    def _answer(self, call: Call, id_: str | None, work: Callable[[], Result], props: Properties) -> Result:
+    def _answer(
+        self,
+        call: Call,
+        id_: str | None,
+        work: Callable[[], Result],
+        props: Properties,
+        half_done: Callable[[State], Result] | None = None,
+    ) -> Result:
         from ..errors import Error, Partial
 
         try:
             return work()
         except Partial as partial:
             state: Any = partial.state
+            if call.context is None and half_done is not None:
+                # The engine cannot be told of a partial failure: saving what was reached comes first, and what is
+                # not done yet shows as a change in the next run.
+                log("WARNING", str(partial), call.urn)
+                return half_done(state)
             provider = {PROVIDER_KEY: props[PROVIDER_KEY]}
             inputs = self._stored_inputs(call)
             fail_partly(

@@ -52,6 +52,12 @@ class Endpoints:
                 raise Misconfigured(f"endpoint {name!r} is of kind {session.model.kind}, not {kind}")
             return session
 
+    def address(self, name: str | None, kind: str) -> str:
+        """Return where an endpoint is, as far as the configuration says; else its name."""
+        settings = self._configured.get(name or kind)
+        url = settings.get("url") if isinstance(settings, dict) else None
+        return str(url or name or kind)
+
     def all_loopback(self) -> bool:
         """Tell whether every endpoint that the configuration or the environment names is on this machine."""
         configured = [settings.get("url") for settings in self._configured.values() if isinstance(settings, dict)]
