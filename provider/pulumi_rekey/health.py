@@ -17,7 +17,6 @@ from .model import rfc3339
 from .resource import State, held_back
 from .rotation import DEADLINE, Policy
 from .stack_state import Credential
-from .windows import allowed_from
 
 #: How long a rotation may be possible and not happen before it counts as overdue: one of two daily runs may fail.
 OVERDUE_AFTER: Final = DEADLINE
@@ -80,8 +79,9 @@ def _verdicts(credential: Credential, now: datetime, overdue_after: timedelta) -
     why = decision.reason or decision.deferred
     if policy.paused:
         yield Verdict(Health.PAUSED, why)
-    since = None if why is None else _possible_since(credential, policy, now)
-    if since is not None and now - since >= overdue_after:
+    since = rotation.possible_from(policy, s)
+    waits = resource is not None and resource.pending(s) is not None
+    if why is not None and not waits and since is not None and now - since >= overdue_after:
         yield Verdict(Health.OVERDUE, f"could have rotated since {rfc3339(since)}; {why}")
     follow_up = resource.follow_up(s, now) if resource is not None else None
     if decision.reason is not None or follow_up is not None:
@@ -96,16 +96,6 @@ def _verdicts(credential: Credential, now: datetime, overdue_after: timedelta) -
 def due_at(policy: Policy, s: State) -> datetime | None:
     """Return when it is due by age or expiry; nothing if never."""
     return rotation.next_rotation_at(policy, s.rotated_at, s.expires_at, s.spread) if s.rotated_at else None
-
-
-def _possible_since(credential: Credential, policy: Policy, now: datetime) -> datetime | None:
-    """Return the first moment at which a rotation that is due by time was allowed, if that has been."""
-    s, resource = credential.state, credential.resource
-    due = due_at(policy, s)
-    if due is None or due > now or (resource is not None and resource.pending(s) is not None):
-        return None
-    grace = s.previous_expires_at
-    return allowed_from(policy.windows, policy.freeze, due if grace is None else max(due, grace))
 
 
 def age(s: State, now: datetime) -> str | None:

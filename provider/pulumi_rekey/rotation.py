@@ -344,6 +344,17 @@ def _allowed_from(policy: Policy, life: Life, moment: datetime) -> datetime | No
     return None
 
 
+def possible_from(policy: Policy, life: Life) -> datetime | None:
+    """Return the first moment at which a rotation that falls due by time is allowed; nothing if there is none."""
+    if life.rotated_at is None:
+        return None
+    at = next_rotation_at(policy, life.rotated_at, life.expires_at, life.spread)
+    if at is None:
+        return None
+    grace = life.previous_expires_at
+    return _allowed_from(policy, life, at if grace is None else max(at, grace))
+
+
 def warnings(policy: Policy, now: datetime) -> list[str]:
     """Return what is allowed in the policy but hardly meant; ``now`` stands for the time of day of the daily runs."""
     if not policy.windows:
