@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 import ssl
 import threading
 import time
 from abc import ABC, abstractmethod
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -50,6 +52,8 @@ EndpointT = TypeVar("EndpointT", bound=Endpoint)
 
 #: No documented answer comes near this; what is longer is not the vendor's API.
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
+#: Nor does any list that rekey reads have so many pages.
+MOST_PAGES = 1000
 #: Seconds within which all attempts at one request end, so that an orphaned run cannot mint later.
 ALL_ATTEMPTS = 60.0
 #: Attempts at one request when the host cannot be reached or fails; throttling alone may take more.
@@ -67,6 +71,10 @@ _BY_STATUS: dict[int, type[VendorError]] = {
 # A gateway's failures: safe to repeat only where the request itself is.
 _GATEWAY = frozenset({500, 502, 503, 504})
 _UNAUTHENTICATED = 401
+# An answer as it is, not compressed.
+_PLAIN = "identity"
+# What a header can carry; a vendor whose requests are signed instead has an empty one.
+_TOKEN = re.compile(r"[!-~]*")
 _TOO_MANY = 429
 _REDIRECTS = range(300, 400)
 _SERVER_ERRORS = 500
@@ -138,6 +146,7 @@ class Session(ABC, Generic[EndpointT]):
         self.endpoint = endpoint
         self.around = surroundings
         self._token: Token | None = None
+        self._refused_login: Unauthenticated | None = None
         self._login = threading.Lock()
         self._slots = threading.BoundedSemaphore(endpoint.max_concurrent)
         #: Serialises read-modify-write of an object that all resources of the endpoint share.
@@ -156,7 +165,7 @@ class Session(ABC, Generic[EndpointT]):
             limits=httpx.Limits(
                 max_connections=endpoint.max_concurrent, max_keepalive_connections=endpoint.max_concurrent
             ),
-            headers={"accept-encoding": "identity", "user-agent": "pulumi-rekey"},
+            headers={"accept-encoding": _PLAIN, "user-agent": "pulumi-rekey"},
             follow_redirects=False,
         )
 
@@ -238,7 +247,7 @@ class Session(ABC, Generic[EndpointT]):
         url = self.endpoint.url + path
         params: Mapping[str, str] | None = query
         seen: set[str] = set()
-        while url not in seen:
+        while url not in seen and len(seen) < MOST_PAGES:
             seen.add(url)
             request = self._http.build_request("GET", url, params=params, headers=self.headers())
             source = self._source(request)
@@ -249,15 +258,19 @@ class Session(ABC, Generic[EndpointT]):
             link = answer.links.get(following, {}).get("url")
             if link is None:
                 return
-            url, params = self.same_origin(source, urljoin(url, link)), None
-        raise BadAnswer(f"{self.name}: the vendor's list of pages goes round in a circle")
+            url, params = self.same_origin(source, link, base=url), None
+        raise BadAnswer(f"{self.name}: GET {path}: the list of pages goes round in a circle, or has no end")
 
-    def same_origin(self, source: str, url: str) -> str:
-        """Return the URL that a vendor names, if it stays at the endpoint's origin."""
+    def same_origin(self, source: str, reference: str, *, base: str = "") -> str:
+        """Return the URL that a vendor names, whole or relative to a base, if it stays at the endpoint's origin."""
+        import httpx
+
         try:
-            elsewhere = origin(url) != origin(self.endpoint.url)
-        except ValueError:
-            elsewhere = True
+            url = urljoin(base, reference)
+            # Judged as it is sent: one parser could see another host than the other.
+            elsewhere = not origin(url) == origin(str(httpx.URL(url))) == origin(self.endpoint.url)
+        except (ValueError, httpx.InvalidURL):
+            raise BadAnswer(f"{source}: the answer points to what is no URL") from None
         if elsewhere:
             raise BadAnswer(f"{source}: the answer points to another host; it was not followed")
         return url
@@ -272,11 +285,14 @@ class Session(ABC, Generic[EndpointT]):
         if answer.is_success:
             return answer, (decode(source, answer.content) if answer.content else Body(source, {}))
         refusal = self._refusal(source, answer)
-        if isinstance(refusal, Rejected | Forbidden | NotFound):
+        if isinstance(refusal, NotFound):
+            todo = f"check the address of endpoint {self.name!r}"
+            raise NotFound(refusal.happened, todo=todo, request_id=refusal.request_id)
+        if isinstance(refusal, Rejected | Forbidden):
             # A login that is understood and refused means the credentials, whatever status says it.
-            refused = Unauthenticated(refusal.happened, request_id=refusal.request_id)
-            refused.live = "nothing was changed"
-            raise refused
+            refusal = Unauthenticated(refusal.happened, request_id=refusal.request_id)
+        if isinstance(refusal, Unauthenticated):
+            refusal.live = "nothing was changed"
         raise refusal
 
     def get_in_public(self, url: str) -> tuple[httpx.Response, Body]:
@@ -292,7 +308,7 @@ class Session(ABC, Generic[EndpointT]):
         """Tell whether the vendor lets in who presents the credentials that stand in this request."""
         try:
             self.log_in_with(method, **how)
-        except Unauthenticated:
+        except (Unauthenticated, NotFound):
             return False
         return True
 
@@ -313,14 +329,25 @@ class Session(ABC, Generic[EndpointT]):
     # -- inside -------------------------------------------------------------------------------------------------
 
     def _source(self, request: httpx.Request) -> str:
-        return f"{self.name}: {request.method} {request.url.path}"
+        # Still escaped: an id that the vendor made could hold a line break.
+        return f"{self.name}: {request.method} {request.url.raw_path.partition(b'?')[0].decode()}"
 
     def _usable_token(self, stale: Token | None) -> Token:
         with self._login:
+            if self._refused_login is not None:
+                # Wrong credentials do not get better in this process, and each try counts towards a locked account.
+                raise copy(self._refused_login)
             token = self._token
             ended = token is not None and token.ends is not None and token.ends <= self.around.monotonic()
             if token is None or token is stale or ended:
-                self._token = token = self.log_in()
+                try:
+                    self._token = token = self.log_in()
+                except Unauthenticated as refused:
+                    self._refused_login = refused
+                    raise
+                if not _TOKEN.fullmatch(token.value):
+                    self._token = None
+                    raise BadAnswer(f"{self.name}: the login's answer has no usable token")
             return token
 
     def _attempts(self, request: httpx.Request, source: str, *, repeatable: bool, authorized: bool) -> httpx.Response:
@@ -333,12 +360,9 @@ class Session(ABC, Generic[EndpointT]):
             if authorized:
                 token = self._usable_token(turned_away)
                 self.authorize(request, token)
-                # A host that outlives its engine must mint nothing: ask before each write and each retry of one.
-                if request.method != "GET" and not self.around.wanted():
-                    raise Abandoned(f"{source}: the engine that asked for this is gone")
             failure: Error | None = None
             try:
-                answer = self._exchange(request, source, end)
+                answer = self._exchange(request, source, end, asks=authorized and request.method != "GET")
             except httpx.TransportError as failed:
                 failure = self._failure(source, failed)
                 # Without a connection nothing was sent, so any request may be repeated; a certificate stays untrusted.
@@ -361,16 +385,22 @@ class Session(ABC, Generic[EndpointT]):
             self.around.sleep(pause)
         raise AssertionError  # the loop ends by return or raise only
 
-    def _exchange(self, request: httpx.Request, source: str, end: float) -> httpx.Response:
+    def _exchange(self, request: httpx.Request, source: str, end: float, *, asks: bool) -> httpx.Response:
         import httpx
 
         with self._slots:
+            # A host that outlives its engine must mint nothing: asked directly before each write and each retry of one.
+            if asks and not self.around.wanted():
+                raise Abandoned(f"{source}: the engine that asked for this is gone")
             answer = self._http.send(request, stream=True)
             try:
                 if answer.status_code in _REDIRECTS:
                     raise BadAnswer(f"{source}: the answer is a redirect ({answer.status_code}); it was not followed")
+                if answer.headers.get("content-encoding", _PLAIN) != _PLAIN:
+                    # A few compressed bytes could fill the memory.
+                    raise BadAnswer(f"{source}: the answer is compressed, which was not asked for")
                 content = bytearray()
-                for chunk in answer.iter_bytes():
+                for chunk in answer.iter_raw():
                     content += chunk
                     if len(content) > MAX_ANSWER_BYTES:
                         raise BadAnswer(f"{source}: the answer is longer than {MAX_ANSWER_BYTES // 1024**2} MiB")
@@ -417,7 +447,9 @@ class Session(ABC, Generic[EndpointT]):
                 )
             case httpx.ConnectError():
                 return Unreachable(f"{source}: no connection")
-            case httpx.ConnectTimeout() | httpx.PoolTimeout() | httpx.ProxyError():
+            case httpx.ProxyError():
+                return Unreachable(f"{source}: the proxy makes no connection")
+            case httpx.ConnectTimeout() | httpx.PoolTimeout():
                 return Unreachable(f"{source}: no connection in time")
             case httpx.TimeoutException():
                 return AnswerLost(f"{source}: no whole answer in time")
@@ -430,13 +462,15 @@ class Session(ABC, Generic[EndpointT]):
 
     def _retry_after(self, answer: httpx.Response, attempt: int) -> float:
         asked: str = answer.headers.get("retry-after", "")
-        if asked.isdigit():
-            return float(asked)
+        backoff = self._backoff(attempt)
         try:
-            when: datetime = parsedate_to_datetime(asked)
-            return max(0.0, (when - self.around.now()).total_seconds())
-        except (TypeError, ValueError):
-            return self._backoff(attempt)
+            seconds = (
+                float(asked) if asked.isdigit() else (parsedate_to_datetime(asked) - self.around.now()).total_seconds()
+            )
+        except (TypeError, ValueError, OverflowError):
+            return backoff
+        # "At once", or a date that has passed, is no leave to hammer.
+        return max(seconds, backoff)
 
 
 def _is_tls(failed: Exception) -> bool:
