@@ -92,7 +92,7 @@ class Vcd(Session[VcdEndpoint]):
             data={"grant_type": "refresh_token", "refresh_token": plain(self.endpoint.api_token)},
             headers={"accept": "application/json"},
         )
-        return Token(body.text("access_token"), self.ends_in(body.maybe("expires_in", int)))
+        return Token(body.secret("access_token").get_secret_value(), self.ends_in(body.maybe("expires_in", int)))
 
     def _by_password(self) -> Token:
         user = f"{self.endpoint.user}@{self.endpoint.org}"
