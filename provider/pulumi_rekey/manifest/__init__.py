@@ -31,10 +31,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pulumi
 
-    from ..dynamic.resource import Credential
 
-
-def load(path: str | PathLike[str], *, values: Mapping[str, pulumi.Input[Any]] | None = None) -> dict[str, Credential]:
+def load(path: str | PathLike[str], *, values: Mapping[str, pulumi.Input[Any]] | None = None) -> dict[str, Any]:
     """Declare the credentials that YAML manifests describe, and return them by name.
 
     :param path: A file, a folder (all ``*.yaml`` and ``*.yml`` in it and below) or a glob, from the project's folder.

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import pulumi
 from pulumi.runtime.config import get_config, is_config_secret
 
-from ..dynamic.policy import Rotation, Window
+from ..dynamic.pair import Arguments, Pair, Side
+from ..dynamic.policy import Rotation
 from ..dynamic.resource import Credential
-from ..model import secret_fields
-from .entries import Entry, Manifest, kinds, resource_of
+from .entries import Entry, Manifest, target
+from .kinds import PAIR, credentials
 from .references import CONFIG, VALUES, Reference, Template
 from .strict_yaml import Problem
 
@@ -21,48 +22,44 @@ from .strict_yaml import Problem
 _MOST_LINES: Final = 100
 
 
-def declare(manifest: Manifest, values: Mapping[str, pulumi.Input[Any]]) -> dict[str, Credential]:
+def declare(manifest: Manifest, values: Mapping[str, pulumi.Input[Any]]) -> dict[str, Any]:
     """Declare every entry's resource and return them by name.
 
     :raises pulumi.RunError: There are problems, or references to config or values that are not there.
     """
-    missing = [problem for entry in manifest.entries for problem in _missing(entry, values)]
-    problems = [*manifest.problems, *sorted(set(missing))]
+    problems = manifest.problems or tuple(sorted({p for entry in manifest.entries for p in _missing(entry, values)}))
     if problems:
         lines = [str(problem) for problem in problems[:_MOST_LINES]]
         more = [f"and {len(problems) - _MOST_LINES} more"] if len(problems) > _MOST_LINES else []
         raise pulumi.RunError("\n".join(["the manifests are not right:", *lines, *more]))
-    declaring = _Declaring(values, {})
+    declaring = _Declaring({entry.name: entry for entry in manifest.entries}, values, {})
     for entry in manifest.entries:
         declaring.declared[entry.name] = declaring.one(entry)
     return declaring.declared
 
 
-def _missing(entry: Entry, values: Mapping[str, Any]) -> list[Problem]:
-    found = []
-    secret = {
-        id(entry.spec.value[name]) for name in secret_fields(resource_of(entry.kind).inputs) & entry.spec.value.keys()
-    }
+def _missing(entry: Entry, values: Mapping[str, Any]) -> Iterator[Problem]:
+    secrets = {node.at for node in entry.secrets()}
     for node, template in entry.templates():
         for reference in template.references:
+            wrong = None
             if reference.source == VALUES and reference.key not in values:
-                found.append(
-                    Problem(node.at, f'{reference}: is not given: rekey.load(…, values={{"{reference.key}": …}})')
-                )
-            if reference.source != CONFIG:
-                continue
-            key = _config_key(reference)
-            if get_config(key) is None:
-                found.append(Problem(node.at, f"{reference}: is not set in this stack: `pulumi config set {key} …`"))
-            elif id(node) in secret and not is_config_secret(key):
-                found.append(
-                    Problem(
-                        node.at,
-                        f"{reference}: stands in the stack's configuration in plain text: replace it at the vendor,"
-                        f" then `pulumi config set --secret {key}`",
-                    )
-                )
-    return found
+                wrong = f'is not given: rekey.load(..., values={{"{reference.key}": ...}})'
+            elif reference.source == CONFIG:
+                wrong = _wrong_in_config(_config_key(reference), secret=node.at in secrets)
+            if wrong is not None:
+                yield Problem(node.at, f"{reference}: {wrong}")
+
+
+def _wrong_in_config(key: str, *, secret: bool) -> str | None:
+    if get_config(key) is None:
+        return f"is not set in this stack: run `pulumi config set {'--secret ' if secret else ''}{key}`"
+    if secret and not is_config_secret(key):
+        return (
+            "stands in the stack's configuration in plain text: replace it at the vendor, then run"
+            f" `pulumi config set --secret {key}`"
+        )
+    return None
 
 
 def _config_key(reference: Reference) -> str:
@@ -71,26 +68,30 @@ def _config_key(reference: Reference) -> str:
 
 @dataclass(frozen=True)
 class _Declaring:
+    entries: Mapping[str, Entry]
     values: Mapping[str, pulumi.Input[Any]]
-    declared: dict[str, Credential]
+    declared: dict[str, Any]
 
-    def one(self, entry: Entry) -> Credential:
-        arguments: dict[str, Any] = {key: self.value(member) for key, member in entry.spec.plain().items()}
-        policy = arguments.get("rotation")
-        if isinstance(policy, dict):
-            windows = policy.get("windows")
-            if isinstance(windows, list):
-                policy["windows"] = [Window(**window) if isinstance(window, dict) else window for window in windows]
-            arguments["rotation"] = Rotation(**policy)
+    def one(self, entry: Entry) -> Credential | Pair[Credential]:
         options = pulumi.ResourceOptions(
             protect=entry.options.protect or None,
             retain_on_delete=entry.options.retain_on_delete or None,
             aliases=[pulumi.Alias(name=name) for name in entry.options.aliases] or None,
         )
         # Each kind has arguments of its own, which have been judged.
-        constructor: Any = kinds()[entry.kind]
-        declared: Credential = constructor(entry.name, **arguments, opts=options)
-        return declared
+        constructor: Any = credentials()[entry.of]
+        told = self.value(entry.spec.plain())
+        rotation = Rotation(**told["rotation"]) if "rotation" in told else None
+        if entry.kind != PAIR:
+            declared: Credential = constructor(entry.name, **told | {"rotation": rotation}, opts=options)
+            return declared
+
+        def make(side: Side, its: Arguments) -> Credential:
+            made: Credential = constructor(**told.get("both", {}) | told.get(side, {}), **its)
+            return made
+
+        now = told.get("rotate_now")
+        return Pair(entry.name, make, every=told["every"], rotation=rotation, rotate_now=now, opts=options)
 
     def value(self, plain: Any) -> Any:
         """Return a part of a spec with the values of its references."""
@@ -112,7 +113,9 @@ class _Declaring:
         if reference.source == VALUES:
             return self.values[reference.key]
         if reference.source != CONFIG:
-            return getattr(self.declared[reference.source], reference.key)
+            entry, side = target(self.entries, reference)
+            declared = self.declared[entry.name if entry else reference.source]
+            return getattr(declared, side)[reference.key] if side else getattr(declared, reference.key)
         key = _config_key(reference)
         text = get_config(key)
         value = _structured(text) if structured else text

@@ -76,6 +76,15 @@ class Node:
             case _:
                 yield path, self
 
+    def positions(self) -> Iterator[Position]:
+        """Yield every position in it."""
+        yield self.at
+        if self.key_at is not None:
+            yield self.key_at
+        members = self.value.values() if isinstance(self.value, dict) else self.value
+        for node in members if isinstance(self.value, dict | list) else ():
+            yield from node.positions()
+
     def find(self, path: tuple[int | str, ...], *, key: bool = False) -> Position:
         """Return where the value at a path stands, or its key; of a path that leads nowhere, where it ends."""
         node = self

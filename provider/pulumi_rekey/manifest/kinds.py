@@ -1,0 +1,56 @@
+"""What an entry may be and say: the kinds, their arguments and their outputs, as the Python API has them."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import fields
+from functools import cache
+from importlib import import_module
+from typing import Any, Final
+
+import pulumi_rekey
+
+from ..dynamic.policy import Rotation
+from ..dynamic.resource import Credential
+from ..resource import Resource
+
+#: The kind of an entry that is two credentials.
+PAIR: Final = "Pair"
+#: The arguments of a pair; what its credentials are told stands in `both`, and in `blue` and `green` for one alone.
+PAIR_ARGUMENTS: Final = ("of", "every", "both", "blue", "green", "rotation", "rotate_now")
+SIDES: Final = ("blue", "green")
+#: The sides of a pair as a reference names them.
+CURRENT_AND_PREVIOUS: Final = ("current", "previous")
+#: What a policy may say. The model knows one word more, which only a pair uses.
+POLICY: Final = tuple(field.name for field in fields(Rotation))
+PAIR_POLICY: Final = tuple(name for name in POLICY if name not in {"max_age", "jitter", "rotate_now"})
+
+
+@cache
+def credentials() -> dict[str, type[Credential]]:
+    """Return the constructor of every kind of credential, by the name that users write."""
+    found = {name: getattr(pulumi_rekey, name) for name in pulumi_rekey.__all__}
+    return {name: cls for name, cls in found.items() if isinstance(cls, type) and issubclass(cls, Credential)}
+
+
+def kinds() -> tuple[str, ...]:
+    """Return every kind of entry."""
+    return (*credentials(), PAIR)
+
+
+def resource_of(kind: str) -> Resource[Any, Any, Any]:
+    """Return the models and the rules of a kind of credential."""
+    module = credentials()[kind].__module__.rpartition(".")[2]
+    resource: Resource[Any, Any, Any] = import_module(f"pulumi_rekey.resources.{module}").RESOURCE
+    return resource
+
+
+def arguments(kind: str) -> tuple[str, ...]:
+    """Return the names of the arguments that describe a credential."""
+    names = inspect.signature(credentials()[kind]).parameters
+    return tuple(name for name in names if name not in {"name", "opts"})
+
+
+def outputs(kind: str) -> tuple[str, ...]:
+    """Return the names of a credential's outputs."""
+    return tuple(credentials()[kind].output_names())
