@@ -58,8 +58,8 @@ class Engine:
 class Stack:
     """A Pulumi project with one stack, in a folder of its own, with its state beside it.
 
-    A command must succeed, or fail where the test says `fails=True`; otherwise all that it printed is the
-    test's failure.
+    A command must succeed, or fail where the test says `fails=True`, or may do either where it says `fails=None`;
+    otherwise all that it printed is the test's failure.
     """
 
     def __init__(self, engine: Engine, folder: Path) -> None:
@@ -77,20 +77,20 @@ class Stack:
         """Write the program, or put another one in its place."""
         (self.folder / "__main__.py").write_text(text)
 
-    def up(self, *arguments: str, fails: bool = False, preview: bool = False) -> Run:
+    def up(self, *arguments: str, fails: bool | None = False, preview: bool = False) -> Run:
         """`pulumi up`, without the preview before it unless the test wants that too."""
         skip = [] if preview else ["--skip-preview"]
         return self._operate("up", "--yes", *skip, *arguments, fails=fails)
 
-    def preview(self, *arguments: str, fails: bool = False) -> Run:
+    def preview(self, *arguments: str, fails: bool | None = False) -> Run:
         """`pulumi preview`."""
         return self._operate("preview", *arguments, fails=fails)
 
-    def refresh(self, *arguments: str, fails: bool = False) -> Run:
+    def refresh(self, *arguments: str, fails: bool | None = False) -> Run:
         """`pulumi refresh`."""
         return self._operate("refresh", "--yes", "--skip-preview", *arguments, fails=fails)
 
-    def destroy(self, *arguments: str, fails: bool = False) -> Run:
+    def destroy(self, *arguments: str, fails: bool | None = False) -> Run:
         """`pulumi destroy`."""
         return self._operate("destroy", "--yes", "--skip-preview", *arguments, fails=fails)
 
@@ -100,11 +100,14 @@ class Stack:
         state: dict[str, Any] = json.loads(self.run("stack", "export", *flags).text)
         return state
 
+    def resources(self, *, show_secrets: bool = True) -> dict[str, dict[str, Any]]:
+        """The resources in the state by name; their secrets as they are, or encrypted as the state keeps them."""
+        found = self.export(show_secrets=show_secrets)["deployment"].get("resources", ())
+        return {one["urn"].rpartition("::")[2]: dict(_opened(one)) if show_secrets else one for one in found}
+
     def resource(self, name: str, *, show_secrets: bool = True) -> dict[str, Any]:
-        """One resource in the state, by its name; its secrets as they are, or encrypted as the state keeps them."""
-        resources = self.export(show_secrets=show_secrets)["deployment"].get("resources", ())
-        found = next(dict(found) for found in resources if found["urn"].rpartition("::")[2] == name)
-        return dict(_opened(found)) if show_secrets else found
+        """One of them."""
+        return self.resources(show_secrets=show_secrets)[name]
 
     def outputs(self, *, show_secrets: bool = True) -> dict[str, Any]:
         """`pulumi stack output`: what the program exports."""
@@ -120,7 +123,7 @@ class Stack:
         words = [word for flag, path, value in pairs for word in (flag, f"{path}={value}")]
         self.run("config", "set-all", "--path", *words)
 
-    def run(self, *arguments: str, fails: bool = False) -> Run:
+    def run(self, *arguments: str, fails: bool | None = False) -> Run:
         """Any pulumi command, e.g. `run("cancel", "--yes")`."""
         started = time.monotonic()
         process = self.start(*arguments)
@@ -130,7 +133,9 @@ class Stack:
             os.killpg(process.pid, signal.SIGKILL)
             text, _ = process.communicate()
             raise AssertionError(f"pulumi {' '.join(arguments[:2])} hung:\n{text}") from None
-        assert (process.returncode != 0) == fails, f"pulumi {arguments[0]} ended with {process.returncode}:\n{text}"
+        assert fails in {None, process.returncode != 0}, (
+            f"pulumi {arguments[0]} ended with {process.returncode}:\n{text}"
+        )
         return Run(process.returncode, text, [], time.monotonic() - started)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
@@ -146,7 +151,7 @@ class Stack:
             start_new_session=True,
         )
 
-    def _operate(self, command: str, *arguments: str, fails: bool) -> Run:
+    def _operate(self, command: str, *arguments: str, fails: bool | None) -> Run:
         events = self.folder / "events.json"
         events.unlink(missing_ok=True)
         run = self.run(command, *arguments, "--event-log", str(events), fails=fails)

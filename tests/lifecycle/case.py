@@ -3,11 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from tools.vendors import Sandbox
 
 Outputs = dict[str, Any]
+#: How every program begins.
+IMPORTS: Final = ("import pulumi", "import pulumi_rekey as rekey", "")
 
 
 @dataclass(frozen=True)
@@ -109,8 +111,12 @@ class Case(ABC):
         """Delete the object."""
         raise NotImplementedError
 
-    def program(self, said: Said) -> str:
-        """The program that declares the resource and exports what it is about."""
+    def objects(self) -> set[str]:
+        """The ids of all objects of the kind that the vendor has, where rekey creates some."""
+        return set()
+
+    def declaration(self, said: Said) -> str:
+        """The call that declares the resource."""
         arguments = {name: repr(value) for name, value in self.arguments(said).items()} | dict(said.more)
         if rotation := self.rotation(said):
             words = ", ".join(f"{name}={value!r}" for name, value in rotation.items())
@@ -118,17 +124,9 @@ class Case(ABC):
         if said.options:
             arguments["opts"] = f"pulumi.ResourceOptions({said.options})"
         lines = [f"    {name}={value}," for name, value in arguments.items()]
+        return "\n".join([f"rekey.{self.resource}(", f'    "{said.name}",', *lines, ")"])
+
+    def program(self, said: Said) -> str:
+        """The program that declares the resource and exports what it is about."""
         exports = [f'pulumi.export("{name}", it.{name})' for name in (self.id_output, *self.secrets)]
-        return "\n".join(
-            [
-                "import pulumi",
-                "import pulumi_rekey as rekey",
-                "",
-                f"it = rekey.{self.resource}(",
-                f'    "{said.name}",',
-                *lines,
-                ")",
-                *exports,
-                "",
-            ]
-        )
+        return "\n".join([*IMPORTS, f"it = {self.declaration(said)}", *exports, ""])

@@ -55,6 +55,9 @@ class OidcRelyingPartyCase(Case):
     def is_there(self, outputs: Outputs) -> bool:
         return self.administrator.answer("GET", self._path(outputs)).is_success
 
+    def objects(self) -> set[str]:
+        return {party["id"] for party in self.administrator.call("GET", "/relyingParties")["values"]}
+
     def drift(self, outputs: Outputs) -> None:
         changed = {"clientName": "somebody's", "redirectUris": [CALLBACK]}
         self.administrator.call("PUT", self._path(outputs), changed)

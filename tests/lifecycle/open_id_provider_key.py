@@ -72,6 +72,9 @@ class OpenIdProviderKeyCase(Case):
     def is_there(self, outputs: Outputs) -> bool:
         return self.administrator.answer("GET", f"/keys/{outputs['key_id']}").is_success
 
+    def objects(self) -> set[str]:
+        return {key["id"] for key in self.administrator.call("GET", "/keys")["values"]}
+
     def drift(self, outputs: Outputs) -> None:
         key = self.administrator.call("GET", f"/keys/{outputs['key_id']}")
         self.administrator.call("PUT", f"/keys/{outputs['key_id']}", key | {"description": "somebody's"})

@@ -61,6 +61,12 @@ class OrgOAuthAppCase(Case):
     def is_there(self, outputs: Outputs) -> bool:
         return self._answer("GET", f"/{outputs['oauth_app_id']}").is_success
 
+    def objects(self) -> set[str]:
+        self.sandbox.dialect(navigator__list="present")
+        found = self._answer("GET", "").raise_for_status().json()["results"]
+        self.sandbox.dialect(navigator__list="absent")
+        return {app["id"] for app in found}
+
     def drift(self, outputs: Outputs) -> None:
         self._call("PATCH", f"/{outputs['oauth_app_id']}", {"description": "somebody's"})
 
