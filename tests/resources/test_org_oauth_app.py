@@ -224,6 +224,14 @@ def test_empty_clears_and_none_leaves(navigator: Navigator) -> None:
     assert not program.planned(**navigator.org, description="", allowed_scopes={})
 
 
+def test_settings_that_the_vendor_leaves_out_are_empty(navigator: Navigator) -> None:
+    program = navigator.program()
+    program.up(**navigator.org)
+    navigator.sandbox.fault("/oauth-apps/", method="GET", status=200, body='{"allowedScopes": {"generalScopes": null}}')
+    program.refresh()
+    assert not program.planned(**navigator.org, description="", allowed_scopes={})
+
+
 def test_unknown_argument_deep_in_the_scopes() -> None:
     raw = {"org_id": "o", "allowed_scopes": {"services_scopes": [{"service_definition_id": "vcd", "allRoles": True}]}}
     assert problems(RESOURCE.inputs, raw, lambda _value: False) == [
@@ -346,6 +354,7 @@ def test_adopt_keeps_and_says_so(navigator: Navigator) -> None:
     assert (state.secret, state.rotation_reason) == (None, "adopted")
     assert program.said == ["keeps the app's secret, which cannot be read: `secret` stays unset until a rotation"]
     assert navigator.client.logs_in(app, GIVEN)
+    assert program.remarks(**navigator.org, adopt=app) == []
     assert not program.planned(**navigator.org, description="managed")
     assert program.planned(**navigator.org, adopt="another").replace == {"adopt"}
 

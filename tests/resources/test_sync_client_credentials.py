@@ -180,11 +180,21 @@ def test_change_in_code_rotates(broker: Broker, change: dict[str, Any], reason: 
     first = program.up(**wanted)
     assert not program.planned(**wanted)
     assert program.planned(**{**wanted, **change}).decision.reason == reason
+    assert program.remarks(**{**wanted, **change}) == []
     second = program.up(**{**wanted, **change})
     assert (second.generation, second.rotation_reason) == (2, reason)
     assert (broker.lets_in(second), broker.lets_in(first)) == (True, False)
     assert (second.client_secret is None) != (second.access_token is None)
+    assert (second.expires_at is None) == (second.access_token is None)
     assert not program.planned(**{**wanted, **change})
+
+
+def test_change_from_secret_to_token(broker: Broker) -> None:
+    program = broker.program()
+    first = program.up(**broker.directory, generate_token=False, rotation=ROTATE)
+    second = program.up(**broker.directory, generate_token=True, rotation=ROTATE)
+    assert (second.client_secret, second.client_id) == (None, first.client_id)
+    assert (broker.lets_in(second), broker.lets_in(first)) == (True, False)
 
 
 def test_setting_taken_out_of_code_does_not_rotate(broker: Broker) -> None:
@@ -257,6 +267,14 @@ def test_a_newer_token_is_noticed_where_the_vendor_shows_it(broker: Broker) -> N
     broker.mints()
     program.refresh()
     assert len(program.remarks(**broker.directory, generate_token=True, rotation=ROTATE)) == 1
+
+
+def test_a_newer_client_is_noticed_and_its_id_is_not_put_beside_the_old_secret(broker: Broker) -> None:
+    program = broker.program()
+    before = program.up(**broker.directory, rotation=ROTATE)
+    broker.sandbox.fault("/sync-client$", method="GET", status=200, body='{"client_id": "another"}')
+    assert program.refresh().client_id == before.client_id
+    assert len(program.remarks(**broker.directory, rotation=ROTATE)) == 1
 
 
 def test_gone_with_its_directory(broker: Broker) -> None:
@@ -380,9 +398,17 @@ EXAMPLE = """{"_links": {"self": {"href": "https://example.com/path-to-self"}}, 
 def test_answer_of_the_vendors_page(broker: Broker) -> None:
     program = broker.program()
     broker.sandbox.fault("/sync-client$", method="POST", status=200, body=EXAMPLE)
-    state = program.up(**broker.directory, generate_token=True, rotation={**ROTATE, "verify": False})
+    state = program.up(**broker.directory, rotation={**ROTATE, "verify": False})
     assert (state.access_token.get_secret_value(), state.client_secret) == ("eyJ0eXAi.xxxx.HVcA", None)
     assert abs(state.expires_at - program.clock.now() - timedelta(seconds=21599)) < timedelta(seconds=3)
+
+
+def test_answer_that_does_not_say_its_kind(broker: Broker) -> None:
+    program = broker.program()
+    body = '{"client_id": "c", "client_secret": "s", "access_token": "t"}'
+    broker.sandbox.fault("/sync-client$", method="POST", status=200, body=body)
+    state = program.up(**broker.directory, generate_token=True, rotation={**ROTATE, "verify": False})
+    assert (state.access_token.get_secret_value(), state.client_secret) == ("t", None)
 
 
 @pytest.mark.parametrize(
