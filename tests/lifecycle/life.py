@@ -116,17 +116,13 @@ class Life:
     def _noted(self, operate: Callable[[], Run]) -> Step:
         self.sandbox.forget_calls()
         run = operate()
-        calls = tuple(f"{call['method']} {self._shape(call['path'])}" for call in self.sandbox.calls())
+        calls = tuple(f"{call['method']} {shape(call['path'])}" for call in self.sandbox.calls())
         events = (self.stack.folder / "events.json").read_text()
         self.printed += [run.text, events]
         found = (json.loads(line).get("diagnosticEvent", {}) for line in events.splitlines())
         about = [event for event in found if event.get("urn", "").endswith(f"::{self.said.name}")]
         diagnostics = [(event["severity"], event["message"].removeprefix("error: ").strip()) for event in about]
         return Step(run, calls, diagnostics)
-
-    @staticmethod
-    def _shape(path: str) -> str:
-        return _ID.sub("{id}", path)
 
     # -- secrets ---------------------------------------------------------------------------------------------------
 
@@ -148,6 +144,11 @@ class Life:
         assert any("/backups/" in name for name in texts)
         assert self._secrets
         return [name for name, text in texts.items() if holds_secret(text, self._secrets)]
+
+
+def shape(path: str) -> str:
+    """A path without the ids in it."""
+    return _ID.sub("{id}", path)
 
 
 def holds_secret(text: bytes, secrets: set[str]) -> bool:
