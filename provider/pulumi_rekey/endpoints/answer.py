@@ -83,7 +83,10 @@ class Body(Mapping[str, Any]):
     def unix_milliseconds(self, name: str) -> datetime | None:
         """Return a field that is a moment in milliseconds since 1970, if it is there."""
         value = self.maybe(name, int)
-        return None if value is None else datetime.fromtimestamp(value / 1000, UTC)
+        try:
+            return None if value is None else datetime.fromtimestamp(value / 1000, UTC)
+        except (ValueError, OverflowError, OSError):
+            raise BadAnswer(f"{self._source}: the answer's {name!r} is beyond the calendar") from None
 
 
 def decode(source: str, content: bytes) -> Body:
@@ -92,6 +95,8 @@ def decode(source: str, content: bytes) -> Body:
         raise BadAnswer(f"{source}: the answer is empty")
     try:
         fields = json.loads(content)
+        # Half of a surrogate pair parses, but can be neither sent nor saved.
+        json.dumps(fields, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise BadAnswer(f"{source}: the answer is not JSON") from None
     if not isinstance(fields, dict):

@@ -267,8 +267,9 @@ class Session(ABC, Generic[EndpointT]):
 
         try:
             url = urljoin(base, reference)
-            # Judged as it is sent: one parser could see another host than the other.
-            elsewhere = not origin(url) == origin(str(httpx.URL(url))) == origin(self.endpoint.url)
+            # Judged as it is sent, too: one parser could see another host than the other.
+            sent = httpx.URL(url)
+            elsewhere = sent.userinfo or not origin(url) == origin(str(sent)) == origin(self.endpoint.url)
         except (ValueError, httpx.InvalidURL):
             raise BadAnswer(f"{source}: the answer points to what is no URL") from None
         if elsewhere:
