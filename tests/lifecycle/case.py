@@ -55,6 +55,8 @@ class Case(ABC):
     remains: ClassVar[bool] = False
     #: The reason of the first credential.
     first_reason: ClassVar[str]
+    #: Whether a rotation makes another object, and the one before goes with its credential.
+    rotates_into_another: ClassVar[bool] = False
     #: Whether people can delete the object by hand.
     removable: ClassVar[bool] = True
     #: Whether the vendor shows a secret that people have made by hand.

@@ -9,6 +9,7 @@ Readable afterwards: the public half. Overlap: the old key stays published until
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
@@ -145,6 +146,8 @@ class OpenIdProviderKey(Resource[OpenIdProviderKeyInputs, OpenIdProviderKeyState
             found = api.find(_KEYS, i.adopt)
             if found is None:
                 raise NotFound(f"{api.name}: there is no key {i.adopt}", todo="correct `adopt`")
+            # What replaces another adopted key is one resource with it, and must not take that one's next key over.
+            mark = None if mark is None else _mark_beside(mark, i.adopt)
             s = OpenIdProviderKeyState(**_shown(found, mark), active=self._signs(api, i.adopt), mark=mark, adopted=True)
         else:
             posted = self._posted(api, i, _tail(mark, 1), api.at_start_of_run(_KEYS))
@@ -331,6 +334,10 @@ def _given(i: OpenIdProviderKeyInputs) -> KeyPair:
 
 def _active_key(configuration: Body) -> str | None:
     return None if configuration.get("activeKey") is None else configuration.object("activeKey").text("id")
+
+
+def _mark_beside(mark: str, adopted: str) -> str:
+    return hashlib.sha256(f"{mark} {adopted}".encode()).hexdigest()[: len(mark)]
 
 
 def _tail(mark: str | None, generation: int) -> str:
