@@ -200,6 +200,8 @@ class _Reading:
         said = dict(self._known(node, allowed, f"{path}.").value)
         if "endpoint" in said:
             said["endpoint"] = self._with_references(said["endpoint"], f"{path}.endpoint")
+            if not isinstance(said["endpoint"].value, str | Template | None):
+                self._wrong(said["endpoint"].at, f"{path}.endpoint: must be a text")
         if "rotation" in said:
             said["rotation"] = self._policy(said["rotation"], f"{path}.rotation")
         return said

@@ -107,6 +107,10 @@ def _in_words(model: type[Model], error: ErrorDetails) -> str:
             return unknown(str(error["loc"][-1]), _fields_beside(model, error["loc"]))
         case "missing":
             return "is required"
+        case "tuple_type" | "list_type":
+            return "must be a list"
+        case "dict_type" | "model_type":
+            return "must be a map"
         case _:
             return error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
 

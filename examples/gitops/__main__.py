@@ -1,0 +1,5 @@
+"""The credentials in credentials/."""
+
+import pulumi_rekey as rekey
+
+rekey.load("credentials")
