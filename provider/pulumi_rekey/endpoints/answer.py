@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from pydantic import SecretStr
@@ -54,10 +53,6 @@ class Body(Mapping[str, Any]):
         """Return a field that is a whole number."""
         return self._typed(name, int, "whole number")
 
-    def flag(self, name: str) -> bool:
-        """Return a field that is true or false."""
-        return self._typed(name, bool, "flag")
-
     def texts(self, name: str) -> list[str]:
         """Return a field that is a list of texts."""
         values = self._typed(name, list, "list")
@@ -79,14 +74,6 @@ class Body(Mapping[str, Any]):
     def maybe(self, name: str, kind: type[T]) -> T | None:
         """Return a field that may be absent or null."""
         return None if self._fields.get(name) is None else self._typed(name, kind, kind.__name__)
-
-    def unix_milliseconds(self, name: str) -> datetime | None:
-        """Return a field that is a moment in milliseconds since 1970, if it is there."""
-        value = self.maybe(name, int)
-        try:
-            return None if value is None else datetime.fromtimestamp(value / 1000, UTC)
-        except (ValueError, OverflowError, OSError):
-            raise BadAnswer(f"{self._source}: the answer's {name!r} is beyond the calendar") from None
 
 
 def decode(source: str, content: bytes) -> Body:
