@@ -442,10 +442,8 @@ class Session(ABC, Generic[EndpointT]):
 
         match failed:
             case httpx.ConnectError() if _is_tls(failed):
-                return Unreachable(
-                    f"{source}: the server's certificate is not trusted",
-                    todo=f"set rekey:endpoints.{self.name}.caBundle to the CA that signed it",
-                )
+                what, todo = self._certificate(str(failed))
+                return Unreachable(f"{source}: the server's certificate {what}", todo=todo)
             case httpx.ConnectError():
                 return Unreachable(f"{source}: no connection")
             case httpx.ProxyError():
@@ -456,6 +454,14 @@ class Session(ABC, Generic[EndpointT]):
                 return AnswerLost(f"{source}: no whole answer in time")
             case _:
                 return AnswerLost(f"{source}: the connection broke before the whole answer was there")
+
+    def _certificate(self, reason: str) -> tuple[str, str]:
+        """Return what is wrong with a certificate, and what to do."""
+        if "mismatch" in reason:
+            return "is for another host", "correct the address"
+        if "expired" in reason:
+            return "has expired", "have it renewed"
+        return "is not trusted", f"set rekey:endpoints.{self.name}.caBundle to the CA that signed it"
 
     def _backoff(self, attempt: int) -> float:
         # Full jitter keeps many threads from coming back at the same moment.
