@@ -3,6 +3,7 @@
 import contextlib
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
@@ -32,6 +33,7 @@ class Scripted:
     """Answers the first request with the first answer, and every one after the last answer with that one."""
 
     listener: socket.socket
+    tls: ssl.SSLContext | None = None
     heard: list[Heard] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     #: How many requests were being answered at once, at most.
@@ -42,7 +44,7 @@ class Scripted:
     @property
     def url(self) -> str:
         """The address."""
-        return f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.listener.getsockname()[1]}"
 
     @property
     def lines(self) -> list[str]:
@@ -68,8 +70,11 @@ class Scripted:
 
     def _connected(self, connection: socket.socket) -> None:
         # A client that is gone is what many of these tests are about.
-        with connection, contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), contextlib.ExitStack() as open_sockets:
+            open_sockets.enter_context(connection)
             connection.settimeout(5)
+            if self.tls is not None:
+                connection = open_sockets.enter_context(self.tls.wrap_socket(connection, server_side=True))
             heard = _read(connection)
             if heard is None:
                 return
@@ -134,10 +139,10 @@ def closed_port() -> int:
 
 
 @contextlib.contextmanager
-def scripted() -> Iterator[Scripted]:
-    """A server that answers as its script says."""
+def scripted(tls: ssl.SSLContext | None = None) -> Iterator[Scripted]:
+    """A server that answers as its script says, over TLS with a context that has a certificate."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
-        server = Scripted(listener)
+        server = Scripted(listener, tls)
         thread = threading.Thread(target=server.serve, daemon=True)
         thread.start()
         try:

@@ -1,0 +1,215 @@
+"""The way to the host: certificates, proxies, addresses."""
+
+import ipaddress
+import socket
+import ssl
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+from pulumi_rekey.errors import AnswerLost, Misconfigured, Unreachable
+
+from .conftest import Connect, Time
+from .scripted import Scripted, answer, said, scripted
+
+TOKEN = said({"access_token": "T"})
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A throw-away CA."""
+
+    folder: Path
+    key: ec.EllipticCurvePrivateKey
+    name: x509.Name
+
+    @property
+    def bundle(self) -> str:
+        """The file of its certificate."""
+        return str(self.folder / "ca.pem")
+
+    def server(self, address: str = "127.0.0.1", *, days: int = 1) -> ssl.SSLContext:
+        """What a server at this address needs, with a certificate that ends in so many days."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+        made = _certificate(self.name, _named("vendor"), key.public_key(), days)
+        made = made.add_extension(names, critical=False).add_extension(issuer, critical=False)
+        file = self.folder / f"{address} {days}.pem"
+        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        file.write_bytes(made.sign(self.key, hashes.SHA256()).public_bytes(Encoding.PEM) + private)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(file)
+        return context
+
+
+def _named(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+def _certificate(
+    issuer: x509.Name, name: x509.Name, key: ec.EllipticCurvePublicKey, days: int
+) -> x509.CertificateBuilder:
+    end = datetime.now(UTC) + timedelta(days=days)
+    return x509.CertificateBuilder(issuer, name, key, x509.random_serial_number(), end - timedelta(days=30), end)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    key, name, folder = ec.generate_private_key(ec.SECP256R1()), _named("throw-away CA"), tmp_path_factory.mktemp("ca")
+    made = _certificate(name, name, key.public_key(), 1)
+    made = made.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    made = made.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    (folder / "ca.pem").write_bytes(made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
+    return Authority(folder, key, name)
+
+
+# -- certificates -----------------------------------------------------------------------------------------------------
+
+
+def test_a_certificate_of_the_configured_ca_is_trusted(authority: Authority, connect: Connect) -> None:
+    with scripted(authority.server()) as server:
+        server.script(TOKEN, said({"a": 1}))
+        session = connect("vcd", url=server.url, apiToken="a", caBundle=authority.bundle)
+        assert session.get("/x")["a"] == 1
+    assert connect.warnings == []
+
+
+def test_a_certificate_that_is_not_trusted_says_what_to_do(authority: Authority, connect: Connect, time: Time) -> None:
+    with scripted(authority.server()) as server:
+        server.script(TOKEN)
+        session = connect("vcd", url=server.url, apiToken="a")
+        with pytest.raises(Unreachable) as failed:
+            session.get("/x")
+    assert str(failed.value) == (
+        "vcd: POST /oauth/provider/token: the server's certificate is not trusted:"
+        " set rekey:endpoints.vcd.caBundle to the CA that signed it"
+    )
+    assert server.lines == []
+    # It does not become good by itself.
+    assert time.pauses == []
+
+
+def test_a_certificate_for_another_host(authority: Authority, connect: Connect) -> None:
+    with scripted(authority.server("127.0.0.2")) as server:
+        server.script(TOKEN)
+        session = connect("vcd", url=server.url, apiToken="a", caBundle=authority.bundle)
+        with pytest.raises(Unreachable, match="the server's certificate is for another host: correct the address"):
+            session.get("/x")
+    assert server.lines == []
+
+
+def test_a_certificate_that_has_expired(authority: Authority, connect: Connect) -> None:
+    with scripted(authority.server(days=-1)) as server:
+        server.script(TOKEN)
+        session = connect("vcd", url=server.url, apiToken="a", caBundle=authority.bundle)
+        with pytest.raises(Unreachable, match="the server's certificate has expired: have it renewed"):
+            session.get("/x")
+    assert server.lines == []
+
+
+def test_an_unverified_certificate_warns_at_every_run(authority: Authority, connect: Connect) -> None:
+    with scripted(authority.server("127.0.0.2")) as server:
+        server.script(TOKEN, said({"a": 1}))
+        session = connect("vcd", url=server.url, apiToken="a", allowUnverifiedSsl=True)
+        assert session.get("/x")["a"] == 1
+        with pytest.raises(Unreachable):
+            connect("vcd", url=server.url, apiToken="a").get("/x")
+    assert connect.warnings == ["endpoint vcd: the server's certificate is not checked (allowUnverifiedSsl)"]
+
+
+@pytest.mark.parametrize(
+    "content", [None, "", "garbage", "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----"]
+)
+def test_a_bundle_that_is_none(connect: Connect, tmp_path: Path, content: str | None) -> None:
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(Misconfigured, match="caBundle is not a readable file of PEM certificates"):
+        connect("vcd", url="https://127.0.0.1:1", caBundle=str(file))
+
+
+def test_https_to_a_server_that_does_not_speak_it(server: Scripted, connect: Connect) -> None:
+    server.script(answer(200))
+    session = connect("vcd", url=server.url.replace("http:", "https:"), apiToken="a", timeout=0.3)
+    with pytest.raises((Unreachable, AnswerLost)):
+        session.get("/x")
+
+
+# -- names and proxies ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def nameless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that knows no names."""
+
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("nameless")
+def test_a_name_that_does_not_resolve(connect: Connect) -> None:
+    with pytest.raises(Unreachable) as failed:
+        connect("vcd", url="https://vcd.example.com", apiToken="a").get("/x")
+    assert str(failed.value) == (
+        "vcd: POST /oauth/provider/token: no connection: check the address, the network and the proxy settings"
+    )
+
+
+@pytest.fixture
+def proxy(server: Scripted, monkeypatch: pytest.MonkeyPatch) -> Scripted:
+    """A proxy that the environment names for everything, and that connects to nothing."""
+    for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, server.url)
+        monkeypatch.setenv(name.lower(), server.url)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    server.script(answer(502))
+    return server
+
+
+def test_the_usual_proxy_is_used(proxy: Scripted, connect: Connect) -> None:
+    session = connect("vcd", url="https://vcd.example.com/base", apiToken="a", timeout=1)
+    with pytest.raises(
+        Unreachable, match="the proxy makes no connection: check the address, the network and the proxy"
+    ):
+        session.get("/x")
+    assert set(proxy.lines) == {"CONNECT vcd.example.com:443"}
+
+
+def test_no_proxy_is_respected(
+    nameless: None, proxy: Scripted, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "example.com")
+    monkeypatch.setenv("no_proxy", "example.com")
+    with pytest.raises(Unreachable, match="no connection"):
+        connect("vcd", url="https://vcd.example.com", apiToken="a").get("/x")
+    assert proxy.lines == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_loopback_is_never_asked_for_by_a_proxy(proxy: Scripted, connect: Connect, host: str) -> None:
+    with scripted() as vendor:
+        vendor.script(TOKEN, said({"a": 1}))
+        session = connect("vcd", url=vendor.url.replace("127.0.0.1", host), apiToken="a", timeout=1)
+        assert session.get("/x")["a"] == 1
+    assert proxy.lines == []
+
+
+# -- addresses --------------------------------------------------------------------------------------------------------
+
+
+def test_an_address_with_a_path_is_kept(server: Scripted, connect: Connect) -> None:
+    server.script(TOKEN, said({}))
+    connect("vcd", url=f"{server.url}/proxied/vcd/", apiToken="a").get("/x")
+    assert server.lines == ["POST /proxied/vcd/oauth/provider/token", "GET /proxied/vcd/x"]
