@@ -6,7 +6,7 @@ WORKERS ?= 2
 bin := .venv/bin
 venv := .venv/installed
 
-.PHONY: help demo test bench lint fmt schemas sandbox engine clean
+.PHONY: help demo test bench lint fmt schemas reference sandbox engine clean
 
 help:
 	@echo "make demo      watch a real pulumi up manage five credentials, on a sandbox of the vendors"
@@ -14,7 +14,7 @@ help:
 	@echo "make bench     measure it beside the engine's own floor"
 	@echo "make lint      check style and types            make fmt      put the style right"
 	@echo "make schemas   write schemas/ from the models   make sandbox  serve the vendors on port 8181"
-	@echo "make clean     remove all that make has made"
+	@echo "make reference write docs' tables from the models   make clean  remove all that make has made"
 
 demo: $(venv) engine
 	@$(bin)/python -m tools.demo
@@ -36,6 +36,9 @@ fmt: $(venv)
 
 schemas: $(venv)
 	@$(bin)/python tools/schemas.py
+
+reference: $(venv)
+	@$(bin)/python -m tools.reference
 
 sandbox: $(venv)
 	@$(bin)/python -m pulumi_rekey.sandbox

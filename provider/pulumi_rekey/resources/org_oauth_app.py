@@ -124,7 +124,7 @@ class OrgOAuthAppState(State):
     """The app as the vendor has it, and the secret that rekey gave it."""
 
     org_id: str
-    oauth_app_id: str
+    oauth_app_id: str = Field(description="The app's id, which is its OAuth client id.")
     display_name: str | None = None
     description: str | None = None
     access_token_ttl: int | None = None

@@ -1,0 +1,175 @@
+"""Write the tables in docs/: arguments, outputs and settings, generated from the models; `--check` only compares.
+
+A table stands between `<!-- table: NAME -->` and `<!-- end of table -->`; the text around it is written by people.
+"""
+
+import ast
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterable, Set
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pulumi_rekey
+from pulumi_rekey.dynamic.resource import Credential
+from pulumi_rekey.endpoints import KINDS, session_class
+from pulumi_rekey.endpoints.config import CREDENTIAL, Endpoint, environment_names
+from pulumi_rekey.model import IMMUTABLE, WRITE_ONLY, Model, fields_marked, secret_fields
+from pulumi_rekey.resource import Inputs, State
+from pulumi_rekey.rotation import Policy
+from pulumi_rekey.windows import Window
+from pydantic.alias_generators import to_camel
+
+from tools.schemas import Schema, all_resources
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+TABLE = re.compile(r"(<!-- table: (?P<name>[^>]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+#: Parameters that Pulumi has every resource take.
+NOT_OF_THE_MODEL = {"name", "opts"}
+
+
+def tables() -> dict[str, Callable[[], str]]:
+    """Every table, by the name that a page asks for it."""
+    found: dict[str, Callable[[], str]] = {
+        "Rotation": partial(arguments, Policy, pulumi_rekey.Rotation),
+        "Window": partial(arguments, Window, pulumi_rekey.Window),
+        "outputs of every resource": partial(outputs, State, None, Credential),
+    }
+    for resource in all_resources():
+        constructor = getattr(pulumi_rekey, resource.name)
+        found[f"{resource.name} arguments"] = partial(arguments, resource.inputs, constructor)
+        found[f"{resource.name} outputs"] = partial(outputs, resource.state, resource.inputs, constructor)
+    found["endpoint settings of every kind"] = partial(settings, Endpoint, Endpoint.model_fields.keys() - {"url"})
+    for kind in KINDS:
+        model = session_class(kind).model
+        # What the environment can fill belongs to the kind.
+        found[f"endpoint {kind}"] = partial(
+            settings, model, model.model_fields.keys() - Endpoint.model_fields.keys() | environment_names(model).keys()
+        )
+    return found
+
+
+def arguments(model: type[Model], constructor: type) -> str:
+    """The arguments of a constructor: their types are its own, their meaning is the model's."""
+    fields = properties(model)
+    rows = []
+    for name, parameter in inspect.signature(constructor).parameters.items():
+        if name in NOT_OF_THE_MODEL:
+            continue
+        field, is_secret = fields[name], name in secret_fields(model)
+        meaning = [
+            field["description"],
+            bounds(field),
+            "Another one replaces." if name in fields_marked(model, IMMUTABLE) else "",
+            "Secret." if is_secret else "",
+            "Not kept in the outputs." if name in fields_marked(model, WRITE_ONLY) else "",
+            default(field),
+        ]
+        required = " (required)" if model.model_fields[name].is_required() else ""
+        rows.append((f"`{name}`{required}", type_of(parameter.annotation).removesuffix(" | None"), meaning))
+    return table(("Argument", "Type", "Meaning"), rows)
+
+
+def outputs(model: type[State], inputs: type[Inputs] | None, constructor: type[Credential]) -> str:
+    """The outputs that a class declares itself, in the words of the state or, where it has none, of the input."""
+    fields, given = properties(model), properties(inputs) if inputs else {}
+    rows = []
+    for name, annotation in inspect.get_annotations(constructor).items():
+        if name not in constructor.output_names():
+            continue
+        meaning = fields[name].get("description") or given[name]["description"]
+        rows.append((f"`{name}`", type_of(annotation), [meaning, "Secret." if name in secret_fields(model) else ""]))
+    return table(("Output", "Type", "Meaning"), rows)
+
+
+def settings(model: type[Endpoint], names: Set[str]) -> str:
+    """Settings of an endpoint, in the spelling of stack config, with their environment variables."""
+    variables = environment_names(model)
+    rows = []
+    for name, field in properties(model, by_alias=False).items():
+        if name not in names:
+            continue
+        meaning = [
+            field.get("description", ""),
+            "Part of a credential." if name in fields_marked(model, CREDENTIAL) else "",
+            "Set it with `--secret`." if name in secret_fields(model) else "",
+            bounds(field),
+            default(field),
+        ]
+        required = " (required)" if model.model_fields[name].is_required() else ""
+        rows.append((f"`{to_camel(name)}`{required}", variables.get(name, ""), meaning))
+    return table(("Setting", "Environment", "Meaning"), rows)
+
+
+def properties(model: type[Model], *, by_alias: bool = True) -> dict[str, dict[str, Any]]:
+    """The JSON Schemas of a model's fields."""
+    found: dict[str, dict[str, Any]] = model.model_json_schema(by_alias=by_alias, schema_generator=Schema)["properties"]
+    return found
+
+
+def type_of(annotation: str) -> str:
+    """A type as the program sees it, without what lets a value be an output of something else."""
+    return ast.unparse(_Unwrapped().visit(ast.parse(annotation, mode="eval"))).replace("'", '"')
+
+
+class _Unwrapped(ast.NodeTransformer):
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        """Leave `X` of `pulumi.Input[X]` and `pulumi.Output[X]`."""
+        self.generic_visit(node)
+        return node.slice if ast.unparse(node.value) in {"pulumi.Input", "pulumi.Output"} else node
+
+
+def bounds(field: dict[str, Any]) -> str:
+    """What a value's bounds are, unless its description says so already."""
+    least = field.get("minLength", field.get("minimum", field.get("exclusiveMinimum")))
+    most = field.get("maxLength", field.get("maximum"))
+    if most is None or str(most) in field.get("description", ""):
+        return ""
+    unit = " characters" if "maxLength" in field else ""
+    return f"At most {most}{unit}." if least is None else f"From {least} to {most}{unit}."
+
+
+def default(field: dict[str, Any]) -> str:
+    """The default, where it is a value."""
+    value = field.get("default")
+    return "" if value in (None, [], {}, ()) else f"Default: {code(value)}."
+
+
+def code(value: object) -> str:
+    """A value as a program says it."""
+    return f"`{value!r}`".replace("'", '"')
+
+
+def table(head: tuple[str, str, str], rows: Iterable[tuple[str, str, list[str]]]) -> str:
+    """A Markdown table: a name, something in code, a meaning in sentences."""
+    lines = [" | ".join(head), "--- | --- | ---"]
+    for name, middle, meaning in rows:
+        cells = name, f"`{middle}`" if middle else "", " ".join(filter(None, meaning))
+        lines.append(" | ".join(cell.replace("|", "\\|") for cell in cells))
+    return "".join(f"| {line} |\n" for line in lines)
+
+
+def written(page: str) -> str:
+    """A page with its tables as the models have them."""
+    known = tables()
+    return TABLE.sub(lambda found: found[1] + known[found["name"]]() + found[3], page)
+
+
+def main() -> int:
+    """Write, or compare and name what is stale."""
+    stale = [path for path in sorted(DOCS.rglob("*.md")) if path.read_text() != written(path.read_text())]
+    if "--check" in sys.argv[1:]:
+        if stale:
+            names = ", ".join(str(path.relative_to(ROOT)) for path in stale)
+            sys.stderr.write(f"reference: stale: {names}; run `make reference`\n")
+        return bool(stale)
+    for path in stale:
+        path.write_text(written(path.read_text()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
