@@ -55,6 +55,8 @@ class Case(ABC):
     remains: ClassVar[bool] = False
     #: The reason of the first credential.
     first_reason: ClassVar[str]
+    #: Whether a new name in the program stands for another object that cannot be beside the one before.
+    stops_when_renamed: ClassVar[bool] = False
     #: Whether a rotation makes another object, and the one before goes with its credential.
     rotates_into_another: ClassVar[bool] = False
     #: Whether people can delete the object by hand.

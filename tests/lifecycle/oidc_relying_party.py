@@ -22,6 +22,7 @@ class OidcRelyingPartyCase(Case):
     secrets = ("client_secret",)
     id_output = "relying_party_id"
     creates = True
+    stops_when_renamed = True
     setting = "client_name"
     minting = frozenset({REGISTER, REGENERATE})
     calls = Calls(

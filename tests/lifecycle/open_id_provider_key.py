@@ -26,6 +26,7 @@ class OpenIdProviderKeyCase(Case):
     secrets = ()
     id_output = "key_id"
     creates = True
+    stops_when_renamed = True
     rotates_into_another = True
     setting = "description"
     # The set of keys may be cached for five minutes; an ID token lives for an hour.

@@ -210,6 +210,24 @@ def test_renamed_in_code_without_an_alias(life: Life) -> None:
     assert life.case.accepts(life.outputs())
 
 
+@only(lambda case: case.stops_when_renamed)
+def test_renamed_in_code_stops_until_it_is_said(life: Life) -> None:
+    """Rekey cannot know that the object is its own; `adopt` says so, and then nobody deletes it."""
+    case = life.case
+    life.up()
+    first = life.outputs()
+    step = life.up(name="renamed", fails=True)
+    assert "give " in step.error
+    assert " an alias" in step.error
+    assert f'adopt="{first[case.id_output]}"' in step.error
+    assert case.accepts(first)
+    step = life.up(at=first[case.id_output], rotation={"on_adopt": "rotate"})
+    assert step.steps == ["create renamed", "delete it"]
+    life.settle()
+    assert case.accepts(life.outputs())
+    assert not case.knows(first)
+
+
 @only(lambda case: case.removable)
 def test_deleted_by_hand(life: Life) -> None:
     """A refresh notices, and an up makes another one; what is not rekey's to create is missed in one line."""

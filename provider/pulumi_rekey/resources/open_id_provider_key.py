@@ -10,6 +10,7 @@ Readable afterwards: the public half. Overlap: the old key stays published until
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
@@ -28,6 +29,8 @@ _KEYS: Final = "/openIdProvider/keys"
 _CONFIGURATION: Final = f"{CLOUDAPI}/openIdProvider"
 #: The vendor allows 256 characters, of which rekey's mark needs some.
 _MOST_DESCRIPTION: Final = 220
+#: The end of a description that rekey has written.
+_MARKED: Final = re.compile(r" \[[0-9a-f]{24} \d+\]$")
 #: Clocks of relying parties may be behind by so much.
 _SKEW: Final = timedelta(minutes=5)
 #: The bounds of the time for which a next key is published before it signs; between them the set's own max-age counts.
@@ -150,7 +153,10 @@ class OpenIdProviderKey(Resource[OpenIdProviderKeyInputs, OpenIdProviderKeyState
             mark = None if mark is None else _mark_beside(mark, i.adopt)
             s = OpenIdProviderKeyState(**_shown(found, mark), active=self._signs(api, i.adopt), mark=mark, adopted=True)
         else:
-            posted = self._posted(api, i, _tail(mark, 1), api.at_start_of_run(_KEYS))
+            present = api.at_start_of_run(_KEYS)
+            if i.activate:
+                self._stop_before_anothers(api, present, mark)
+            posted = self._posted(api, i, _tail(mark, 1), present)
             s = OpenIdProviderKeyState(**_shown(posted, mark), mark=mark)
         yield s
         if i.activate and not s.active:
@@ -261,6 +267,21 @@ class OpenIdProviderKey(Resource[OpenIdProviderKeyInputs, OpenIdProviderKeyState
         if i.private_key_passphrase is not None:
             payload["privateKeyPassphrase"] = i.private_key_passphrase.get_secret_value()
         return api.post(f"{CLOUDAPI}{_KEYS}", json=payload)
+
+    def _stop_before_anothers(self, api: Vcd, present: list[Body], mark: str | None) -> None:
+        """Stop where the key that signs is another resource's: a renamed one would rotate, and two would take turns."""
+        others = {
+            key.text("id")
+            for key in present
+            if _MARKED.search(description := str(key.get("description") or "")) and not _tail_of(description, mark)
+        }
+        # Most servers have no such key, and are spared the call.
+        if others and (active := _active_key(api.get(_CONFIGURATION))) in others:
+            raise Stopped(
+                f"{api.name}: key {active}, which signs, was published by rekey for another resource",
+                todo="give this resource an alias if it was renamed in the program; else set"
+                f' adopt="{active}" to manage that key, or activate=False',
+            )
 
     def _signs(self, api: Vcd, key_id: str) -> bool:
         return _active_key(api.get(_CONFIGURATION)) == key_id
