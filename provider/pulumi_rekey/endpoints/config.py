@@ -102,13 +102,10 @@ def environment_names(model: type[Endpoint]) -> dict[str, str]:
     }
 
 
-def resolve(
+def gather(
     model: type[Endpoint], name: str, configured: Mapping[str, Any], environment: Mapping[str, str]
-) -> Endpoint:
-    """Return the settings of the endpoint called ``name``, or say which one is missing or wrong.
-
-    :raises Misconfigured: naming the key, and the environment variable that could fill it.
-    """
+) -> tuple[dict[str, Any], frozenset[str]]:
+    """Return the settings of the endpoint called ``name``, unchecked, and which of them the environment gives."""
     variables = environment_names(model)
     credential_names = fields_marked(model, CREDENTIAL) | secret_fields(model)
     from_environment = {
@@ -123,18 +120,33 @@ def resolve(
     address = settings.get("url")
     beside_it = home is not None and address is not None
     belongs = origin(str(home)) == origin(str(address)) if beside_it else name == model.kind
-    for field, value in from_environment.items():
-        if field in credential_names:
-            continue
-        if name == model.kind and (field != "allow_unverified_ssl" or home is not None):
-            settings.setdefault(field, value)
+    taken = {
+        field: value
+        for field, value in from_environment.items()
+        if field not in credential_names
+        and field not in settings
+        and name == model.kind
+        and (field != "allow_unverified_ssl" or home is not None)
+    }
     if belongs:
         given = {field: value for field, value in from_environment.items() if field in credential_names}
         if any(all(part in given for part in names) for names in model.credentials):
             # A whole set comes from the environment: what else is configured must not compete with it.
             settings = {field: value for field, value in settings.items() if field not in credential_names}
-        settings.update(given)
+        taken |= given
+    return settings | taken, frozenset(taken)
 
+
+def resolve(
+    model: type[Endpoint], name: str, configured: Mapping[str, Any], environment: Mapping[str, str]
+) -> Endpoint:
+    """Return the settings of the endpoint called ``name``, or say which one is missing or wrong.
+
+    :raises Misconfigured: naming the key, and the environment variable that could fill it.
+    """
+    settings, _ = gather(model, name, configured, environment)
+    variables = environment_names(model)
+    by_key = {to_camel(field): field for field in model.model_fields}
     try:
         return model.model_validate(settings)
     except ValidationError as refused:
@@ -164,6 +176,7 @@ __all__ = [
     "Secret",
     "Url",
     "environment_names",
+    "gather",
     "is_loopback",
     "origin",
     "plain",

@@ -305,6 +305,30 @@ class Session(ABC, Generic[EndpointT]):
             raise self._refusal(source, answer)
         return answer, decode(source, answer.content)
 
+    def knock(self) -> datetime | None:
+        """GET the address itself, as nobody; return what the clock of whoever answers shows, if the answer says so.
+
+        :raises Unreachable: if nobody answers there, or one whose certificate is not trusted.
+        """
+        request = self._http.build_request("GET", self.endpoint.url)
+        source = self._source(request)
+        try:
+            answer = self._attempts(request, source, repeatable=True, authorized=False)
+        except BadAnswer:
+            # A redirect, or a page without end: somebody is there.
+            return None
+        try:
+            return parsedate_to_datetime(answer.headers.get("date", ""))
+        except (TypeError, ValueError):
+            return None
+
+    def proves_right(self) -> bool:
+        """Read something that takes the right which rekey needs; say whether there is such a thing.
+
+        :raises Forbidden: if the account lacks it.
+        """
+        return False
+
     def accepts(self, method: str, **how: Any) -> bool:
         """Tell whether the vendor lets in who presents the credentials that stand in this request."""
         try:

@@ -121,6 +121,11 @@ class Vcd(Session[VcdEndpoint]):
         """Read the header that names the request."""
         return answer.headers.get("x-vmware-vcloud-request-id")
 
+    def proves_right(self) -> bool:
+        """GET the first relying party."""
+        self.get(f"{CLOUDAPI}/openIdProvider/relyingParties", query={"page": "1", "pageSize": "1"})
+        return True
+
     # -- collections: 403 means "forbidden" or "does not exist" --------------------------------------------------
 
     def all_of(self, collection: str) -> list[Body]:
