@@ -59,6 +59,7 @@ class Stack:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._endpoints: Endpoints | None = None
+        self._warned = False
         self.config: Mapping[str, Any] = {}
         #: Which resource of the program manages which object of a vendor.
         self.claims: dict[tuple[str, str], str] = {}
@@ -71,6 +72,14 @@ class Stack:
             "owner": get("rekey:owner"),
         }
         more_workers()
+        # Every provider of the host is configured, and one warning is enough.
+        if os.environ.get("PULUMI_DEBUG_GRPC") and not self._warned:
+            self._warned = True
+            log(
+                "WARNING",
+                "PULUMI_DEBUG_GRPC is set: every secret of this run is written to its file in plain text",
+                None,
+            )
 
     @property
     def endpoints(self) -> Endpoints:
@@ -226,6 +235,8 @@ class Provider(ResourceProvider):
         # An object that is not known yet is another object.
         replaces = sorted(todo.replace | (unknown & (fields_marked(self.resource.inputs, IMMUTABLE) | {"adopt"})))
         said = explanation(self.resource, todo, inputs)
+        if said is None and unknown & {self.resource.secret_input, "rotation"}:
+            said = "may rotate: what decides it is known during `pulumi up` only"
         if said is not None and not replaces:
             log("INFO", said, call.urn)
         if not replaces:
