@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Final
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic.alias_generators import to_camel
 from pydantic.config import JsonDict
 
@@ -33,9 +33,13 @@ def is_loopback(host: str | None) -> bool:
 
 
 def origin(url: str) -> tuple[str, str, int]:
-    """Return scheme, host and port of a URL, the port filled in."""
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    """Return scheme, host and port of a URL, the port filled in; of what is no URL nothing but blanks."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return "", "", 0
+    return parts.scheme, parts.hostname or "", port or (443 if parts.scheme == "https" else 80)
 
 
 def _url(value: str) -> str:
@@ -44,13 +48,15 @@ def _url(value: str) -> str:
         host, _ = parts.hostname, parts.port
     except ValueError:
         raise ValueError("is not a URL") from None
-    if parts.scheme not in {"https", "http"} or not host:
+    if parts.scheme not in {"https", "http"} or not host or " " in value:
         raise ValueError("is not a URL: write https://HOST")
+    if not host.isascii():
+        raise ValueError("must name its host in ASCII: write xn--…")
     if parts.username is not None or parts.password is not None:
         raise ValueError("must not hold a user name or password")
     if parts.scheme == "http" and not is_loopback(host):
         raise ValueError("must be https: http is for loopback only")
-    if parts.query or parts.fragment:
+    if "?" in value or "#" in value:
         raise ValueError("must not hold a query or fragment")
     return value.rstrip("/")
 
@@ -84,6 +90,14 @@ class Endpoint(Model):
         default=None,
         description="The address before a move; objects made there are then taken as being here.",
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _one_line(cls, value: Any) -> Any:
+        # A file's last line break is easily carried along, and would break a header.
+        if isinstance(value, str) and not value.isprintable():
+            raise ValueError("must not hold a line break or another control character")
+        return value
 
     def usable_credentials(self) -> tuple[str, ...]:
         """Return the field names of the first complete set of credentials, or none."""
@@ -126,7 +140,7 @@ def gather(
         if field not in credential_names
         and field not in settings
         and name == model.kind
-        and (field != "allow_unverified_ssl" or home is not None)
+        and (field != "allow_unverified_ssl" or (home is not None and belongs))
     }
     if belongs:
         given = {field: value for field, value in from_environment.items() if field in credential_names}
@@ -152,9 +166,10 @@ def resolve(
     except ValidationError as refused:
         error = refused.errors(include_url=False, include_input=False)[0]
         field = property_path(error["loc"])
-        key = f"rekey:endpoints.{name}.{to_camel(by_key.get(field, field))}"
+        setting = by_key.get(field, field)
+        key = f"rekey:endpoints.{name}.{to_camel(setting) if setting in model.model_fields else field}"
         if error["type"] == "missing":
-            variable = variables.get(by_key.get(field, field))
+            variable = variables.get(setting)
             either = f" or the environment variable {variable}" if variable and name == model.kind else ""
             raise Misconfigured(f"endpoint {name!r} has no {field}", todo=f"set {key}{either}") from None
         if error["type"] == "extra_forbidden":
