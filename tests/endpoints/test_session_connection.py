@@ -142,7 +142,7 @@ def test_https_to_a_server_that_does_not_speak_it(server: Scripted, connect: Con
         session.get("/x")
 
 
-# -- names and proxies ----------------------------------------------------------------------------------------------------------
+# -- names and proxies ------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -1,0 +1,444 @@
+"""Where settings come from, and to which host a credential may go."""
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pulumi_rekey.endpoints import KINDS, Endpoints, session_class
+from pulumi_rekey.endpoints.config import Endpoint, environment_names, is_loopback, origin, resolve
+from pulumi_rekey.endpoints.session import Surroundings
+from pulumi_rekey.errors import Misconfigured
+from pulumi_rekey.model import secret_fields
+from pydantic import SecretStr
+
+HERE, THERE = "https://vcd.example.com", "https://dr.example.com"
+
+
+def model(kind: str) -> type[Endpoint]:
+    return session_class(kind).model
+
+
+def found(kind: str, configured: dict[str, Any], name: str | None = None, **environment: str) -> Any:
+    return resolve(model(kind), name or kind, configured, environment)
+
+
+def refused(kind: str, configured: dict[str, Any], name: str | None = None, **environment: str) -> str:
+    with pytest.raises(Misconfigured) as failed:
+        found(kind, configured, name, **environment)
+    return str(failed.value)
+
+
+def opened(value: object) -> object:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+
+# -- the table --------------------------------------------------------------------------------------------------------
+
+ADDRESS = [
+    ("vcd", "org", "VCD_ORG", "acme"),
+    ("broker", "tenant", "BROKER_TENANT", "t1"),
+    ("navigator", "orgId", "CPN_ORG_ID", "o1"),
+    ("roma", "region", "HW_REGION_NAME", "ap-southeast-3"),
+    ("roma", "iamUrl", "HW_AUTH_URL", "https://iam.example.com"),
+    ("roma", "projectId", "HW_PROJECT_ID", "p1"),
+]
+URLS = {"vcd": "VCD_URL", "broker": "BROKER_URL", "navigator": "CPN_URL", "roma": "ROMA_ENDPOINT"}
+CREDENTIALS = [
+    ("vcd", "apiToken", "VCD_API_TOKEN"),
+    ("vcd", "user", "VCD_USER"),
+    ("vcd", "password", "VCD_PASSWORD"),
+    ("broker", "clientId", "BROKER_CLIENT_ID"),
+    ("broker", "clientSecret", "BROKER_CLIENT_SECRET"),
+    ("navigator", "apiToken", "CPN_API_TOKEN"),
+    ("navigator", "clientId", "CPN_CLIENT_ID"),
+    ("navigator", "clientSecret", "CPN_CLIENT_SECRET"),
+    ("roma", "accessKey", "HW_ACCESS_KEY"),
+    ("roma", "secretKey", "HW_SECRET_KEY"),
+    ("roma", "securityToken", "HW_SECURITY_TOKEN"),
+    ("roma", "userName", "HW_USER_NAME"),
+    ("roma", "password", "HW_PASSWORD"),
+    ("roma", "domainName", "HW_DOMAIN_NAME"),
+]
+
+
+def field(key: str) -> str:
+    return re.sub("[A-Z]", lambda capital: f"_{capital[0].lower()}", key)
+
+
+def test_the_table_is_whole() -> None:
+    known = {(kind, name): variable for kind in KINDS for name, variable in environment_names(model(kind)).items()}
+    table = {(kind, field(key)): variable for kind, key, variable, *_ in [*ADDRESS, *CREDENTIALS]}
+    table |= {(kind, "url"): variable for kind, variable in URLS.items()}
+    assert known == table | {("vcd", "allow_unverified_ssl"): "VCD_ALLOW_UNVERIFIED_SSL"}
+
+
+@pytest.mark.parametrize(("kind", "variable"), URLS.items())
+def test_an_address_comes_from_config_first(kind: str, variable: str) -> None:
+    assert found(kind, {"url": HERE}, **{variable: THERE}).url == HERE
+    assert found(kind, {}, **{variable: THERE}).url == THERE
+
+
+@pytest.mark.parametrize(("kind", "key", "variable", "value"), ADDRESS)
+def test_identity_comes_from_config_first(kind: str, key: str, variable: str, value: str) -> None:
+    other = value.replace("1", "2").replace("acme", "umbrella").replace("iam", "iam2").replace("-3", "-4")
+    assert getattr(found(kind, {"url": HERE, key: value}, **{variable: other}), field(key)) == value
+    assert getattr(found(kind, {"url": HERE}, **{variable: other}), field(key)) == other
+    assert getattr(found(kind, {"url": HERE}, **{variable: ""}), field(key)) == getattr(
+        found(kind, {"url": HERE}), field(key)
+    )
+
+
+@pytest.mark.parametrize(("kind", "key", "variable", "value"), ADDRESS)
+def test_the_environment_is_for_the_endpoint_that_bears_its_kinds_name(
+    kind: str, key: str, variable: str, value: str
+) -> None:
+    nothing = getattr(found(kind, {"url": HERE}), field(key))
+    assert getattr(found(kind, {"url": HERE}, "dr-site", **{variable: value}), field(key)) == nothing
+
+
+@pytest.mark.parametrize(("kind", "key", "variable"), CREDENTIALS)
+def test_a_credential_comes_from_the_environment_first(kind: str, key: str, variable: str) -> None:
+    assert opened(getattr(found(kind, {"url": HERE, key: "c"}, **{variable: "e"}), field(key))) == "e"
+    assert opened(getattr(found(kind, {"url": HERE, key: "c"}, **{variable: ""}), field(key))) == "c"
+    assert opened(getattr(found(kind, {"url": HERE, key: "c"}, **{variable: "e", URLS[kind]: HERE}), field(key))) == "e"
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        THERE,
+        "https://vcd.example.com:8443",
+        "https://vcd.example.com.evil.com",
+        "http://127.0.0.1",
+        "not a url",
+        "https://[",
+        "https://x:99999",
+    ],
+)
+@pytest.mark.parametrize(("kind", "key", "variable"), CREDENTIALS)
+def test_a_credential_is_not_for_another_address(kind: str, key: str, variable: str, elsewhere: str) -> None:
+    environment = {variable: "e", URLS[kind]: elsewhere}
+    assert opened(getattr(found(kind, {"url": HERE, key: "c"}, **environment), field(key))) == "c"
+    assert getattr(found(kind, {"url": HERE}, **environment), field(key)) is None
+
+
+@pytest.mark.parametrize(
+    ("configured", "in_environment"),
+    [
+        (HERE, f"{HERE}/"),
+        (HERE, f"{HERE}:443"),
+        (f"{HERE}/path", HERE),
+        (HERE, HERE.upper()),
+        ("http://127.0.0.1:80", "http://127.0.0.1"),
+    ],
+)
+def test_the_same_host_written_otherwise_is_the_same(configured: str, in_environment: str) -> None:
+    given = found("vcd", {"url": configured}, VCD_URL=in_environment, VCD_API_TOKEN="e")
+    assert opened(given.api_token) == "e"
+
+
+def test_an_alias_gets_the_environments_credential_only_beside_its_own_address() -> None:
+    environment = {"VCD_API_TOKEN": "e"}
+    assert found("vcd", {"url": HERE}, "dr-site", **environment).api_token is None
+    assert found("vcd", {"url": HERE}, "dr-site", VCD_URL=THERE, **environment).api_token is None
+    assert opened(found("vcd", {"url": HERE}, "dr-site", VCD_URL=HERE, **environment).api_token) == "e"
+
+
+# -- whole sets -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "configured", "environment", "used"),
+    [
+        ("vcd", {}, {}, ()),
+        ("vcd", {"user": "u"}, {}, ()),
+        ("vcd", {"apiToken": "c", "user": "u", "password": "c"}, {}, ("api_token",)),
+        ("vcd", {"user": "u", "password": "c"}, {"VCD_API_TOKEN": "e"}, ("api_token",)),
+        ("vcd", {"apiToken": "c"}, {"VCD_USER": "u", "VCD_PASSWORD": "e"}, ("user", "password")),
+        ("vcd", {"apiToken": "c"}, {"VCD_PASSWORD": "e"}, ("api_token",)),
+        ("vcd", {"user": "u"}, {"VCD_PASSWORD": "e"}, ("user", "password")),
+        ("vcd", {"apiToken": "c"}, {"VCD_USER": "u", "VCD_PASSWORD": "e", "VCD_URL": THERE}, ("api_token",)),
+        (
+            "navigator",
+            {"apiToken": "c"},
+            {"CPN_CLIENT_ID": "i", "CPN_CLIENT_SECRET": "e"},
+            ("client_id", "client_secret"),
+        ),
+        ("roma", {"userName": "u", "password": "p"}, {"HW_DOMAIN_NAME": "d"}, ("user_name", "password", "domain_name")),
+        (
+            "roma",
+            {"accessKey": "c", "secretKey": "c", "securityToken": "c"},
+            {"HW_ACCESS_KEY": "e", "HW_SECRET_KEY": "e"},
+            ("access_key", "secret_key"),
+        ),
+    ],
+)
+def test_which_credentials_are_used(
+    kind: str, configured: dict[str, str], environment: dict[str, str], used: tuple[str, ...]
+) -> None:
+    endpoint = found(kind, {"url": HERE, **configured}, **environment)
+    assert endpoint.usable_credentials() == used
+
+
+def test_a_whole_set_of_the_environment_leaves_nothing_of_the_configured_one() -> None:
+    configured = {"url": HERE, "accessKey": "c", "secretKey": "c", "securityToken": "c"}
+    endpoint = found("roma", configured, HW_ACCESS_KEY="e", HW_SECRET_KEY="e")
+    assert endpoint.security_token is None
+    assert {opened(getattr(endpoint, name)) for name in endpoint.usable_credentials()} == {"e"}
+
+
+# -- certificates -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("configured", "environment", "unverified"),
+    [
+        ({"url": HERE}, {}, False),
+        ({"url": HERE}, {"VCD_ALLOW_UNVERIFIED_SSL": "true"}, False),
+        ({"url": HERE}, {"VCD_ALLOW_UNVERIFIED_SSL": "true", "VCD_URL": HERE}, True),
+        ({"url": HERE}, {"VCD_ALLOW_UNVERIFIED_SSL": "true", "VCD_URL": THERE}, False),
+        ({}, {"VCD_ALLOW_UNVERIFIED_SSL": "1", "VCD_URL": HERE}, True),
+        ({}, {"VCD_ALLOW_UNVERIFIED_SSL": "0", "VCD_URL": HERE}, False),
+        ({"url": HERE, "allowUnverifiedSsl": False}, {"VCD_ALLOW_UNVERIFIED_SSL": "1", "VCD_URL": HERE}, False),
+        ({"url": HERE, "allowUnverifiedSsl": True}, {}, True),
+    ],
+)
+def test_unverified_certificates_are_asked_for_beside_the_address(
+    configured: dict[str, Any],
+    environment: dict[str, str],
+    unverified: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    assert found("vcd", configured, **environment).allow_unverified_ssl is unverified
+
+
+def test_an_alias_does_not_take_it_from_the_environment() -> None:
+    environment = {"VCD_ALLOW_UNVERIFIED_SSL": "true", "VCD_URL": HERE}
+    assert not found("vcd", {"url": HERE}, "dr-site", **environment).allow_unverified_ssl
+
+
+# -- what is wrong ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("kind", "variable"), URLS.items())
+def test_a_missing_address_names_key_and_variable(kind: str, variable: str) -> None:
+    key = f"rekey:endpoints.{kind}.url"
+    assert refused(kind, {}) == f"endpoint '{kind}' has no url: set {key} or the environment variable {variable}"
+    assert refused(kind, {}, "dr-site") == "endpoint 'dr-site' has no url: set rekey:endpoints.dr-site.url"
+
+
+@pytest.mark.parametrize(("kind", "key"), [("vcd", "apitoken"), ("vcd", "Url"), ("roma", "org"), ("broker", "")])
+def test_an_unknown_key_is_named_with_those_that_are_known(kind: str, key: str) -> None:
+    text = refused(kind, {"url": HERE, key: "Hunter2"})
+    assert text.startswith(f"rekey:endpoints.{kind}.{key} is not a setting of kind {kind}: use one of: ")
+    assert "allowUnverifiedSsl, caBundle, " in text or "allowUnverifiedSsl, apiToken, " in text
+    assert "Hunter2" not in text
+
+
+URL_PROBLEMS = [
+    ("http://vcd.example.com", "must be https: http is for loopback only"),
+    ("http://127.0.0.1.example.com", "must be https"),
+    ("http://localhost.example.com", "must be https"),
+    ("http://0.0.0.0", "must be https"),
+    ("http://2130706433", "must be https"),
+    ("http://[::ffff:8.8.8.8]", "must be https"),
+    ("https://user@vcd.example.com", "must not hold a user name or password"),
+    ("https://user:Hunter2@vcd.example.com", "must not hold a user name or password"),
+    ("https://:Hunter2@vcd.example.com", "must not hold a user name or password"),
+    ("https://@vcd.example.com", "must not hold a user name or password"),
+    ("https://vcd.example.com?token=Hunter2", "must not hold a query or fragment"),
+    ("https://vcd.example.com/?", "must not hold a query or fragment"),
+    ("https://vcd.example.com#", "must not hold a query or fragment"),
+    ("https://vcd.example.com\n", "must not hold a line break"),
+    ("https://vcd.example.com\r\nX-Evil: 1", "must not hold a line break"),
+    ("https://vcd.example.com\x00", "must not hold a line break"),
+    ("https://vcd.example.com ", "is not a URL"),
+    (" https://vcd.example.com", "is not a URL"),
+    ("https://vcd example.com", "is not a URL"),
+    ("vcd.example.com", "is not a URL: write https://HOST"),
+    ("//vcd.example.com", "is not a URL"),
+    ("ftp://vcd.example.com", "is not a URL"),
+    ("file:///etc/passwd", "is not a URL"),
+    ("https://", "is not a URL"),
+    ("https:///path", "is not a URL"),
+    ("https://[", "is not a URL"),
+    ("https://vcd.example.com:99999", "is not a URL"),
+    ("https://vcd.example.com:x", "is not a URL"),
+    ("https://vcd.\u0435xample.com", "must name its host in ASCII"),
+    ("", "is not a URL"),
+    (17, "Input should be a valid string"),
+    (["https://vcd.example.com"], "Input should be a valid string"),
+]
+
+
+@pytest.mark.parametrize(("url", "problem"), URL_PROBLEMS)
+@pytest.mark.parametrize(("kind", "key"), [("vcd", "url"), ("broker", "url"), ("vcd", "movedFrom"), ("roma", "iamUrl")])
+def test_an_address_that_is_none(kind: str, key: str, url: object, problem: str) -> None:
+    text = refused(kind, {"url": HERE, key: url})
+    assert text.startswith(f"rekey:endpoints.{kind}.{key} {problem}")
+    assert "Hunter2" not in text
+    assert text.isprintable()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        HERE,
+        f"{HERE}:8443",
+        f"{HERE}/a/b",
+        "http://localhost:1",
+        "http://127.8.9.1",
+        "http://[::1]:8181",
+        "https://1.2.3.4",
+        "HTTPS://VCD",
+    ],
+)
+def test_an_address_that_is_one(url: str) -> None:
+    assert found("vcd", {"url": url}).url == url
+    assert found("vcd", {"url": f"{url}/"}).url == url
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "value", "problem"),
+    [
+        ("vcd", "apiVersion", "37", "String should match pattern"),
+        ("vcd", "apiVersion", "37.2;x", "String should match pattern"),
+        ("vcd", "org", "a/b", "String should match pattern"),
+        ("vcd", "org", "", "String should match pattern"),
+        ("vcd", "timeout", 0, "Input should be greater than 0"),
+        ("vcd", "timeout", 301, "Input should be less than or equal to 300"),
+        ("vcd", "timeout", "soon", "Input should be a valid number"),
+        ("vcd", "timeout", float("nan"), "Input should be "),
+        ("vcd", "maxConcurrent", 0, "Input should be greater than or equal to 1"),
+        ("vcd", "maxConcurrent", 257, "Input should be less than or equal to 256"),
+        ("vcd", "maxConcurrent", 1.5, "Input should be a valid integer"),
+        ("vcd", "allowUnverifiedSsl", "perhaps", "Input should be a valid boolean"),
+        ("vcd", "apiToken", 17, "Input should be a valid string"),
+        ("vcd", "apiToken", "Hunter2\n", "must not hold a line break"),
+        ("roma", "securityToken", "Hunter2\r\n", "must not hold a line break"),
+        ("roma", "projectId", "Hunter2\t", "must not hold a line break"),
+        ("broker", "tenant", "a/b", "is not an id"),
+        ("broker", "dialect", "Hunter2", "Input should be 'vcenter' or 'omnissa'"),
+        ("navigator", "orgId", "..", "is not an id"),
+    ],
+)
+def test_a_value_that_is_none_names_its_key_and_never_itself(kind: str, key: str, value: object, problem: str) -> None:
+    text = refused(kind, {"url": HERE, key: value})
+    assert text.startswith(f"rekey:endpoints.{kind}.{key} {problem}")
+    assert "Hunter2" not in text
+
+
+def test_a_credential_in_the_environment_with_its_files_line_break_is_refused() -> None:
+    text = refused("roma", {"url": HERE}, HW_SECURITY_TOKEN="Hunter2\n")
+    assert "securityToken must not hold a line break" in text
+    assert "Hunter2" not in text
+
+
+@pytest.mark.parametrize("value", [16, 16.0, "16"])
+def test_numbers_are_taken_as_pulumi_hands_them_over(value: object) -> None:
+    assert found("vcd", {"url": HERE, "maxConcurrent": value}).max_concurrent == 16
+
+
+# -- secrets ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_secret_is_shown(kind: str) -> None:
+    secrets = secret_fields(model(kind))
+    assert secrets == {field(key) for of, key, _ in CREDENTIALS if of == kind} - {
+        "user",
+        "client_id",
+        "access_key",
+        "user_name",
+        "domain_name",
+    }
+    endpoint = found(kind, {"url": HERE, **dict.fromkeys(secrets, "Hunter2")})
+    assert "Hunter2" not in f"{endpoint!r} {endpoint} {endpoint.model_dump()} {endpoint.model_dump_json()}"
+    assert "Hunter2" not in refused(kind, {**dict.fromkeys(secrets, "Hunter2")})
+    assert "Hunter2" not in refused(kind, {"url": HERE, **{name: ["Hunter2"] for name in secrets}})
+
+
+# -- names and kinds --------------------------------------------------------------------------------------------------
+
+
+def endpoints(configured: dict[str, Any], **environment: str) -> Endpoints:
+    return Endpoints(configured, Surroundings(environment=environment))
+
+
+def test_a_kinds_own_name_needs_no_kind_and_another_does() -> None:
+    known = endpoints({"vcd": {}, "dr": {"kind": "vcd"}, "lost": {}, "odd": {"kind": "vdc"}, "b": {"kind": "broker"}})
+    assert known.misconfigured(None, "vcd") is None
+    assert known.misconfigured("vcd", "vcd") is None
+    assert known.misconfigured("dr", "vcd") is None
+    assert known.misconfigured("lost", "vcd") == "endpoint 'lost' has no kind: set rekey:endpoints.lost.kind to vcd"
+    assert (
+        known.misconfigured("absent", "vcd") == "endpoint 'absent' has no kind: set rekey:endpoints.absent.kind to vcd"
+    )
+    assert known.misconfigured("odd", "vcd") == (
+        "endpoint 'odd' has an unknown kind: use one of: vcd, broker, navigator, roma"
+    )
+    for name in ("b", "broker"):
+        assert known.misconfigured(name, "vcd") == (
+            f"endpoint '{name}' is of kind broker, and this resource needs vcd: name another endpoint"
+        )
+
+
+@pytest.mark.parametrize("settings", ["https://vcd", 17, None, ["url"], True])
+def test_settings_that_are_no_map(settings: object) -> None:
+    assert endpoints({"vcd": settings}).misconfigured(None, "vcd") == (
+        "rekey:endpoints.vcd is not a map of settings: correct the configuration"
+    )
+
+
+@pytest.mark.parametrize("kind", [17, None, ["vcd"], {"vcd": 1}, True])
+def test_a_kind_that_is_no_text(kind: object) -> None:
+    wrong = endpoints({"dr": {"kind": kind}}).misconfigured("dr", "vcd")
+    assert wrong is not None
+    assert wrong.startswith("endpoint 'dr' has ")
+
+
+def test_several_endpoints_of_one_kind_at_once() -> None:
+    known = endpoints(
+        {"vcd": {"url": HERE, "apiToken": "a"}, "dr": {"kind": "vcd", "url": THERE, "apiToken": "b"}},
+        VCD_API_TOKEN="e",
+    )
+    here, there = known.session(None, "vcd"), known.session("dr", "vcd")
+    assert (here.name, here.endpoint.url, opened(here.endpoint.api_token)) == ("vcd", HERE, "e")
+    assert (there.name, there.endpoint.url, opened(there.endpoint.api_token)) == ("dr", THERE, "b")
+    assert known.session("vcd", "vcd") is here
+    with pytest.raises(Misconfigured, match="endpoint 'dr' is of kind vcd, "):
+        known.session("dr", "roma")
+
+
+@pytest.mark.parametrize(
+    ("configured", "environment", "loopback"),
+    [
+        ({}, {}, True),
+        ({"vcd": {"url": "http://127.0.0.1:1"}}, {}, True),
+        ({"vcd": {"url": "http://localhost"}, "roma": {"url": "http://[::1]:5"}}, {}, True),
+        ({"vcd": {"url": "http://127.0.0.1"}, "dr": {"url": HERE}}, {}, False),
+        ({"vcd": {"url": "http://127.0.0.1"}}, {"CPN_URL": HERE}, False),
+        ({"vcd": {"url": "http://127.0.0.1"}}, {"CPN_URL": "http://127.0.0.1"}, True),
+        ({"vcd": {"url": "https://127.0.0.1.example.com"}}, {}, False),
+        ({"vcd": {"url": "https://127.0.0.1@example.com"}}, {}, False),
+        ({"vcd": {"url": "https://["}}, {}, False),
+        ({"vcd": {"url": 17}}, {}, False),
+    ],
+)
+def test_whether_all_endpoints_are_on_this_machine(
+    configured: dict[str, Any],
+    environment: dict[str, str],
+    loopback: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    assert endpoints(configured, **environment).all_loopback() is loopback
+
+
+@given(st.text(max_size=60))
+def test_any_text_has_an_origin_and_one_that_is_no_url_belongs_to_no_address(text: str) -> None:
+    for url in (text, f"https://{text}", f"http://127.0.0.1{text}"):
+        scheme, host, port = origin(url)
+        assert (scheme, host, port) == ("", "", 0) or 0 <= port < 65536
+        assert not (
+            host != "127.0.0.1" and is_loopback(host) and "127" not in host and host not in {"localhost", "::1"}
+        )
