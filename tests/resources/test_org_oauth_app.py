@@ -20,6 +20,7 @@ from pulumi_rekey.model import problems
 from pulumi_rekey.resource import policy_problems
 from pulumi_rekey.resources.org_oauth_app import RESOURCE
 
+from tests.engine import Stack
 from tools.consumers import NavigatorClient
 from tools.vendors import Sandbox
 
@@ -505,3 +506,36 @@ def test_unexpected_shape_of_scopes(navigator: Navigator) -> None:
     with pytest.raises(BadAnswer, match="the answer has no list 'generalScopes'"):
         program.refresh()
     assert program.state == before
+
+
+# -- through the engine -----------------------------------------------------------------------------------------------
+
+
+def test_nested_scopes_in_the_engine(navigator: Navigator, stack: Stack) -> None:
+    program = f"""
+import pulumi_rekey as rekey
+
+rekey.OrgOAuthApp("export", **{navigator.org!r}, access_token_ttl=300, allowed_scopes=%r)
+"""
+    stack.program(program % SCOPES)
+    assert stack.up().steps == ["create export"]
+    app = stack.resource("export")["outputs"]["oauth_app_id"]
+    shown = navigator.owner("GET", f"/{app}")["allowedScopes"]
+    assert {"allRoles": True, "roles": [], "serviceDefinitionId": "cph"} in shown["servicesScopes"]
+    other = {name: value[::-1] if isinstance(value, list) else value for name, value in SCOPES.items()}
+    stack.program(program % other)
+    stack.up("--expect-no-changes")
+
+    theirs = {"allowedScopes": shown | {"servicesScopes": []}}
+    navigator.owner("PATCH", f"/{app}", theirs)
+    assert stack.refresh().steps == ["refresh-update export"]
+    navigator.sandbox.forget_calls()
+    assert stack.up().steps == ["update export"]
+    assert navigator.calls() == [f"PATCH /{app}"]
+    assert navigator.owner("GET", f"/{app}")["allowedScopes"] == shown
+
+    run = stack.preview()
+    assert run.steps == []
+    stack.program(program % {"services_scopes": [{"service_definition_id": "vcd", "all": True}]})
+    assert "allowed_scopes.services_scopes[0].all" in stack.preview(fails=True).text
+    assert f"the app {app} remains: Navigator documents no way to delete it" in stack.destroy().text

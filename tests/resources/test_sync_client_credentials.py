@@ -10,6 +10,7 @@ from pulumi_rekey.errors import BadAnswer, Conflict, Error, Forbidden, Misconfig
 from pulumi_rekey.model import problems
 from pulumi_rekey.resources.sync_client_credentials import RESOURCE
 
+from tests.engine import Stack
 from tools.consumers import IdentityProvider
 from tools.vendors import Sandbox
 
@@ -433,3 +434,32 @@ def test_odd_settings_do_not_lose_a_minted_secret(broker: Broker) -> None:
     with pytest.raises(Partial, match="the answer has no int 'token_ttl'"):
         program.up(**broker.directory, rotation=ROTATE)
     assert program.state.access_token.get_secret_value() == "a.b.c"
+
+
+# -- through the engine -----------------------------------------------------------------------------------------------
+
+
+def test_drift_in_the_engine_is_said_and_minted_for_by_no_run(broker: Broker, stack: Stack) -> None:
+    program = """
+import pulumi_rekey as rekey
+
+rekey.SyncClientCredentials(
+    "scim", directory_id="{directory_id}", token_ttl=1440, rotation=rekey.Rotation(on_adopt="{on_adopt}")
+)
+"""
+    stack.program(program.format(**broker.directory, on_adopt="keep"))
+    assert "keeps the credentials in use, which cannot be read" in stack.preview().text
+    assert broker.mintings() == 0
+    stack.program(program.format(**broker.directory, on_adopt="rotate"))
+    stack.up()
+    broker.mints(generate_token=True, token_ttl=60)
+    broker.sandbox.forget_calls()
+    drift = "token_ttl is 60 at the vendor and 1440 in code: only minting could repair that"
+    for _ in range(2):
+        assert drift in stack.refresh().text
+        run = stack.preview("--expect-no-changes")
+        assert drift in run.text
+        assert "somebody has minted other credentials" in run.text
+    stack.up("--expect-no-changes")
+    assert "nothing had to be ended" in stack.destroy().text
+    assert broker.mintings() == 0
