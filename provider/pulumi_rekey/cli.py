@@ -294,3 +294,31 @@ def report(
     except OSError as wrong:
         typer.echo(f"rekey: {output}: {wrong.strerror}", err=True)
         raise typer.Exit(FAILED) from None
+
+
+@app.command()
+def validate(
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH...", help="Files, folders and globs that belong together.")
+    ],
+) -> None:
+    """Check manifests, offline: say all that is wrong with them, as FILE:LINE:COLUMN: MESSAGE."""
+    from .manifest import problems
+
+    found = problems(paths)
+    for problem in found:
+        typer.echo(problem)
+    if found:
+        raise typer.Exit(FAILED)
+    typer.echo("nothing is wrong")
+
+
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def sandbox(context: typer.Context) -> None:
+    """Serve the vendors' APIs on this machine, empty or with --seed populated, to try and rehearse with."""
+    try:
+        from .sandbox.__main__ import main
+    except ModuleNotFoundError as missing:
+        typer.echo(f"rekey: the sandbox needs {missing.name}: pip install 'pulumi-rekey[sandbox]'", err=True)
+        raise typer.Exit(FAILED) from None
+    main("rekey sandbox", context.args)

@@ -4,18 +4,23 @@ import argparse
 import contextlib
 import ipaddress
 import sys
+from collections.abc import Sequence
 
 from .server import serve
 
 
-def main() -> None:
-    """Read the command line and serve."""
-    parser = argparse.ArgumentParser(prog="python -m pulumi_rekey.sandbox", description=__doc__)
+def main(prog: str = "python -m pulumi_rekey.sandbox", arguments: Sequence[str] | None = None) -> None:
+    """Read the command line, by default this process's, and serve."""
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description="Serve the four vendors' APIs on this machine, to try and rehearse with, until interrupted.",
+    )
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address")
     parser.add_argument("--port", default=8181, type=int, help="0 picks a free port")
     parser.add_argument("--tls-certificate", metavar="FILE", help="serve HTTPS with this PEM certificate chain")
     parser.add_argument("--tls-key", metavar="FILE", help="the private key of the certificate, PEM")
-    given = parser.parse_args()
+    parser.add_argument("--seed", action="store_true", help="fill it first, and list what can be adopted")
+    given = parser.parse_args(arguments)
     host = "127.0.0.1" if given.host == "localhost" else given.host
     try:
         loopback = ipaddress.ip_address(host).is_loopback
@@ -28,9 +33,10 @@ def main() -> None:
     tls = (given.tls_certificate, given.tls_key) if given.tls_certificate else None
     try:
         with contextlib.suppress(KeyboardInterrupt):
-            serve(host, given.port, tls)
+            serve(host, given.port, tls, seed=given.seed)
     except OSError as wrong:
         sys.exit(f"rekey sandbox: {wrong}")
 
 
-main()
+if __name__ == "__main__":
+    main()

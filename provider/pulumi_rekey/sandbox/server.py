@@ -6,7 +6,9 @@ import socket
 import struct
 import time
 from collections import deque
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http import HTTPStatus
 from typing import Any, ClassVar, Protocol
 
@@ -21,6 +23,7 @@ from .broker import Broker
 from .faults import Fault, read_fault
 from .navigator import Navigator
 from .roma import Roma
+from .seed import populate
 from .vcd import Vcd
 from .wire import Malformed, json_object, required
 from .world import Refusal, World
@@ -255,23 +258,26 @@ class _TransportInScope(HttpToolsProtocol):
 
 
 class _Server(uvicorn.Server):
-    """Says when it answers."""
+    """Says when it answers, after it has been filled."""
 
-    def __init__(self, config: uvicorn.Config, ready: str) -> None:
+    def __init__(self, config: uvicorn.Config, ready: str, fill: Callable[[], list[str]]) -> None:
         super().__init__(config)
         self._ready = ready
+        self._fill = fill
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to answer."""
         await super().startup(sockets)
-        print(self._ready, flush=True)  # noqa: T201 - the one line that callers wait for
+        made = await asyncio.to_thread(self._fill)
+        # The first line is the one that callers wait for.
+        print(self._ready, *made, sep="\n", flush=True)  # noqa: T201 - for people at the terminal
 
 
-def serve(host: str, port: int, tls: tuple[str, str] | None = None) -> None:
+def serve(host: str, port: int, tls: tuple[str, str] | None = None, *, seed: bool = False) -> None:
     """Serve until interrupted.
 
-    `host` is a loopback address, `port` 0 picks a free one, `tls` names a certificate chain and its key.
-    Raises OSError where the port is taken or a file cannot be read.
+    `host` is a loopback address, `port` 0 picks a free one, `tls` names a certificate chain and its key, `seed` fills
+    the world first and says what is in it. Raises OSError where the port is taken or a file cannot be read.
     """
     listener = socket.create_server(
         (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=2048
@@ -291,4 +297,5 @@ def serve(host: str, port: int, tls: tuple[str, str] | None = None) -> None:
         timeout_graceful_shutdown=1,
         **certificate,
     )
-    _Server(config, f"rekey sandbox ready at {base_url}").run(sockets=[listener])
+    fill = partial(populate, base_url, tls[0] if tls else None) if seed else list
+    _Server(config, f"rekey sandbox ready at {base_url}", fill).run(sockets=[listener])
