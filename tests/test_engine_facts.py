@@ -1,6 +1,63 @@
-"""What the project relies on that Pulumi does not promise: each fact is shown on the engine and SDK in use."""
+"""What the project relies on that Pulumi does not promise: each fact is shown on the engine and SDK in use.
+
+And what is left where a fact does not hold: a longer message, a slower run or a larger state, but no failure.
+"""
+
+import base64
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dill  # type: ignore[import-untyped]  # ships no types
+import pytest
+from pulumi.dynamic.dynamic import serialize_provider
+from pulumi.runtime import resource as runtime
+from pulumi_rekey.dynamic import engine, host
 
 from .engine import Stack
+
+PROBE = Path(__file__).parent / "fixtures" / "probe.py"
+#: What the first version wrote into states. A line is never changed and never leaves.
+WRITTEN = {
+    "app_secret": "gASVLAAAAAAAAACMGXB1bHVtaV9yZWtleS5keW5hbWljLmhvc3SUjAphcHBfc2VjcmV0lJOULg==",
+    "generated_secret": "gASVMgAAAAAAAACMGXB1bHVtaV9yZWtleS5keW5hbWljLmhvc3SUjBBnZW5lcmF0ZWRfc2VjcmV0lJOULg==",
+    "oidc_relying_party": "gASVNAAAAAAAAACMGXB1bHVtaV9yZWtleS5keW5hbWljLmhvc3SUjBJvaWRjX3JlbHlpbmdfcGFydHmUk5Qu",
+    "open_id_provider_key": "gASVNgAAAAAAAACMGXB1bHVtaV9yZWtleS5keW5hbWljLmhvc3SUjBRvcGVuX2lkX3Byb3ZpZGVyX2tleZSTlC4=",
+    "org_oauth_app": "gASVLwAAAAAAAACMGXB1bHVtaV9yZWtleS5keW5hbWljLmhvc3SUjA1vcmdfb2F1dGhfYXBwlJOULg==",
+    "sync_client_credentials": (
+        "gASVOQAAAAAAAACMGXB1bHVtaV9yZWtleS5keW5hbWljLmhvc3SUjBdzeW5jX2NsaWVudF9jcmVkZW50aWFsc5STlC4="
+    ),
+}
+
+
+@pytest.fixture
+def probe(bare_stack: Stack) -> Stack:
+    """A stack with the probe beside its program."""
+    shutil.copy(PROBE, bare_stack.folder)
+    return bare_stack
+
+
+def declare(stack: Stack, *lines: str) -> None:
+    stack.program("\n".join(["import pulumi", "from probe import Thing", "", *lines, ""]))
+
+
+def diagnostics(stack: Stack) -> dict[str, list[str]]:
+    """What the last run says under each resource, by its name."""
+    found: dict[str, list[str]] = {}
+    for line in (stack.folder / "events.json").read_text().splitlines():
+        event = json.loads(line).get("diagnosticEvent", {})
+        found.setdefault(event.get("urn", "").rpartition("::")[2], []).append(event.get("message", ""))
+    return found
+
+
+# -- the engine -----------------------------------------------------------------------------------------------------
 
 
 def test_up_again_and_destroy(bare_stack: Stack) -> None:
@@ -16,3 +73,176 @@ pulumi.export("word", pulumi.Output.secret("sesame"))
     assert bare_stack.outputs(show_secrets=False) == {"word": "[secret]"}
     assert bare_stack.destroy().steps == ["delete part"]
     assert bare_stack.export()["deployment"].get("resources", []) == []
+
+
+def test_a_call_its_failures_and_its_remarks(probe: Stack) -> None:
+    """Context and request of a call, one clean line, a partial failure that is saved, and remarks with a URN."""
+    probe.configure({"rekey:endpoints.vcd.url": "https://vcd"}, {"rekey:endpoints.vcd.apiToken": "t0ken"})
+    declare(probe, 'Thing("whole", nested={"a": 1})', 'Thing("refused")', 'Thing("half")')
+    run = probe.up("--continue-on-error", fails=True)
+    assert "Traceback" not in run.text
+    assert "not to be seen" not in run.text
+    said = diagnostics(probe)
+    assert [line.strip() for line in said["refused"]] == ["refused: it is what was asked for"]
+    assert "half of it is done" in said["half"][0]
+
+    whole = probe.resource("whole")
+    assert whole["outputs"]["urn_seen"] == whole["urn"]
+    assert whole["outputs"]["request"] == "CreateRequest"
+    assert json.loads(whole["outputs"]["endpoints"]) == {"vcd": {"url": "https://vcd", "apiToken": "t0ken"}}
+    half = probe.resource("half")
+    assert (half["id"], half["outputs"]["reached"]) == ("id-of-half", "half")
+    assert half["outputs"]["token"] == "half a secret"
+    for secret in ("a whole secret", "a secret within", "half a secret"):
+        assert secret not in json.dumps(probe.export())
+
+    preview = json.loads(probe.preview("--json").text)
+    said_in_json = {found["urn"]: found["message"].strip() for found in preview["diagnostics"]}
+    assert said_in_json[whole["urn"]] == "diff of whole"
+    assert [line.strip() for line in diagnostics(probe)["half"]] == ["diff of half"]
+
+    declare(probe, 'Thing("whole", nested={"a": 1})', 'Thing("half")')
+    run = probe.up()
+    assert run.steps == ["update half"]
+    assert "diff of whole" in run.text
+    half = probe.resource("half")
+    assert (half["outputs"]["reached"], half["outputs"]["before"]) == ("all", "half")
+    assert "initErrors" not in half
+
+
+def test_unknown_values_are_seen_at_every_depth(probe: Stack) -> None:
+    declare(
+        probe,
+        'first = Thing("whole")',
+        'Thing("other", top=first.reached, listed=[first.reached, 1], nested={"a": 1, "b": {"c": first.reached}})',
+    )
+    probe.preview()
+    (said,) = diagnostics(probe)["other"]
+    assert said.strip() == "unknown: ['listed', 'nested', 'top']; known of nested: ['a', 'b']"
+
+
+def test_more_than_four_calls_at_once(probe: Stack) -> None:
+    """Nine creates wait for each other; with the stock host's four workers they would wait in vain."""
+    declare(probe, "for number in range(9):", '    Thing(f"crowd-{number}")')
+    assert len(probe.up("--parallel", "16").steps) == 9
+
+
+def test_the_host_notices_that_its_engine_is_gone(probe: Stack) -> None:
+    declare(probe, 'Thing("orphan")')
+    running = probe.start("up", "--yes", "--skip-preview")
+    wait_for(probe.folder / "started")
+    os.kill(running.pid, signal.SIGKILL)
+    running.communicate()
+    wait_for(probe.folder / "noticed")
+
+
+def wait_for(path: Path) -> None:
+    """Wait for another process to make a file."""
+    patience = time.monotonic() + 60
+    while not path.exists():
+        assert time.monotonic() < patience, f"{path.name} did not come"
+        time.sleep(0.05)
+
+
+def test_one_stack_frame_is_kept_and_it_is_the_users(stack: Stack) -> None:
+    arguments = 'vendor="roma"'
+    stack.program(f"""\
+import pulumi
+import pulumi_rekey as rekey
+
+rekey.GeneratedSecret("plain", {arguments})
+
+
+class Part(pulumi.ComponentResource):
+    def __init__(self, name):
+        super().__init__("rekey:test:Part", name)
+        rekey.GeneratedSecret("within", {arguments}, opts=pulumi.ResourceOptions(parent=self))
+
+
+Part("part")
+pulumi.Output.from_input(1).apply(
+    lambda _: rekey.GeneratedSecret("applied", {arguments}) and 1
+)
+""")
+    assert len(stack.up().steps) == 4
+    for name, line in (("plain", 4), ("within", 10), ("applied", 15)):
+        kept = stack.resource(name)
+        (frame,) = kept["stackTrace"]
+        assert frame["sourcePosition"] == kept.get("sourcePosition", frame["sourcePosition"])
+        assert frame["sourcePosition"].endswith(f"/__main__.py#{line}"), frame
+
+
+# -- the pickled provider -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("module", WRITTEN)
+def test_a_provider_is_pickled_by_its_name(module: str) -> None:
+    provider = getattr(host, module)
+    assert len(serialize_provider(provider)) < 100
+    assert dill.loads(base64.b64decode(WRITTEN[module])) is provider
+
+
+# -- where a fact does not hold -------------------------------------------------------------------------------------
+
+
+def test_outside_of_a_host_there_is_no_call() -> None:
+    call = engine.current_call()
+    assert (call.context, call.request, call.urn) == (None, None, None)
+    engine.fail_in_one_line(call, "nobody hears")
+    engine.fail_partly(call, "nobody hears", "id", {}, None)
+
+
+def test_a_frame_with_another_context_is_passed_by() -> None:
+    context = "not a call's"  # noqa: F841 - found by its name
+    assert engine.current_call().context is None
+
+
+def test_without_a_server_there_are_no_more_workers() -> None:
+    engine.more_workers()
+    server: Any = object()  # noqa: F841 - found by its name
+    engine.more_workers()
+
+
+@pytest.fixture
+def started_by(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Make this process one that was started with these arguments, which has not spoken to its engine yet."""
+    monkeypatch.setattr(engine, "_log_stub", None)
+    return lambda *arguments: monkeypatch.setattr(sys, "argv", ["host", *arguments])
+
+
+@pytest.mark.parametrize("arguments", [[], ["--flag"], ["a:b"], [":80"]])
+def test_without_an_engine_everything_is_wanted_and_nothing_is_said(
+    started_by: Callable[..., None], arguments: list[str]
+) -> None:
+    started_by(*arguments)
+    assert engine.engine_answers()
+    engine.log("INFO", "nobody hears", None)
+
+
+def test_an_engine_that_is_gone_is_noticed_and_a_remark_to_it_is_lost(started_by: Callable[..., None]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        started_by(f"127.0.0.1:{server.getsockname()[1]}")
+        assert engine.engine_answers()
+    assert not engine.engine_answers()
+    engine.log("INFO", "nobody hears", None)
+
+
+@pytest.mark.parametrize("missing", ["_get_stack_trace", "_get_source_position_for_frame"])
+def test_without_its_functions_a_stack_trace_stays_whole(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    monkeypatch.delattr(runtime, missing)
+    before = getattr(runtime, "_get_stack_trace", None)
+    with engine.one_stack_frame("/package"):
+        assert getattr(runtime, "_get_stack_trace", None) is before
+
+
+def test_the_stack_trace_is_put_back_after_a_failure() -> None:
+    before = runtime._get_stack_trace
+
+    def fail() -> None:
+        with engine.one_stack_frame("/package"):
+            assert runtime._get_stack_trace is not before
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert runtime._get_stack_trace is before
