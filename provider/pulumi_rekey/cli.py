@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -322,3 +323,34 @@ def sandbox(context: typer.Context) -> None:
         typer.echo(f"rekey: the sandbox needs {missing.name}: pip install 'pulumi-rekey[sandbox]'", err=True)
         raise typer.Exit(FAILED) from None
     main("rekey sandbox", context.args)
+
+
+@app.command()
+def doctor(
+    *,
+    stack: Annotated[
+        str | None, typer.Option("--stack", "-s", metavar="NAME", help="The stack; by default the selected one.")
+    ] = None,
+    cwd: Folder = Path(),
+) -> None:
+    """Look for what stands between this machine and a good run: engine, packages, configuration, endpoints, rights.
+
+    Logs in at the endpoints and reads there, and changes nothing. Needs the passphrase or key of the stack's secrets.
+    No value of a setting is shown, only where it comes from.
+    """
+    from .doctor import Doctor, Level
+    from .status import finding_for_terminal, plain_finding
+
+    console = _console()
+    worst = False
+    # Where nobody looks, the spinner is silent.
+    with console.status("looking"):
+        for finding in Doctor(cwd, stack, os.environ).findings():
+            worst = worst or finding.level is Level.PROBLEM
+            if console.is_terminal:
+                console.print(finding_for_terminal(finding))
+            else:
+                for line in plain_finding(finding):
+                    typer.echo(line)
+    if worst:
+        raise typer.Exit(FAILED)

@@ -14,6 +14,8 @@ from .report import Report, Row, Section
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from .doctor import Finding
+
 _STYLES: Final = {
     Health.FAILING: "bold red",
     Health.EXPIRED: "bold red",
@@ -25,6 +27,7 @@ _STYLES: Final = {
     Health.NEVER: "dim",
     Health.OK: "green",
 }
+_LEVELS: Final = {"ok": ("✓", "green"), "note": ("·", "cyan"), "warning": ("!", "yellow"), "problem": ("✗", "bold red")}
 _NOTHING: Final = "-"
 
 
@@ -113,3 +116,21 @@ def _terminal_cells(row: Row, now: datetime) -> Iterator[RenderableType]:
             yield Text(_NOTHING, "dim")
         else:
             yield Text.assemble(f"{moment:%Y-%m-%d}", (f"\n{from_now(moment, now)}", "yellow" if soon else "dim"))
+
+
+def plain_finding(finding: Finding) -> Iterator[str]:
+    """Yield a finding of the doctor, and its remedy on a line of its own."""
+    yield f"{finding.level:<8} {finding.subject}: {finding.what}"
+    if finding.remedy is not None:
+        yield f"{'':<8} -> {finding.remedy}"
+
+
+def finding_for_terminal(finding: Finding) -> RenderableType:
+    """Return a finding of the doctor with its sign and, below it, its remedy."""
+    from rich.text import Text
+
+    sign, style = _LEVELS[finding.level]
+    text = Text.assemble((f"{sign} ", style), (finding.subject, "bold"), f"  {finding.what}")
+    if finding.remedy is not None:
+        text.append(f"\n  → {finding.remedy}", style)
+    return text

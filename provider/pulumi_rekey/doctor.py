@@ -1,0 +1,378 @@
+"""What stands between this machine and a good `pulumi up`: each finding with its remedy, and never a secret's value.
+
+Nothing is changed anywhere: to the vendors go a GET of their address, a login, and a read that takes the right which
+rekey needs.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from pydantic.alias_generators import to_camel
+
+from .durations import in_words
+from .endpoints import KINDS, Endpoints, session_class
+from .endpoints.config import CREDENTIAL, environment_names, gather
+from .endpoints.session import Session, Surroundings
+from .errors import Error, Misconfigured
+from .model import fields_marked, secret_fields
+from .resource import Reconciler
+from .stack_export import export, pulumi
+from .stack_state import Stack, printable
+
+#: Signatures and tokens bear a time: a clock this far off is worth a word, and this far off breaks logins.
+_SKEW_NOTED: Final = timedelta(seconds=30)
+_SKEW_BREAKS: Final = timedelta(minutes=5)
+_HOSTS: Final = ("pulumi-language-python", "pulumi-resource-pulumi-python")
+
+
+class Level(StrEnum):
+    """How bad a finding is."""
+
+    GOOD = "ok"
+    NOTE = "note"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    level: Level
+    #: What it is about, such as ``engine`` or ``endpoint vcd``.
+    subject: str
+    what: str
+    #: The one thing to do about it.
+    remedy: str | None = None
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """Looks at one project and one stack of it; ``stack`` none means the selected one."""
+
+    folder: Path
+    stack: str | None
+    environment: Mapping[str, str]
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield what is found, in the order in which things depend on each other."""
+        yield from self._engine()
+        yield from self._packages()
+        yield from self._program()
+        config: dict[str, Any] = {}
+        try:
+            config = self._config()
+        except Misconfigured as wrong:
+            yield _problem("stack", wrong)
+        else:
+            yield from self._owner(config)
+        yield from self._endpoints(config)
+
+    # -- the machine ---------------------------------------------------------------------------------------------
+
+    def _engine(self) -> Iterator[Finding]:
+        program = shutil.which("pulumi")
+        if program is None:
+            yield Finding(Level.PROBLEM, "engine", "there is no pulumi on PATH", "install the Pulumi CLI")
+            return
+        try:
+            found = pulumi(["version"], Path()).decode(errors="replace").strip()
+        except Misconfigured as wrong:
+            yield _problem("engine", wrong)
+            return
+        floor = next((match[1] for need in _requirements() if (match := re.match(r"pulumi\b.*>=([0-9.]+)", need))), "0")
+        if _numbers(found) < _numbers(floor):
+            yield Finding(Level.PROBLEM, "engine", f"pulumi {printable(found)} is too old", f"install {floor} or newer")
+        else:
+            yield Finding(Level.GOOD, "engine", f"pulumi {printable(found)}")
+        beside = str(Path(program).resolve().parent)
+        missing = [host for host in _HOSTS if not (shutil.which(host) or shutil.which(host, path=beside))]
+        if missing:
+            yield Finding(
+                Level.PROBLEM, "python host", f"not found: {', '.join(missing)}", "install the whole Pulumi CLI"
+            )
+        else:
+            yield Finding(Level.GOOD, "python host", "found")
+
+    def _packages(self) -> Iterator[Finding]:
+        names = [
+            name for need in _requirements() if (name := re.split(r"[^A-Za-z0-9_.-]", need)[0]) and "extra" not in need
+        ]
+        found, missing = [f"pulumi-rekey {version('pulumi-rekey')}", f"python {sys.version.split()[0]}"], []
+        for name in names:
+            try:
+                found.append(f"{name} {version(name)}")
+            except PackageNotFoundError:
+                missing.append(name)
+        yield Finding(Level.GOOD, "packages", ", ".join(found))
+        if missing:
+            yield Finding(Level.PROBLEM, "packages", f"missing: {', '.join(missing)}", "pip install pulumi-rekey")
+
+    def _program(self) -> Iterator[Finding]:
+        """The Python that runs the project's program is another one than this, as often as not."""
+        project = next((file for name in ("Pulumi.yaml", "Pulumi.yml") if (file := self.folder / name).is_file()), None)
+        if project is None:
+            yield Finding(
+                Level.WARNING, "project", "there is no Pulumi project in this folder", "name its folder with --cwd"
+            )
+            return
+        try:
+            described = yaml.safe_load(project.read_bytes())
+        except (OSError, yaml.YAMLError, RecursionError):
+            described = None
+        runtime = described.get("runtime") if isinstance(described, dict) else None
+        options = runtime.get("options") if isinstance(runtime, dict) else None
+        environment = options.get("virtualenv") if isinstance(options, dict) else None
+        if isinstance(environment, str):
+            folders = (self.folder / environment / "bin", self.folder / environment / "Scripts")
+            python = next((found for folder in folders if (found := shutil.which("python", path=str(folder)))), None)
+        else:
+            python = shutil.which("python3") or shutil.which("python")
+        own = version("pulumi-rekey")
+        found = None if python is None else _version_in(python)
+        if python is None:
+            yield Finding(Level.PROBLEM, "project", "its Python is not there", "run `pulumi install` in its folder")
+        elif found is None:
+            yield Finding(
+                Level.PROBLEM,
+                "project",
+                "the Python of its program has no pulumi-rekey",
+                f"{python} -m pip install pulumi-rekey",
+            )
+        elif found != own:
+            yield Finding(
+                Level.WARNING,
+                "project",
+                f"its program has pulumi-rekey {printable(found)}, and these commands are of {own}",
+                "install the same version for both",
+            )
+        else:
+            yield Finding(Level.GOOD, "project", f"its program has pulumi-rekey {own}")
+
+    # -- the stack -----------------------------------------------------------------------------------------------
+
+    def _selected(self) -> list[str]:
+        return ["--stack", self.stack] if self.stack else []
+
+    def _config(self) -> dict[str, Any]:
+        config: dict[str, Any] = json.loads(
+            pulumi(["config", "--json", "--show-secrets", *self._selected()], self.folder)
+        )
+        return config
+
+    def _owner(self, config: Mapping[str, Any]) -> Iterator[Finding]:
+        if config.get("rekey:owner", {}).get("value"):
+            yield Finding(Level.GOOD, "owner", "rekey:owner is set")
+        else:
+            yield Finding(
+                Level.WARNING,
+                "owner",
+                "rekey:owner is not set, which some resources need to know their own after an interrupted run",
+                "pulumi config set --secret rekey:owner $(openssl rand -hex 16)",
+            )
+
+    def _credentials(self) -> Stack:
+        try:
+            return export(self.stack, self.folder)
+        except Misconfigured:
+            # Said already, where the configuration could not be read.
+            return Stack("", None)
+
+    # -- the vendors ---------------------------------------------------------------------------------------------
+
+    def _endpoints(self, config: Mapping[str, Any]) -> Iterator[Finding]:
+        setting = config.get("rekey:endpoints", {})
+        value = setting.get("objectValue")
+        if value is None:
+            try:
+                value = json.loads(setting.get("value") or "{}")
+            except ValueError:
+                value = None
+        if not isinstance(value, dict):
+            yield Finding(Level.PROBLEM, "endpoints", "rekey:endpoints is not a map", "set its keys with --path")
+            value = {}
+        names = [*value, *(kind for kind in KINDS if kind not in value and self._in_environment(kind))]
+        if not names:
+            yield Finding(
+                Level.WARNING, "endpoints", "none is configured", "set rekey:endpoints.<name>.url, or the environment"
+            )
+        endpoints = Endpoints(value, Surroundings(now=self.now, environment=self.environment))
+        state = self._credentials() if names else Stack("", None)
+        used: set[str] = set()
+        for name in names:
+            settings = value.get(name, {})
+            kind = settings.get("kind", name) if isinstance(settings, dict) else None
+            if kind not in KINDS:
+                yield Finding(
+                    Level.PROBLEM,
+                    f"endpoint {printable(name)}",
+                    "its kind is not known",
+                    f"set rekey:endpoints.{printable(name)}.kind to one of: {', '.join(KINDS)}",
+                )
+                continue
+            secret = bool(setting.get("secret"))
+            yield from self._settings(name, kind, settings, used, secret=secret)
+            yield from self._vendor(name, kind, endpoints, state)
+        yield from self._unused(used)
+
+    def _in_environment(self, kind: str) -> bool:
+        return bool(self.environment.get(environment_names(session_class(kind).model)["url"]))
+
+    def _settings(
+        self, name: str, kind: str, settings: Mapping[str, Any], used: set[str], *, secret: bool
+    ) -> Iterator[Finding]:
+        """Say where each setting comes from, and refuse a credential that is readable in the configuration."""
+        model = session_class(kind).model
+        variables = environment_names(model)
+        gathered, taken = gather(model, name, settings, self.environment)
+        used |= {variables[field] for field in taken}
+        sources = [
+            f"{printable(to_camel(field))} from {variables[field] if field in taken else 'the stack'}"
+            for field in gathered
+        ]
+        yield Finding(Level.GOOD, f"endpoint {name}", "; ".join(sources) or "nothing is set")
+        credentials = secret_fields(model) & gathered.keys() - taken
+        for key in sorted(to_camel(field) for field in credentials):
+            path = f"rekey:endpoints.{name}.{key}"
+            if not secret or not self._is_secret(path):
+                yield Finding(
+                    Level.PROBLEM,
+                    f"endpoint {name}",
+                    f"{path} is in the stack's configuration in plain text",
+                    f"replace it at the vendor, then `pulumi config set --path --secret {path}`",
+                )
+
+    def _is_secret(self, path: str) -> bool:
+        try:
+            found = json.loads(pulumi(["config", "get", "--json", "--path", path, *self._selected()], self.folder))
+        except Misconfigured:
+            return True
+        return bool(found.get("secret"))
+
+    def _unused(self, used: set[str]) -> Iterator[Finding]:
+        """A credential in the environment belongs to one address only, which surprises whoever configured another."""
+        for kind in KINDS:
+            model = session_class(kind).model
+            variables = environment_names(model)
+            own = secret_fields(model) | fields_marked(model, CREDENTIAL)
+            idle = sorted(
+                variables[field] for field in own & variables.keys() if self.environment.get(variables[field])
+            )
+            for variable in idle:
+                if variable not in used:
+                    yield Finding(
+                        Level.NOTE,
+                        "environment",
+                        f"{variable} is set, and no endpoint uses it",
+                        f"set {variables['url']} to the address of the endpoint that it belongs to",
+                    )
+
+    def _vendor(self, name: str, kind: str, endpoints: Endpoints, state: Stack) -> Iterator[Finding]:
+        subject = f"endpoint {name}"
+        try:
+            session = endpoints.session(name, kind)
+            shown = session.knock()
+        except Error as wrong:
+            yield _problem(subject, wrong)
+            return
+        yield Finding(Level.GOOD, subject, f"{session.endpoint.url} answers")
+        if session.endpoint.allow_unverified_ssl:
+            yield Finding(
+                Level.WARNING, subject, "its certificate is not checked", f"set rekey:endpoints.{name}.caBundle instead"
+            )
+        if shown is not None and shown.tzinfo is not None:
+            yield _clock(subject, shown - self.now())
+        try:
+            token = session.log_in()
+        except Error as wrong:
+            yield _problem(subject, wrong)
+            return
+        credentials = ", ".join(to_camel(field) for field in session.endpoint.usable_credentials())
+        how = f"{'logs in' if token.value else 'signs its requests'} with {credentials}"
+        yield from self._rights(subject, how, session, state)
+
+    def _rights(self, subject: str, how: str, session: Session[Any], state: Stack) -> Iterator[Finding]:
+        """Read what takes the right: something that is always there, or one credential of each kind in the stack."""
+        proofs: dict[str, Callable[[], object]] = {}
+        for found in state.credentials:
+            if found.resource is not None and found.resource.vendor and found.endpoint == session.name:
+                reconciler = Reconciler(found.resource, session, self.now())
+                read = _reading(reconciler, found.state)
+                proofs.setdefault(found.kind, read)
+        try:
+            proved = session.proves_right()
+            for proof in proofs.values():
+                proof()
+        except Error as wrong:
+            yield _problem(subject, wrong)
+            return
+        if proved or proofs:
+            yield Finding(Level.GOOD, subject, f"{how}, and may read what it has to manage")
+        else:
+            yield Finding(
+                Level.NOTE,
+                subject,
+                f"{how}; that the account has its rights shows at the first credential",
+                f"make sure that it has {session.right}",
+            )
+
+
+def _reading(reconciler: Reconciler[Any, Any, Any], state: Any) -> Callable[[], object]:
+    def read() -> object:
+        reconciler.check_address(state)
+        return reconciler.resource.read(reconciler.api, state)
+
+    return read
+
+
+def _clock(subject: str, ahead: timedelta) -> Finding:
+    off = abs(ahead)
+    if off < _SKEW_NOTED:
+        return Finding(Level.GOOD, subject, "its clock and this machine's agree")
+    level = Level.PROBLEM if off >= _SKEW_BREAKS else Level.WARNING
+    which = "ahead of" if ahead > timedelta() else "behind"
+    return Finding(
+        level,
+        subject,
+        f"its clock is {in_words(off)} {which} this machine's: signatures, tokens and due dates depend on it",
+        "have this machine's clock set by NTP",
+    )
+
+
+def _problem(subject: str, wrong: Error) -> Finding:
+    return Finding(Level.PROBLEM, subject, printable(wrong.happened), printable(wrong.advice))
+
+
+def _requirements() -> list[str]:
+    return requires("pulumi-rekey") or []
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    found = re.match(r"v?(\d+(?:\.\d+)*)", text)
+    return tuple(map(int, found[1].split("."))) if found else ()
+
+
+def _version_in(python: str) -> str | None:
+    """Return the version of pulumi-rekey that another Python has."""
+    ask = "import importlib.metadata as found; print(found.version('pulumi-rekey'))"
+    try:
+        done = subprocess.run(  # noqa: S603 - the project's own Python, by its full path
+            [python, "-I", "-c", ask], capture_output=True, text=True, check=True, timeout=30
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
