@@ -6,7 +6,7 @@ WORKERS ?= 2
 bin := .venv/bin
 venv := .venv/installed
 
-.PHONY: help demo test bench lint fmt schemas reference sandbox engine clean
+.PHONY: help demo test bench lint fmt schemas reference sandbox engine browser clean
 
 help:
 	@echo "make demo      watch a real pulumi up manage five credentials, on a sandbox of the vendors"
@@ -19,7 +19,7 @@ help:
 demo: $(venv) engine
 	@$(bin)/python -m tools.demo
 
-test: $(venv) engine
+test: $(venv) engine browser
 	@$(bin)/pytest -n $(WORKERS) $(ARGS)
 
 bench: $(venv) engine
@@ -45,6 +45,9 @@ sandbox: $(venv)
 
 engine: $(venv)
 	@$(bin)/python tools/engine/install.py >/dev/null
+
+browser: $(venv)
+	@$(bin)/python tools/browser.py
 
 $(venv): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
