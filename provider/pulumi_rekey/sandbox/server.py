@@ -196,6 +196,7 @@ async def _serve(vendors: Router, scope: Scope, receive: Receive, send: Send) ->
 async def _serve_fault(fault: Fault, vendors: Router, scope: Scope, receive: Receive, send: Send) -> None:
     """Let happen to one request what the fault says."""
     if fault.latency:
+        receive = await _whole(receive)
         await asyncio.sleep(fault.latency)
     if fault.drop == "before":
         await _abort(scope, receive)
@@ -221,6 +222,18 @@ async def _serve_fault(fault: Fault, vendors: Router, scope: Scope, receive: Rec
         await _end(scope, receive)
     else:
         await _abort(scope, receive)
+
+
+async def _whole(receive: Receive) -> Receive:
+    """Take in the request: one whose client hangs up while it waits is served all the same."""
+    parts = [await receive()]
+    while parts[-1].get("more_body"):
+        parts.append(await receive())
+
+    async def once_more() -> Message:
+        return parts.pop(0) if parts else await receive()
+
+    return once_more
 
 
 async def _abort(scope: Scope, receive: Receive) -> None:
