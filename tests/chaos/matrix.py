@@ -1,0 +1,343 @@
+"""The fault matrix: each kind of fault at each call of each operation of each resource, through the real engine.
+
+Every cell is a resource of its own in a world of its own, so that one run of the engine tries many cells at once and
+none of them sees another's fault. Which calls an operation makes is learned from a run without faults.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from tests.engine import Run, Stack
+from tests.lifecycle.case import IMPORTS, Case, Outputs, Said
+from tests.lifecycle.life import shape
+from tests.lifecycle.test_lifecycle import CASES
+
+from .faults import FAULTS, PATIENCE, Fault
+from .operations import OPERATIONS, Operation
+from .worlds import Universe
+
+#: No cell waits for another one's pauses.
+AT_ONCE: Final = ("--parallel", "64")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of an operation: which it is of all, and which of those of its shape."""
+
+    number: int
+    method: str
+    shape: str
+    earlier: int
+
+    def __str__(self) -> str:
+        return f"{self.number + 1}. {self.method} {self.shape}"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One fault at one call of one operation of one resource; without these two the operation as it should be."""
+
+    case: type[Case]
+    operation: Operation
+    call: Call | None = None
+    fault: Fault | None = None
+
+    def __str__(self) -> str:
+        where = f" | {self.call} | {self.fault.name}" if self.call and self.fault else ""
+        return f"{self.case.resource} | {self.operation.name}{where}"
+
+
+@dataclass
+class Result:
+    """What became of a cell."""
+
+    cell: Cell
+    #: Why it is not healed, if it is not.
+    problems: list[str] = field(default_factory=list)
+    #: Whether the fault met a call.
+    met: bool = True
+    #: What the run with the fault said, if it failed.
+    error: str | None = None
+    #: The calls in the run with the fault, and in the one after it.
+    calls: int = 0
+    calls_to_heal: int = 0
+
+
+class Subject:
+    """A cell's resource in its world."""
+
+    def __init__(self, cell: Cell, universe: Universe, number: int) -> None:
+        self.universe, self.number = universe, number
+        self.world = universe.worlds[number]
+        self.world.reset()
+        self.cell, self.operation = cell, cell.operation
+        self.case = cell.case(self.world)
+        self.name = f"{self.case.resource}-{number}"
+        self.theirs = self.case.existing() if self.operation.adopts else None
+        self.strangers = self.case.objects()
+        self.before: Outputs | None = None
+        self.result = Result(cell)
+        at = self.theirs[self.case.id_output] if self.theirs else None
+        self.said = Said(name=self.name, at=at, more={"endpoint": repr(f"{self.case.endpoint}-{number}")})
+
+    def declaration(self) -> str:
+        """Its part of the program."""
+        return self.case.declaration(self.said)
+
+    def order(self) -> None:
+        """Let the fault happen from now on."""
+        self.world.forget_calls()
+        call, fault = self.cell.call, self.cell.fault
+        if call is None or fault is None:
+            return
+        if fault.refused:
+            self.universe.die(self.world, call.number)
+            return
+        path = re.escape(call.shape).replace(re.escape("{id}"), "[^/]+")
+        self.world.fault(f"^{path}$", **{"method": call.method, "skip": call.earlier, "count": 0} | fault.rule)
+
+    def lift(self) -> None:
+        """Let it happen no more, and note what there was."""
+        self.result.calls = len(self.world.calls())
+        fault = self.cell.fault
+        if fault is not None and not fault.refused:
+            (rule,) = self.world.http.get("/_sandbox/faults").json()
+            self.result.met = bool(rule["fired"])
+        self.world.http.delete("/_sandbox/faults").raise_for_status()
+
+    def wrong(self, problem: str) -> None:
+        """Note a problem."""
+        self.result.problems.append(problem)
+
+    # -- what must be so -------------------------------------------------------------------------------------------
+
+    def judge_error(self, errors: list[str], outputs: Outputs | None) -> None:
+        """What a failed run says is true."""
+        if not errors:
+            return
+        self.result.error = said = errors[0]
+        if len(set(errors)) > 1 or "\n" in said or "Traceback" in said:
+            self.wrong(f"not one line: {errors}")
+        if "the old secret still works" in said and not (self.before and self.case.accepts(self.before)):
+            self.wrong("said that the old secret still works")
+        if "nothing was created" in said and self.case.objects() != self.strangers:
+            self.wrong("said that nothing was created")
+        if "what was done before is kept" in said and (outputs is None or not outputs.get("step")):
+            self.wrong("said that what was done is kept, and the state does not say what is to be done")
+
+    def judge(self, healed: Run, outputs: Outputs | None, errors: list[str]) -> None:
+        """Promise 1 holds again."""
+        if errors:
+            self.wrong(f"the next run failed: {errors}")
+        if self.operation.command == "destroy":
+            self._judge_gone(outputs)
+            return
+        if outputs is None:
+            self.wrong(f"is not in the state:\n{healed.text}")
+            return
+        if outputs.get("step"):
+            self.wrong(f"is not done: {outputs['step']}")
+        if self.case.id_output not in outputs or not self._accepted(outputs):
+            self.wrong("the vendor does not accept the secret of the outputs")
+        strays = self.case.objects() - self.strangers - _ids(outputs)
+        if strays:
+            self.wrong(f"strays at the vendor: {strays}")
+        before = self.before
+        if before is not None:
+            kept = {name: before.get(name) for name in self.case.secrets if name in before}
+            if not self.operation.mints and any(outputs.get(name) != kept[name] for name in kept):
+                self.wrong("another secret, without a reason")
+
+    def _accepted(self, outputs: Outputs) -> bool:
+        try:
+            return self.case.accepts(outputs)
+        except KeyError:
+            return False
+
+    def _judge_gone(self, outputs: Outputs | None) -> None:
+        if outputs is not None:
+            self.wrong("is still in the state")
+        assert self.before is not None
+        # The key that was there before signs on, until its successor is known to all.
+        if self.case.knows(self.before) and not (self.theirs and self.case.settling):
+            self.wrong("the vendor still accepts the secret")
+        left = self.case.objects() - self.strangers
+        if left and not self.case.remains:
+            self.wrong(f"left at the vendor: {left}")
+        if self.theirs is not None and not self.case.is_there(self.theirs):
+            self.wrong("deleted an object that is not rekey's")
+
+
+def _ids(outputs: Outputs) -> set[str]:
+    return {value for name, value in outputs.items() if name.endswith("_id") and isinstance(value, str)}
+
+
+class Batch:
+    """Cells of one operation, tried by the same runs of the engine."""
+
+    def __init__(self, stack: Stack, universe: Universe, cells: Sequence[Cell]) -> None:
+        self.stack = stack
+        self.operation = cells[0].operation
+        self.subjects = [Subject(cell, universe, number) for number, cell in enumerate(cells)]
+        self.universe = universe
+        self._advanced = 0
+
+    def run(self) -> list[Result]:
+        """Begin, meet the faults, lift them, run once more, and look."""
+        self.begin()
+        met = self.operate()
+        self.lift(met)
+        self.heal()
+        return [subject.result for subject in self.subjects]
+
+    def begin(self) -> None:
+        """Come to where the operation begins."""
+        for changes in self.operation.before:
+            self._say(changes)
+            self._up(fails=False)
+        if self.operation.settled is not None:
+            spans = max((subject.case.settling for subject in self.subjects), key=len)
+            for minutes in spans[: self.operation.settled]:
+                self._advance(minutes)
+                self._up(fails=False)
+            self._advance(spans[self.operation.settled])
+        if self.operation.before:
+            for subject, outputs in self._outputs():
+                subject.before = outputs
+        self._say(self.operation.said)
+
+    def operate(self) -> Run:
+        """Run the operation into the faults."""
+        for subject in self.subjects:
+            subject.order()
+        return self._command(fails=None)
+
+    def lift(self, met: Run) -> None:
+        """End the faults; what the failed run said, and what it left, must agree."""
+        self.universe.revive()
+        for subject in self.subjects:
+            subject.lift()
+        errors = self._errors()
+        if "Traceback" in met.text:
+            self.subjects[0].wrong(f"a traceback:\n{met.text}")
+        for subject, outputs in self._outputs():
+            subject.judge_error(errors.get(subject.name, []), outputs)
+
+    def heal(self) -> None:
+        """One more run reaches the end; another one finds nothing to do."""
+        for subject in self.subjects:
+            subject.world.forget_calls()
+        healed = self._command(fails=None) if self.operation.command == "destroy" else self._up()
+        for subject in self.subjects:
+            subject.result.calls_to_heal = len(subject.world.calls())
+        errors = self._errors()
+        for subject, outputs in self._outputs():
+            subject.judge(healed, outputs, errors.get(subject.name, []))
+        if self.operation.command == "destroy":
+            return
+        again = self._up("--refresh")
+        for subject in self.subjects:
+            steps = [step for step in again.steps if step.endswith(f" {subject.name}") and "refresh-refresh" not in step]
+            failed = self._errors().get(subject.name)
+            if steps or failed:
+                subject.wrong(f"state and vendor do not agree: {steps} {failed or ''}")
+
+    # -- the engine ------------------------------------------------------------------------------------------------
+
+    def _say(self, changes: Any) -> None:
+        for subject in self.subjects:
+            subject.said = replace(subject.said, **changes)
+        self.stack.program("\n".join([*IMPORTS, *(subject.declaration() for subject in self.subjects), ""]))
+
+    def _command(self, *, fails: bool | None) -> Run:
+        match self.operation.command:
+            case "up":
+                return self._up(fails=fails)
+            case "refresh":
+                return self.stack.refresh(*AT_ONCE, fails=fails)
+            case "destroy":
+                return self.stack.destroy("--continue-on-error", *AT_ONCE, fails=fails)
+
+    def _up(self, *arguments: str, fails: bool | None = None) -> Run:
+        return self.stack.up("--continue-on-error", *AT_ONCE, *arguments, fails=fails)
+
+    def _advance(self, minutes: int) -> None:
+        self._advanced += minutes
+        for subject in self.subjects:
+            subject.world.advance(f"{minutes}m")
+        self.stack.environment["REKEY_CLOCK_ADVANCE"] = f"{self._advanced}m"
+
+    def _outputs(self) -> Iterator[tuple[Subject, Outputs | None]]:
+        resources = self.stack.resources()
+        for subject in self.subjects:
+            yield subject, resources[subject.name].get("outputs") if subject.name in resources else None
+
+    def _errors(self) -> dict[str, list[str]]:
+        """What the last run said went wrong, by the name of the resource."""
+        found: dict[str, list[str]] = {}
+        for line in (self.stack.folder / "events.json").read_text().splitlines():
+            event = json.loads(line).get("diagnosticEvent", {})
+            if event.get("severity") == "error" and event.get("urn"):
+                text = event["message"].removeprefix("error: ").strip()
+                found.setdefault(event["urn"].rpartition("::")[2], []).append(text)
+        return found
+
+
+class Matrix:
+    """All cells, and the runs that try them."""
+
+    def __init__(self, stack: Stack, universe: Universe) -> None:
+        self.stack, self.universe = stack, universe
+        self._runs = 0
+        plain, secret = universe.settings()
+        for number in range(len(universe.worlds)):
+            plain |= {f"rekey:endpoints.{case.endpoint}-{number}.timeout": str(PATIENCE) for case in CASES}
+        stack.configure({"rekey:owner": "4f1c9f8ab6d24d5a9d8e5fc0a3b7e612"} | plain, secret)
+
+    def learn(self, only: str = "") -> Iterator[tuple[Result, list[Call]]]:
+        """Each operation of each resource (of those in whose name this is) without a fault, and its calls."""
+        for operation in OPERATIONS:
+            cells = [Cell(case, operation) for case in CASES if operation.applies(case)]
+            cells = [cell for cell in cells if only in str(cell)]
+            if not cells:
+                continue
+            batch = self._batch(cells)
+            batch.begin()
+            batch.lift(batch.operate())
+            calls = [subject.world.calls() for subject in batch.subjects]
+            batch.heal()
+            for subject, made in zip(batch.subjects, calls, strict=True):
+                yield subject.result, list(_numbered(made))
+
+    def cells(self, learned: Sequence[tuple[Result, list[Call]]]) -> list[Cell]:
+        """Every fault at every call."""
+        return [
+            replace(result.cell, call=call, fault=fault)
+            for result, calls in learned
+            for call in calls
+            for fault in FAULTS
+        ]
+
+    def run(self, cells: Sequence[Cell]) -> Iterator[Result]:
+        """Try cells, as many at once as there are worlds and the operations allow."""
+        for operation in OPERATIONS:
+            mine = [cell for cell in cells if cell.operation is operation]
+            size = len(self.universe.worlds)
+            for first in range(0, len(mine), size):
+                yield from self._batch(mine[first : first + size]).run()
+
+    def _batch(self, cells: Sequence[Cell]) -> Batch:
+        self._runs += 1
+        folder = self.stack.folder.parent / f"batch-{self._runs}"
+        return Batch(self.stack.copy(folder), self.universe, cells)
+
+
+def _numbered(calls: list[dict[str, Any]]) -> Iterator[Call]:
+    seen: dict[tuple[str, str], int] = {}
+    for number, call in enumerate(calls):
+        key = call["method"], shape(call["path"])
+        yield Call(number, *key, earlier=seen.get(key, 0))
+        seen[key] = seen.get(key, 0) + 1
