@@ -47,11 +47,11 @@ class Portal:
 
     def signs_in(self, secret: str) -> bool:
         """Whether a user comes to the portal and gets in."""
-        return self._id_token(secret) is not None
+        return self.id_token(secret) is not None
 
     def signed_by(self, secret: str) -> str | None:
         """The id of the published key that the ID token of a user was signed with; None if there is none."""
-        token = self._id_token(secret)
+        token = self.id_token(secret)
         if token is None:
             return None
         keys = KeySet.import_key_set(self.http.get("/oidc/jwks").json())
@@ -60,7 +60,8 @@ class Portal:
         except (JoseError, ValueError):
             return None
 
-    def _id_token(self, secret: str) -> str | None:
+    def id_token(self, secret: str) -> str | None:
+        """A new ID token of a user who comes to the portal; None if the portal or the user is refused."""
         query = {
             "response_type": "code",
             "client_id": self.client_id,

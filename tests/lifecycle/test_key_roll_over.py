@@ -1,0 +1,107 @@
+"""A whole roll-over of a signing key, seen by a relying party that trusts its cached key set to the letter.
+
+The party fetches the set only when its copy is older than the vendor's max-age, never because a token has an unknown
+key. It checks a new ID token at every step, and every earlier one again for as long as that lives.
+"""
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+from joserfc import jwt
+from joserfc.jwk import KeySet
+
+from tests.engine import Stack
+from tools.consumers import Portal
+from tools.vendors import Sandbox
+
+URI = "https://portal.example.com/callback"
+PROGRAM = """
+import pulumi
+import pulumi_rekey as rekey
+
+release = pulumi.Config().get("release") or "1"
+party = rekey.OidcRelyingParty("portal", client_name="portal", redirect_uris=["https://portal.example.com/callback"])
+key = rekey.OpenIdProviderKey("signing", rotation=rekey.Rotation(triggers={"release": release}))
+for name in ("client_id", "client_secret"):
+    pulumi.export(name, getattr(party, name))
+for name in ("key_id", "next_key_id", "previous_key_id"):
+    pulumi.export(name, getattr(key, name))
+"""
+
+
+@dataclass
+class CachingParty:
+    """A relying party with a copy of the key set."""
+
+    http: httpx.Client
+    keys: KeySet | None = None
+    fetched: datetime | None = None
+    max_age: timedelta = timedelta()
+    alive: list[tuple[datetime, str]] = field(default_factory=list)
+
+    def check(self, token: str, now: datetime) -> None:
+        """Check a new token and, again, every earlier one that is still alive."""
+        if self.fetched is None or now - self.fetched >= self.max_age:
+            answer = self.http.get("/oidc/jwks").raise_for_status()
+            self.keys, self.fetched = KeySet.import_key_set(answer.json()), now
+            said = re.search(r"max-age=(\d+)", answer.headers["cache-control"])
+            assert said is not None
+            self.max_age = timedelta(seconds=int(said[1]))
+        self.alive = [(until, old) for until, old in self.alive if until > now]
+        claims = self._claims(token)
+        self.alive.append((datetime.fromtimestamp(claims["exp"], now.tzinfo), token))
+        for _, old in self.alive:
+            self._claims(old)
+
+    def _claims(self, token: str) -> dict[str, Any]:
+        assert self.keys is not None
+        return jwt.decode(token, self.keys, algorithms=["RS256", "ES256"]).claims
+
+
+def test_a_relying_party_with_a_cached_key_set_never_fails(stack: Stack, sandbox: Sandbox) -> None:
+    stack.program(PROGRAM)
+    stack.up()
+    first = stack.outputs()
+    vcd = sandbox.credentials["vcd"]
+    portal = Portal(sandbox.http, first["client_id"], URI, f"{vcd['user']}@{vcd['org']}", vcd["password"])
+    party = CachingParty(sandbox.http)
+    # The runs of a pipeline, minutes after the trigger has changed; what each is to do.
+    runs = {0: "publish", 4: None, 6: "activate", 40: None, 80: "retire", 90: None}
+    began = datetime.fromisoformat(sandbox.post("/_sandbox/clock", {"advance": "0s"})["now"])
+    checked = 0
+    for minutes in range(-6, 96, 2):
+        now = began + timedelta(minutes=minutes + 6)
+        if minutes == 0:
+            stack.run("config", "set", "release", "2")
+        if minutes in runs:
+            stack.environment = stack.environment | {"REKEY_CLOCK_ADVANCE": f"{minutes + 6}m"}
+            run = stack.up()
+            assert run.steps == (["update signing"] if runs[minutes] else [])
+        token = portal.id_token(first["client_secret"])
+        assert token is not None
+        party.check(token, now)
+        checked += len(party.alive)
+        sandbox.advance("2m")
+    last = stack.outputs()
+    assert last["key_id"] != first["key_id"]
+    assert "next_key_id" not in last or last["next_key_id"] is None
+    published = {key["kid"] for key in sandbox.http.get("/oidc/jwks").json()["keys"]}
+    assert last["key_id"] in published
+    assert first["key_id"] not in published
+    assert checked > 1000
+
+
+def test_where_only_the_active_key_is_published_there_is_no_overlap_and_that_is_said(
+    stack: Stack, sandbox: Sandbox
+) -> None:
+    sandbox.dialect(vcd__jwks="active")
+    stack.program(PROGRAM)
+    stack.up()
+    first = stack.outputs()["key_id"]
+    stack.run("config", "set", "release", "2")
+    run = stack.up()
+    assert "the vendor publishes the active key only, so there is no overlap" in run.text
+    assert stack.outputs()["key_id"] != first
