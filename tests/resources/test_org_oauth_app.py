@@ -1,5 +1,6 @@
 """What is peculiar to an OAuth app: an id of our choosing, two secrets for a time, nested scopes, and no delete."""
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -198,10 +199,13 @@ def test_order_of_scopes_means_nothing(navigator: Navigator) -> None:
     assert program.planned(**navigator.org, allowed_scopes=other).changed == {"allowed_scopes"}
 
 
-def test_refresh_keeps_the_order_in_code(navigator: Navigator) -> None:
+def test_another_order_at_the_vendor_is_no_news(navigator: Navigator) -> None:
     program = navigator.program()
     state = program.up(**navigator.org, allowed_scopes={"general_scopes": ["openid", "group_ids"]})
-    assert program.refresh().allowed_scopes == state.allowed_scopes
+    shown = navigator.owner("GET", f"/{state.oauth_app_id}")
+    shown["allowedScopes"]["generalScopes"].reverse()
+    navigator.sandbox.fault("/oauth-apps/", method="GET", status=200, body=json.dumps(shown))
+    assert program.refresh() == state
 
 
 def test_part_of_the_scopes_that_is_left_out_stays(navigator: Navigator) -> None:

@@ -163,6 +163,7 @@ class SyncClientCredentials(Resource[SyncClientCredentialsInputs, SyncClientCred
         is_token = _kind(answer, i)
         minted = s.model_copy(
             update={
+                **settings,
                 "client_id": s.client_id if is_token else answer.text("client_id"),
                 "client_secret": None if is_token else answer.secret("client_secret"),
                 "access_token": answer.secret("access_token") if is_token else None,
