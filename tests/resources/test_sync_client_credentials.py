@@ -429,7 +429,7 @@ def test_answer_of_another_shape_keeps_the_old_state(broker: Broker, body: str) 
 
 def test_odd_settings_do_not_lose_a_minted_secret(broker: Broker) -> None:
     program = broker.program()
-    wanted = {**broker.directory, "rotation": {**ROTATE, "verify": False}}
+    wanted: dict[str, Any] = {**broker.directory, "rotation": {**ROTATE, "verify": False}}
     program.up(**wanted)
     wanted["token_ttl"] = 60
     body = '{"generate_token": true, "access_token": "a.b.c", "access_token_expire_in": 1e30, "token_ttl": "long"}'
