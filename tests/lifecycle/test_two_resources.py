@@ -1,0 +1,175 @@
+"""What two resources, and several endpoints, of one program have to do with each other; messages are read whole."""
+
+import json
+from collections.abc import Iterable
+
+import pytest
+from pulumi_rekey.endpoints import KINDS, Endpoints
+from pulumi_rekey.endpoints.session import Surroundings
+from pulumi_rekey.errors import Misconfigured
+
+from tests.engine import Run, Stack
+from tools.vendors import Sandbox
+
+from .app_secret import AppSecretCase
+from .case import IMPORTS, Case, Said
+from .life import Life
+from .oidc_relying_party import OidcRelyingPartyCase
+from .open_id_provider_key import OpenIdProviderKeyCase
+
+
+def declare(stack: Stack, case: Case, resources: Iterable[Said]) -> None:
+    stack.program("\n".join([*IMPORTS, *(case.declaration(said) for said in resources), ""]))
+
+
+def complaints(stack: Stack, run: Run, sandbox: Sandbox) -> list[str]:
+    """The errors of a run, each in one line and without a secret; there was no call to a vendor."""
+    events = [json.loads(line) for line in (stack.folder / "events.json").read_text().splitlines()]
+    said = [event["diagnosticEvent"] for event in events if "diagnosticEvent" in event]
+    # The engine adds that its program has ended.
+    found = {event["message"].strip() for event in said if event["severity"] == "error"}
+    errors = [text for text in found if "rekey" in text]
+    assert not any("\n" in text for text in errors), errors
+    secrets = sandbox.secret_settings().values()
+    assert not any(secret in run.text for secret in secrets)
+    assert sandbox.calls() == []
+    return errors
+
+
+def test_one_object_is_managed_once(stack: Stack, sandbox: Sandbox) -> None:
+    """Also where two endpoints are one address."""
+    stack.configure({"rekey:endpoints.again.kind": "roma", "rekey:endpoints.again.url": sandbox.url})
+    case = AppSecretCase(sandbox)
+    declare(stack, case, [Said("a"), Said("b", more={"endpoint": '"again"'})])
+    run = stack.preview(fails=True)
+    (error,) = complaints(stack, run, sandbox)
+    assert "AppSecret resource '" in error
+    assert "property app_id value {" in error
+    assert "is taken by another resource of this program: urn:pulumi:dev::probe::pulumi-python:dynamic/rekey:" in error
+
+
+def test_one_adopted_object_is_managed_once(stack: Stack, sandbox: Sandbox) -> None:
+    case = OidcRelyingPartyCase(sandbox)
+    theirs = case.existing()["relying_party_id"]
+    sandbox.forget_calls()
+    declare(stack, case, [Said("a", at=theirs), Said("b", at=theirs)])
+    (error,) = complaints(stack, stack.preview(fails=True), sandbox)
+    assert "property adopt value {" in error
+    assert "is taken by another resource of this program: urn:" in error
+
+
+def test_one_key_signs(stack: Stack, sandbox: Sandbox) -> None:
+    """A second key is welcome where it is only published."""
+    case = OpenIdProviderKeyCase(sandbox)
+    sandbox.forget_calls()
+    declare(stack, case, [Said("a"), Said("b")])
+    (error,) = complaints(stack, stack.preview(fails=True), sandbox)
+    assert "is taken by another resource of this program: urn:" in error
+    assert "activate" in error
+    declare(stack, case, [Said("a"), Said("b", more={"activate": "False"})])
+    assert sorted(stack.preview().steps) == ["create a", "create b"]
+
+
+def test_two_endpoints_of_one_kind_and_one_that_is_renamed(stack: Stack, sandbox: Sandbox) -> None:
+    """Each logs in for itself; another name for the same system is no change at the vendor."""
+    second = {"kind": "vcd", "url": sandbox.url, "org": "System"}
+    token = {"apiToken": sandbox.credentials["vcd"]["api_token"]}
+
+    def configure(name: str) -> None:
+        paths = {f"rekey:endpoints.{name}.{key}": value for key, value in second.items()}
+        stack.configure(paths, {f"rekey:endpoints.{name}.{key}": value for key, value in token.items()})
+
+    configure("dr")
+    case = OidcRelyingPartyCase(sandbox)
+    elsewhere = {"redirect_uris": '["https://portal.example.net/callback"]'}
+    declare(stack, case, [Said("here"), Said("there", more={"endpoint": '"dr"', **elsewhere})])
+    assert sorted(stack.up().steps) == ["create here", "create there"]
+    logins = [call for call in sandbox.calls() if call["path"] == "/oauth/provider/token"]
+    assert len(logins) == 2
+    before = stack.resource("there")["outputs"]
+    assert case.administrator.portal(before["client_id"], "https://portal.example.net/callback").signs_in(
+        before["client_secret"]
+    )
+
+    configure("recovery")
+    sandbox.forget_calls()
+    declare(stack, case, [Said("here"), Said("there", more={"endpoint": '"recovery"', **elsewhere})])
+    stack.up()
+    assert sandbox.calls() == []
+    assert stack.resource("there")["outputs"] == before | {"endpoint": "recovery"}
+
+
+def test_a_system_that_has_moved(stack: Stack, sandbox: Sandbox) -> None:
+    """Nothing goes to another host than the object was made at, until the configuration says that it has moved."""
+    life = Life(AppSecretCase(sandbox), stack, sandbox)
+    life.up(rotation={"triggers": {"release": 1}})
+    first = life.outputs()
+    moved = sandbox.url.replace("127.0.0.1", "localhost")
+    stack.configure({"rekey:endpoints.roma.url": moved})
+    assert life.up("--expect-no-changes").calls == ()
+    step = life.up(fails=True, rotation={"triggers": {"release": 2}})
+    assert step.error == (
+        f"endpoint 'roma' is at {moved}, and this object was made at {sandbox.url}: nothing was sent;"
+        f" set rekey:endpoints.roma.movedFrom to {sandbox.url} if the system has moved"
+    )
+    assert step.calls == ()
+    stack.configure({"rekey:endpoints.roma.movedFrom": sandbox.url})
+    assert life.up().steps == ["update it"]
+    second = life.outputs()
+    assert second["address"] == moved
+    assert life.case.accepts(second)
+    assert not life.case.knows(first)
+
+
+def test_an_endpoint_that_is_not_there(stack: Stack, sandbox: Sandbox) -> None:
+    """A preview says so, before any call."""
+    declare(stack, AppSecretCase(sandbox), [Said("a", more={"endpoint": '"nowhere"'})])
+    (error,) = complaints(stack, stack.preview(fails=True), sandbox)
+    assert error.endswith(
+        "property endpoint value {nowhere} has a problem: endpoint 'nowhere' has no kind:"
+        " set rekey:endpoints.nowhere.kind to roma"
+    )
+
+
+def test_a_credential_in_plain_config(bare_stack: Stack, sandbox: Sandbox) -> None:
+    """It is refused without being shown."""
+    token = "an-api-token-in-plain-text"
+    bare_stack.configure({"rekey:endpoints.vcd.url": sandbox.url, "rekey:endpoints.vcd.apiToken": token})
+    declare(bare_stack, OidcRelyingPartyCase(sandbox), [Said("a")])
+    sandbox.forget_calls()
+    run = bare_stack.preview(fails=True)
+    (error,) = complaints(bare_stack, run, sandbox)
+    assert error.removeprefix("error: ") == (
+        "rekey:endpoints.vcd.apiToken stands in the stack's configuration in plain text: replace it at the vendor, then"
+        " set it with `pulumi config set --path --secret rekey:endpoints.vcd.apiToken`"
+    )
+    assert token not in run.text
+
+
+@pytest.mark.parametrize(
+    ("configured", "message"),
+    [
+        ("https://roma.example.com", "rekey:endpoints.roma is not a map of settings: correct the configuration"),
+        (
+            {"kind": "rome"},
+            "endpoint 'roma' has an unknown kind: use one of: vcd, broker, navigator, roma",
+        ),
+        ({"kind": "vcd"}, "endpoint 'roma' is of kind vcd, and this resource needs roma: name another endpoint"),
+    ],
+)
+def test_an_endpoint_that_a_preview_refuses(configured: object, message: str) -> None:
+    assert Endpoints({"roma": configured}, Surroundings()).misconfigured(None, "roma") == message
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_endpoint_without_an_address(kind: str) -> None:
+    """The message names the key, and the variable that could fill it."""
+    with pytest.raises(Misconfigured) as refused:
+        Endpoints({}, Surroundings()).session(None, kind)
+    variable = {"vcd": "VCD_URL", "broker": "BROKER_URL", "navigator": "CPN_URL", "roma": "ROMA_ENDPOINT"}[kind]
+    assert str(refused.value) == (
+        f"endpoint '{kind}' has no url: set rekey:endpoints.{kind}.url or the environment variable {variable}"
+    )
+    with pytest.raises(Misconfigured) as refused:
+        Endpoints({"dr": {"kind": kind}}, Surroundings()).session("dr", kind)
+    assert str(refused.value) == "endpoint 'dr' has no url: set rekey:endpoints.dr.url"
