@@ -1,0 +1,1 @@
+"""The `rekey` program, as people and pipelines call it."""

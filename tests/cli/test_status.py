@@ -1,0 +1,236 @@
+"""`rekey status` and `rekey due`, on exports that the real engine has written."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from pulumi_rekey.report import ReportDocument
+
+from .conftest import REASON, Exports, Rekey
+
+
+def document(rekey: Rekey, *arguments: str | Path) -> dict[str, Any]:
+    ended = rekey("status", "--json", *arguments)
+    assert (ended.code, ended.err) == (0, "")
+    found: dict[str, Any] = json.loads(ended.out)
+    Draft202012Validator(ReportDocument.model_json_schema(mode="serialization")).validate(found)
+    return found
+
+
+def credentials(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {credential["name"]: credential for stack in found["stacks"] for credential in stack["credentials"]}
+
+
+def test_what_was_just_created_is_well(rekey: Rekey, exports: Exports) -> None:
+    found = credentials(document(rekey, "--file", exports.fresh))
+    assert {name: credential["health"] for name, credential in found.items()} == {
+        "billing": "ok",
+        "orders": "ok",
+        "portal": "paused",
+        "scim": "ok",
+    }
+    assert found["billing"]["generation"] == 1
+    assert found["billing"]["endpoint"] == "navigator"
+    assert found["billing"]["type"] == "OrgOAuthApp"
+    assert found["portal"]["next_rotation_at"] is None
+    minted = datetime.fromisoformat(found["orders"]["rotated_at"])
+    assert datetime.fromisoformat(found["orders"]["next_rotation_at"]) == minted + timedelta(days=90)
+    assert found["scim"]["expires_at"] > found["scim"]["next_rotation_at"]
+
+
+def test_a_rotation_and_a_failure_show(rekey: Rekey, exports: Exports) -> None:
+    found = credentials(document(rekey, "--file", exports.rotated))
+    assert found["billing"]["generation"] == 2
+    assert found["billing"]["rotation_reason"] == f"rotate_now: {REASON}"
+    assert found["billing"]["previous_expires_at"] > found["billing"]["rotated_at"]
+    assert found["signing"]["health"] == "failing"
+    assert "403" in found["signing"]["why"]
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        ("29d", {"billing": "ok", "portal": "paused"}),
+        ("31d", {"billing": "due 31 d old, max_age 30 d", "orders": "ok"}),
+        ("33d", {"billing": "overdue could have rotated since"}),
+        ("250d", {"scim": "expired expired 20", "portal": "paused"}),
+    ],
+)
+def test_time_passes(rekey: Rekey, exports: Exports, at: str, expected: dict[str, str]) -> None:
+    found = credentials(document(rekey, "--file", exports.fresh, "--at", at))
+    for name, said in expected.items():
+        assert f"{found[name]['health']} {found[name]['why']}".startswith(said)
+
+
+def test_secrets_stay_where_they_are(rekey: Rekey, exports: Exports) -> None:
+    assert len(exports.secrets) >= 5
+    for command in (["status"], ["status", "--json"], ["due"], ["report"], ["report", "--format", "html"]):
+        for file in (exports.shown, exports.rotated):
+            ended = rekey(*command, "--file", file)
+            assert not [secret for secret in exports.secrets if secret in ended.out + ended.err]
+            assert "ciphertext" not in ended.out
+
+
+def test_several_stacks_and_standard_input(rekey: Rekey, exports: Exports) -> None:
+    files = ["--file", exports.rotated, "--file", exports.foreign, "--file", exports.empty, "--file", "-"]
+    ended = rekey("status", "--json", *files, stdin=exports.fresh.read_bytes())
+    found = json.loads(ended.out)
+    assert [len(stack["credentials"]) for stack in found["stacks"]] == [5, 0, 0, 4]
+    assert [stack["name"] for stack in found["stacks"]] == ["dev", "dev", str(exports.empty), "dev"]
+    assert sum(found["summary"].values()) == 9
+
+
+def test_the_stacks_of_a_project(rekey: Rekey, exports: Exports) -> None:
+    """No passphrase is needed: nothing is decrypted."""
+    environment = {name: value for name, value in exports.stack.environment.items() if "PASSPHRASE" not in name}
+    for arguments in (["--stack", "dev"], ["--all"], ["--stack", "dev", "--cwd", exports.stack.folder]):
+        cwd = exports.folder if "--cwd" in arguments else exports.stack.folder
+        ended = rekey("status", "--json", *arguments, cwd=cwd, env=environment)
+        assert (ended.code, ended.err) == (0, "")
+        assert len(credentials(json.loads(ended.out))) == 5
+    ended = rekey("status", "--stack", "nowhere", cwd=exports.stack.folder, env=environment)
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err == "rekey: pulumi stack: no stack named 'nowhere' found: see its message\n"
+
+
+def test_plain_text_is_one_line_a_credential(rekey: Rekey, exports: Exports) -> None:
+    ended = rekey("status", "--file", exports.rotated)
+    head, *lines, summary = ended.out.splitlines()
+    assert head.startswith("HEALTH   STACK      RESOURCE  TYPE ")
+    assert head.endswith("  PREVIOUS UNTIL        WHY")
+    assert [line.split()[0] for line in lines] == ["failing", "paused", "ok", "ok", "ok"]
+    assert [line.split()[2] for line in lines] == ["signing", "portal", "billing", "orders", "scim"]
+    assert summary == "5 credentials in 1 stack: 1 failing, 1 paused, 3 ok"
+    assert "\x1b" not in ended.out
+
+
+def terminal(*arguments: str | Path, **environment: str) -> str:
+    """What `rekey` writes to a terminal of 200 columns."""
+    own, its = pty.openpty()
+    settings = os.environ | {"TERM": "xterm-256color", "COLUMNS": "200"} | environment
+    program = Path(sys.executable).with_name("rekey")
+    with subprocess.Popen([program, *arguments], stdin=its, stdout=its, stderr=its, env=settings) as process:
+        os.close(its)
+        shown = b""
+        try:
+            while part := os.read(own, 65536):
+                shown += part
+        except OSError:
+            pass  # the program has ended, and with it the terminal
+        os.close(own)
+    assert process.returncode == 0, shown
+    return shown.decode()
+
+
+def test_a_terminal_gets_a_table_with_colour(exports: Exports) -> None:
+    shown = terminal("status", "--file", exports.rotated)
+    assert "\x1b[1;31mfailing" in shown
+    assert "previous until" in shown
+    assert "in 29 d" in shown
+    assert "\x1b[" not in terminal("status", "--file", exports.rotated, TERM="dumb")
+    assert "\x1b[1;31m" not in terminal("status", "--file", exports.rotated, NO_COLOR="1")
+
+
+@pytest.mark.parametrize(
+    ("case", "code", "names"),
+    [
+        ("fresh now", 0, []),
+        ("foreign now", 0, []),
+        ("empty now", 0, []),
+        ("fresh 31d", 10, ["billing"]),
+        ("fresh 33d", 11, ["billing"]),
+        ("fresh 250d", 12, ["billing", "orders", "scim"]),
+        ("rotated now", 12, ["signing"]),
+    ],
+)
+def test_due_says_it_by_the_exit_code(rekey: Rekey, exports: Exports, case: str, code: int, names: list[str]) -> None:
+    file, at = case.replace("now", "0s").split()
+    ended = rekey("due", "--file", getattr(exports, file), "--at", at)
+    assert ended.code == code
+    assert sorted(line.split()[2] for line in ended.out.splitlines()[1:-1]) == names
+    if not names:
+        assert ended.out == "nothing is due\n"
+    ended = rekey("due", "--json", "--file", getattr(exports, file), "--at", at)
+    assert ended.code == code
+    assert sorted(credentials(json.loads(ended.out))) == names
+
+
+def test_overdue_begins_when_it_is_said(rekey: Rekey, exports: Exports) -> None:
+    ended = rekey("due", "--file", exports.fresh, "--at", "31d", "--overdue-after", "6h")
+    assert ended.code == 11
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is not the export of a stack"),
+        (b"\xff\xfe", "is not the export of a stack"),
+        (b"[" * 100_000, "is not the export of a stack"),
+        (b"[]", "is not the export of a stack"),
+        (b'{"version": 3}', "is not the export of a stack"),
+        (b'{"deployment": {"resources": {}}}', "is not the export of a stack"),
+        (b'{"deployment": {"resources": [1]}}', "is not the export of a stack"),
+        (b'{"deployment": {"pending_operations": [1]}}', "is not the export of a stack"),
+    ],
+)
+def test_what_is_no_export_is_said_in_one_line(rekey: Rekey, content: bytes, message: str) -> None:
+    ended = rekey("status", "--file", "-", stdin=content)
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.startswith(f"rekey: standard input {message}: ")
+    assert ended.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--at", "tomorrow"], "is neither a span from now, like 7d, nor a moment"),
+        (["--at", "2026-12-24T00:00:00"], "is neither a span from now, like 7d, nor a moment"),
+        (["--at", "99999999w"], "is beyond the calendar"),
+        (["--overdue-after", "2 months"], "is in months or years"),
+        (["--all", "--stack", "dev"], "cannot go together"),
+        (["--colour"], "No such option"),
+    ],
+)
+def test_a_wrong_call_ends_with_2(rekey: Rekey, arguments: list[str], message: str) -> None:
+    ended = rekey("status", *arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert message in ended.err
+
+
+def test_without_pulumi_files_still_can_be_read(rekey: Rekey, exports: Exports, tmp_path: Path) -> None:
+    environment = {"PATH": str(tmp_path)}
+    assert rekey("status", "--file", exports.fresh, env=environment).code == 0
+    ended = rekey("status", env=environment)
+    assert ended.code == 1
+    assert ended.err == ("rekey: there is no pulumi on PATH: install the Pulumi CLI, or give exports with --file\n")
+    assert rekey("status", "--file", tmp_path / "none.json").err.endswith(
+        "No such file or directory: correct the path\n"
+    )
+
+
+def test_help_tells_the_exit_codes(rekey: Rekey) -> None:
+    for words in ((), ("due",)):
+        ended = rekey(*words, "--help")
+        assert ended.code == 0
+        assert "nds with 0" in ended.out
+    assert rekey("--version").out.startswith("rekey 0.")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_can_complete(rekey: Rekey, shell: str) -> None:
+    ended = rekey("--show-completion", shell)
+    assert ended.code == 0
+    assert "rekey" in ended.out
+
+
+def test_moments_are_in_utc(rekey: Rekey, exports: Exports) -> None:
+    found = document(rekey, "--file", exports.fresh, "--at", "2027-01-01T02:00:00+02:00")
+    assert found["at"] == "2027-01-01T00:00:00Z"
+    assert datetime.fromisoformat(found["at"]).tzinfo == UTC
