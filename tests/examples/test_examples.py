@@ -45,7 +45,10 @@ def example(request: pytest.FixtureRequest, engine: Engine, sandbox: Sandbox, tm
 
 
 def test_each_is_tried() -> None:
-    assert {folder.name for folder in EXAMPLES.iterdir() if folder.is_dir()} == set(RESOURCES)
+    # gitops has a test of its own, and the providers of most consumers cannot be had without the internet.
+    assert {folder.name for folder in EXAMPLES.iterdir() if (folder / "__main__.py").exists()} - {"gitops"} == set(
+        RESOURCES
+    )
 
 
 @pytest.mark.parametrize(("example", "name"), [(name, name) for name in RESOURCES], indirect=["example"])
