@@ -9,7 +9,7 @@ from tools.vendors import Sandbox
 
 from .app_secret import AppSecretCase
 from .case import Case
-from .life import Life
+from .life import Life, holds_secret
 from .oidc_relying_party import OidcRelyingPartyCase
 from .open_id_provider_key import OpenIdProviderKeyCase
 from .org_oauth_app import OrgOAuthAppCase
@@ -243,3 +243,45 @@ def test_deleted_by_hand(life: Life) -> None:
         assert case.accepts(second)
     else:
         assert ": 404" in life.up(fails=True).error
+
+
+@only(lambda case: case.readable)
+def test_a_secret_changed_by_hand(life: Life) -> None:
+    """Where the vendor shows it, a refresh takes it over; where the program gives one, an up puts that back."""
+    case = life.case
+    life.up()
+    theirs = life.remember(case.rotate_by_hand(life.outputs()))
+    life.refresh()
+    life.up("--expect-no-changes")
+    assert case.accepts(life.outputs())
+
+    life.stack.configure({}, {"given": "Chosen-by-the-user1"})
+    step = life.up(more={"secret": 'pulumi.Config().require_secret("given")'})
+    assert (step.steps, case.knows(theirs)) == (["update it"], False)
+    given = life.outputs()
+    assert given["secret"] == "Chosen-by-the-user1"
+    theirs = life.remember(case.rotate_by_hand(given))
+    life.refresh()
+    assert "the given secret is another one" in life.preview().said
+    life.up()
+    assert case.accepts(given)
+    assert not case.knows(theirs)
+    life.destroy()
+    assert not case.knows(given)
+    assert life.traces() == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"secret": "S3cret@with\\"quotes"}',
+        b"UzNjcmV0QHdpdGgicXVvdGVzIQ==",
+        b"Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJpdCJ9.c2ln",
+        b"-----BEGIN EC PRIVATE KEY-----",
+        b"the second line: second-line",
+    ],
+)
+def test_the_search_finds_what_is_there(text: bytes) -> None:
+    """What finds no secret anywhere else finds one here, whatever form it has."""
+    assert holds_secret(text, {'S3cret@with"quotes', "first-line\nsecond-line"})
+    assert not holds_secret(b"nothing of the kind: 1b47061264138c4ac30d75fd1eb44270", {"S3cret@with"})
