@@ -31,7 +31,7 @@ class UnusableKey(ValueError):
 
 @dataclass(frozen=True)
 class KeyPair:
-    """A public key and its private half, as PEM; the private one encrypted if it was given so."""
+    """A public key and its private half, as tidy PEM; the private one encrypted if it was given so."""
 
     public: str
     private: SecretStr = field(repr=False)
@@ -53,7 +53,7 @@ def read_key_pair(private: str, passphrase: str | None, public: str | None) -> K
             raise UnusableKey("public_key", "is not a PEM public key") from None
         if not same:
             raise UnusableKey("public_key", "does not belong to the private key")
-    return KeyPair(derived, SecretStr(private))
+    return KeyPair(derived, SecretStr(_tidy(private).decode()))
 
 
 def _private_key(private: str, passphrase: str | None) -> PrivateKeyTypes:
@@ -62,16 +62,17 @@ def _private_key(private: str, passphrase: str | None) -> PrivateKeyTypes:
 
     try:
         return load_pem_private_key(_tidy(private), passphrase.encode() if passphrase is not None else None)
-    except TypeError:
-        if passphrase is None:
-            raise UnusableKey("private_key_passphrase", "is required: the private key is encrypted") from None
-        raise UnusableKey("private_key_passphrase", "is given, and the private key is not encrypted") from None
     except UnsupportedAlgorithm:
         raise UnusableKey("private_key", "is of an unsupported kind: use RSA or EC") from None
-    except ValueError:
-        if passphrase is not None and "ENCRYPTED" in private:
+    except (TypeError, ValueError) as failed:
+        encrypted = "ENCRYPTED" in private
+        if encrypted and passphrase is not None:
             raise UnusableKey("private_key_passphrase", "does not open the private key") from None
-        raise UnusableKey("private_key", "is not a PEM private key") from None
+        if isinstance(failed, ValueError):
+            raise UnusableKey("private_key", "is not a PEM private key") from None
+        if encrypted:
+            raise UnusableKey("private_key_passphrase", "is required: the private key is encrypted") from None
+        raise UnusableKey("private_key_passphrase", "is given, and the private key is not encrypted") from None
 
 
 def _check_strength(key: PrivateKeyTypes) -> None:
@@ -107,11 +108,13 @@ def made_key_pair(algorithm: str, bits: int, curve: str) -> KeyPair:
 
 
 def is_published(public: str, keys: Iterable[Mapping[str, Any]]) -> bool:
-    """Tell whether a JWK set (RFC 7517) holds the PEM public key."""
-    from cryptography.hazmat.primitives.asymmetric import ec, rsa
-    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+    """Tell whether a JWK set (RFC 7517) holds the PEM public key.
 
-    match load_pem_public_key(_tidy(public)):
+    :raises ValueError: if it is not a PEM public key.
+    """
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+    match _public_key(public):
         case rsa.RSAPublicKey() as key:
             wanted = {"n": key.public_numbers().n, "e": key.public_numbers().e}
         case ec.EllipticCurvePublicKey() as key:
@@ -139,9 +142,19 @@ def same_public_key(one: str, other: str) -> bool:
 
 
 def _numbers(pem: str) -> bytes:
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-    return load_pem_public_key(_tidy(pem)).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return _public_key(pem).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _public_key(pem: str) -> PublicKeyTypes:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    try:
+        return load_pem_public_key(_tidy(pem))
+    except UnsupportedAlgorithm:
+        raise ValueError("is of an unsupported kind") from None
 
 
 def _public_pem(key: PublicKeyTypes) -> str:
@@ -152,4 +165,4 @@ def _public_pem(key: PublicKeyTypes) -> str:
 
 def _tidy(pem: str) -> bytes:
     # Indented in YAML, or with the line ends of another system, it is the same key.
-    return "\n".join(line.strip() for line in pem.strip().splitlines()).encode()
+    return "".join(f"{line.strip()}\n" for line in pem.strip().splitlines()).encode()

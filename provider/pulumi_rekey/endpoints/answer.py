@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
-from pydantic import SecretStr
+from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from ..errors import BadAnswer
+from ..model import VendorId
 
 T = TypeVar("T")
+
+_ID: Final = TypeAdapter(VendorId)
 
 
 class Body(Mapping[str, Any]):
@@ -48,6 +51,14 @@ class Body(Mapping[str, Any]):
         if not value:
             raise BadAnswer(f"{self._source}: the answer has an empty {name!r}")
         return SecretStr(value)
+
+    def id(self, name: str) -> str:
+        """Return a field that is an id: it becomes a part of paths and of messages."""
+        value = self._typed(name, str, "text")
+        try:
+            return _ID.validate_python(value)
+        except ValidationError:
+            raise BadAnswer(f"{self._source}: the answer's {name!r} is not an id") from None
 
     def number(self, name: str) -> int:
         """Return a field that is a whole number."""

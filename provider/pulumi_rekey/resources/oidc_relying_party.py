@@ -109,7 +109,7 @@ class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, V
             if name == i.client_name and set(party.texts("redirectUris")) == set(i.redirect_uris):
                 raise Stopped(
                     f"{api.name}: relying party {party.text('id')} has the same name and redirect URIs",
-                    todo=f'set adopt="{party.text("id")}" to manage it, or delete it; if this resource was renamed in'
+                    todo=f'set adopt="{party.id("id")}" to manage it, or delete it; if this resource was renamed in'
                     " the program, give it an alias",
                 )
         return None
@@ -156,7 +156,7 @@ class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, V
 
 def _shown(answer: Body) -> dict[str, Any]:
     return {
-        "relying_party_id": answer.text("id"),
+        "relying_party_id": answer.id("id"),
         "client_id": answer.text("clientId"),
         "client_name": answer.text("clientName"),
         "redirect_uris": answer.texts("redirectUris"),
