@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from pulumi_rekey.endpoints.session import ALL_ATTEMPTS, MOST_ATTEMPTS
-from pulumi_rekey.errors import Abandoned, AnswerLost, Rejected, Throttled, Unavailable, Unreachable
+from pulumi_rekey.errors import Abandoned, AnswerLost, NotFound, Rejected, Throttled, Unavailable, Unreachable
 
 from .conftest import START, Connect, Time
 from .scripted import Answer, Scripted, answer, closed_port, reset, said, silence
@@ -83,10 +83,15 @@ def test_a_no_is_not_asked_again(server: Scripted, signed: Any, status: int) -> 
     assert len(server.lines) == 1
 
 
-def test_an_object_that_is_gone_is_deleted(server: Scripted, signed: Any) -> None:
-    server.script(reset, answer(404))
-    signed.delete("/x")
+def test_an_object_that_is_gone_is_said_to_be(server: Scripted, signed: Any) -> None:
+    """By the vendor, in its own words; a 404 of whatever stands before it says nothing about the object."""
+    server.script(reset, said({"error_code": "ROMA.00014004"}, 404))
+    with pytest.raises(NotFound):
+        signed.delete("/x")
     assert server.lines == ["DELETE /x"] * 2
+    server.script(answer(404))
+    with pytest.raises(Unavailable):
+        signed.delete("/x")
 
 
 # -- how often, how long ----------------------------------------------------------------------------------------------
