@@ -408,10 +408,11 @@ def test_the_manifests_of_the_examples_are_right() -> None:
 
 
 def test_every_kind_can_be_said(problems: Problems) -> None:
-    kinds = [kind["properties"]["kind"]["const"] for kind in SCHEMA.schema["oneOf"][1:]]
+    schema: Any = SCHEMA.schema
+    kinds = [kind["properties"]["kind"]["const"] for kind in schema["oneOf"][1:]]
     assert set(kinds) == {*credentials(), PAIR}
     for kind in credentials():
-        assert set(SCHEMA.schema["$defs"][kind]["properties"]) == set(arguments(kind))
+        assert set(schema["$defs"][kind]["properties"]) == set(arguments(kind))
 
 
 @pytest.mark.parametrize(
