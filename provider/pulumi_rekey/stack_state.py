@@ -109,7 +109,9 @@ def _not_an_export(source: str) -> Misconfigured:
 
 
 def _objects(deployment: Mapping[str, Any], name: str, source: str) -> list[dict[str, Any]]:
-    found = deployment.get(name) or []
+    found = deployment.get(name)
+    if found is None:
+        return []
     if not isinstance(found, list) or not all(isinstance(member, dict) for member in found):
         raise _not_an_export(source)
     return found
