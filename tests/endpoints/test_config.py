@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pulumi_rekey.endpoints import KINDS, Endpoints, session_class
 from pulumi_rekey.endpoints.config import Endpoint, environment_names, is_loopback, origin, resolve
+from pulumi_rekey.endpoints.roma import RomaEndpoint
 from pulumi_rekey.endpoints.session import Surroundings
 from pulumi_rekey.errors import Misconfigured
 from pulumi_rekey.model import secret_fields
@@ -411,6 +412,17 @@ def test_several_endpoints_of_one_kind_at_once() -> None:
         known.session("dr", "roma")
 
 
+def test_a_region_fills_the_addresses_that_are_not_given() -> None:
+    by_region = resolve(RomaEndpoint, "roma", {"region": "cn-north-4"}, {})
+    assert isinstance(by_region, RomaEndpoint)
+    assert by_region.url == "https://roma.cn-north-4.myhuaweicloud.com"
+    assert by_region.iam_url == "https://iam.cn-north-4.myhuaweicloud.com"
+    other = resolve(RomaEndpoint, "roma", {"region": "cn-north-4", "url": HERE}, {})
+    assert other.url == HERE
+    with pytest.raises(Misconfigured, match="region"):
+        resolve(RomaEndpoint, "roma", {"region": "x.example.com/"}, {})
+
+
 @pytest.mark.parametrize(
     ("configured", "environment", "loopback"),
     [
@@ -424,6 +436,9 @@ def test_several_endpoints_of_one_kind_at_once() -> None:
         ({"vcd": {"url": "https://127.0.0.1@example.com"}}, {}, False),
         ({"vcd": {"url": "https://["}}, {}, False),
         ({"vcd": {"url": 17}}, {}, False),
+        ({"roma": {"region": "cn-north-4"}}, {}, False),
+        ({}, {"HW_REGION_NAME": "cn-north-4"}, False),
+        ({"roma": {"url": "http://127.0.0.1"}}, {"HW_REGION_NAME": "cn-north-4"}, True),
     ],
 )
 def test_whether_all_endpoints_are_on_this_machine(

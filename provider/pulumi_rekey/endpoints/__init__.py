@@ -60,10 +60,16 @@ class Endpoints:
 
     def all_loopback(self) -> bool:
         """Tell whether every endpoint that the configuration or the environment names is on this machine."""
-        configured = [settings.get("url") for settings in self._configured.values() if isinstance(settings, dict)]
-        variables = [environment_names(session_class(kind).model)["url"] for kind in KINDS]
-        urls = [*configured, *(self._around.environment.get(variable) for variable in variables)]
-        return all(is_loopback(origin(str(url))[1]) for url in urls if url)
+        # A region stands for addresses of the vendor's where no other address is given.
+        named = [each for each in self._configured.values() if isinstance(each, dict)]
+        places = [each.get("url") or each.get("region") for each in named]
+        for kind in KINDS:
+            variables = environment_names(session_class(kind).model)
+            url, region = (self._around.environment.get(variables.get(field, "")) for field in ("url", "region"))
+            configured = self._configured.get(kind)
+            elsewhere = isinstance(configured, dict) and configured.get("url")
+            places.append(url or (None if elsewhere else region))
+        return all(is_loopback(origin(str(place))[1]) for place in places if place)
 
     def _settings(self, name: str, kind: str) -> Mapping[str, Any]:
         settings = self._configured.get(name, {})

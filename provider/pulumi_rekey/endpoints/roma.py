@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import parse_qsl, quote
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from ..errors import Forbidden, Misconfigured, NotFound, Unauthenticated, VendorError
+from ..errors import Forbidden, Misconfigured, NotFound, Unauthenticated, Unavailable, VendorError
 from .answer import Body
 from .config import CREDENTIAL, Endpoint, Secret, Url, plain
 from .session import Session, Token
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import httpx
 
 _ALGORITHM = "SDK-HMAC-SHA256"
+_NOT_FOUND = 404
 # Auth failures come as 400 with a code of their own: support.huaweicloud.com/intl/en-us/api-roma/ErrorCode_server.html
 _BY_CODE: dict[str, type[VendorError]] = {
     "ROMA.1000": Unauthenticated,
@@ -32,16 +33,22 @@ _BY_CODE: dict[str, type[VendorError]] = {
 }
 
 
+#: The hosts that a region has.
+_HOSTS: Final = {"url": "roma", "iam_url": "iam"}
+
+
 class RomaEndpoint(Endpoint):
     """A ROMA Connect site, with the IAM that issues its tokens."""
 
     kind = "roma"
+
     credentials = (("access_key", "secret_key"), ("user_name", "password", "domain_name"))
 
     url: Url = Field(description="The ROMA Connect address.", json_schema_extra={"env": "ROMA_ENDPOINT"})
     region: str | None = Field(
         default=None,
-        description="The region, such as ap-southeast-3.",
+        pattern=r"^[a-z0-9-]+$",
+        description="The region, such as ap-southeast-3; fills url and iamUrl where they are not given.",
         json_schema_extra={"env": "HW_REGION_NAME"},
     )
     iam_url: Url | None = Field(
@@ -60,6 +67,15 @@ class RomaEndpoint(Endpoint):
     user_name: str | None = Field(default=None, json_schema_extra={**CREDENTIAL, "env": "HW_USER_NAME"})
     password: Secret | None = Field(default=None, json_schema_extra={**CREDENTIAL, "env": "HW_PASSWORD"})
     domain_name: str | None = Field(default=None, json_schema_extra={**CREDENTIAL, "env": "HW_DOMAIN_NAME"})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_region(cls, settings: Any) -> Any:
+        """Fill the addresses from the region, where there is one and they are not given."""
+        if not isinstance(settings, dict) or not settings.get("region"):
+            return settings
+        usual = {name: f"https://{host}.{settings['region']}.myhuaweicloud.com" for name, host in _HOSTS.items()}
+        return usual | {name: value for name, value in settings.items() if value is not None}
 
 
 def signature(secret_key: str, request: httpx.Request, date: str, signed: list[str]) -> str:
@@ -174,6 +190,9 @@ class Roma(Session[RomaEndpoint]):
 
     def classify(self, status: int, code: str | None) -> type[VendorError]:
         """Read the code before the status: ROMA says 400 where others say 401."""
+        if status == _NOT_FOUND and code is None:
+            # ROMA names a code with each refusal: this is a gateway's, and nothing is gone because of it.
+            return Unavailable
         return _BY_CODE.get(code or "") or super().classify(status, code)
 
 
