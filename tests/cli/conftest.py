@@ -19,7 +19,7 @@ import pulumi, pulumi_rekey as rekey
 config = pulumi.Config()
 now = config.get("now")
 rekey.AppSecret("orders", instance_id=config.require("instanceId"), app_id=config.require("appId"),
-    rotation=rekey.Rotation(max_age="90d", triggers={"release": pulumi.Output.secret("hidden")},
+    rotation=rekey.Rotation(max_age="90d", triggers={"release": pulumi.Output.secret("release-1c7f")},
         windows=[rekey.Window(cron="0 2 * * SUN", timezone="Europe/Sofia", duration="4h")]))
 rekey.OidcRelyingParty("portal", client_name="Portal", redirect_uris=["https://portal.example.com/callback"],
     rotation=rekey.Rotation(paused=True))

@@ -193,7 +193,7 @@ def test_what_is_no_export_is_said_in_one_line(rekey: Rekey, content: bytes, mes
         (["--at", "tomorrow"], "is neither a span from now, like 7d, nor a moment"),
         (["--at", "2026-12-24T00:00:00"], "is neither a span from now, like 7d, nor a moment"),
         (["--at", "99999999w"], "is beyond the calendar"),
-        (["--overdue-after", "2 months"], "is in months or years"),
+        (["--overdue-after", "2mo"], "is in months or years"),
         (["--all", "--stack", "dev"], "cannot go together"),
         (["--colour"], "No such option"),
     ],
