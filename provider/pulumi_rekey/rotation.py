@@ -43,9 +43,9 @@ def _as_text(value: Any) -> Any:
     # Pulumi hands every number over as a float; 3 and 3.0 must be one trigger value.
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int | float):
-        return str(int(value)) if value == int(value) else str(value)
-    return value
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value) if isinstance(value, int | float) else value
 
 
 TriggerValue = Annotated[str, BeforeValidator(_as_text), WithJsonSchema({"type": ["string", "number", "boolean"]})]

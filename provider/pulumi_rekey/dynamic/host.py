@@ -66,11 +66,7 @@ class Stack:
 
     def configure(self, get: Callable[[str], str | None]) -> None:
         """Take the stack's configuration; every provider of the host is handed the same."""
-        endpoints = get("rekey:endpoints")
-        self.config = {
-            "endpoints": json.loads(endpoints) if endpoints else {},
-            "owner": get("rekey:owner"),
-        }
+        self.config = {"endpoints": get("rekey:endpoints"), "owner": get("rekey:owner")}
         more_workers()
         # Every provider of the host is configured, and one warning is enough.
         if os.environ.get("PULUMI_DEBUG_GRPC") and not self._warned:
@@ -83,14 +79,17 @@ class Stack:
 
     @property
     def endpoints(self) -> Endpoints:
-        """The configured endpoints."""
+        """The configured endpoints.
+
+        :raises Misconfigured: if what is configured is no map.
+        """
         with self._lock:
             if self._endpoints is None:
                 from ..endpoints import Endpoints
                 from ..endpoints.session import Surroundings
 
                 self._endpoints = Endpoints(
-                    self.config.get("endpoints", {}),
+                    _map_of_endpoints(self.config.get("endpoints")),
                     Surroundings(
                         wanted=engine_answers,
                         warn=lambda text: log("WARNING", text, None),
@@ -137,6 +136,21 @@ class Stack:
         with self._lock:
             holder = self.claims.get((address, object_id))
             return urn is not None and holder is not None and holder != urn
+
+
+def _map_of_endpoints(configured: str | None) -> dict[str, Any]:
+    from ..errors import Misconfigured
+
+    try:
+        endpoints = json.loads(configured or "{}")
+    except ValueError:
+        endpoints = None
+    if not isinstance(endpoints, dict):
+        raise Misconfigured(
+            "rekey:endpoints is not a map of endpoints",
+            todo="remove it, then use `pulumi config set --path rekey:endpoints.<name>.<key>`",
+        )
+    return endpoints
 
 
 _STACK: Final = Stack()
@@ -196,13 +210,15 @@ class Provider(ResourceProvider):
         found = []
         endpoint = inputs.get("endpoint")
         vendor = self.resource.vendor
-        if vendor is not None and not holds_unknown(endpoint):
+        # What is not known yet, or no name at all, names no endpoint.
+        named = endpoint is None or isinstance(endpoint, str)
+        if vendor is not None and named:
             wrong = _STACK.endpoints.misconfigured(endpoint, vendor)
             found += [("endpoint", wrong)] if wrong else []
-        if self.resource.marked and "adopt" not in inputs and not _STACK.config.get("owner"):
+        if self.resource.marked and inputs.get("adopt") is None and not _STACK.config.get("owner"):
             missing = "needs the stack's owner id: run `pulumi config set rekey:owner $(openssl rand -hex 16)`"
             found.append(("", missing))
-        if call.urn is not None:
+        if call.urn is not None and named:
             for name, claimed in self.resource.claims(without_unknowns(inputs)):
                 rival = _STACK.claim(self._address(endpoint), claimed, call.urn)
                 if rival is not None:

@@ -64,6 +64,10 @@ class Body(Mapping[str, Any]):
         """Return a field that is a whole number."""
         return self._typed(name, int, "whole number")
 
+    def flag(self, name: str) -> bool:
+        """Return a field that is true or false."""
+        return self._typed(name, bool, "flag")
+
     def texts(self, name: str) -> list[str]:
         """Return a field that is a list of texts."""
         values = self._typed(name, list, "list")

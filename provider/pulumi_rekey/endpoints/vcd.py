@@ -10,7 +10,7 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from ..errors import BadAnswer, Forbidden, Misconfigured, NotFound, Unauthenticated
 from .answer import Body
@@ -23,7 +23,19 @@ if TYPE_CHECKING:
 #: The base of all paths of the API.
 CLOUDAPI = "/cloudapi/1.0.0"
 _PROVIDER_ORG = "system"
+_URN = "urn:vcloud:"
 _PAGE_SIZE = "128"
+
+
+def urn_of(kind: str) -> AfterValidator:
+    """Return a check that an id of the form that Cloud Director gives them is one of this kind."""
+
+    def check(id_: str) -> str:
+        if id_.startswith(_URN) and not id_.startswith(f"{_URN}{kind}:"):
+            raise ValueError(f"is the id of another kind: it must begin with {_URN}{kind}:")
+        return id_
+
+    return AfterValidator(check)
 
 
 class VcdEndpoint(Endpoint):

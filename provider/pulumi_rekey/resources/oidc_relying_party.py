@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field
 
 from ..endpoints.answer import Body
-from ..endpoints.vcd import CLOUDAPI, Vcd
+from ..endpoints.vcd import CLOUDAPI, Vcd, urn_of
 from ..errors import NotFound, Stopped
 from ..model import Secret, VendorId
 from ..resource import Inputs, Resource, State
@@ -50,7 +50,7 @@ class OidcRelyingPartyInputs(Inputs):
         " does not matter.",
         examples=[["https://grafana.example.com/login/generic_oauth"]],
     )
-    adopt: VendorId | None = Field(
+    adopt: Annotated[VendorId, urn_of("oidcRelyingParty")] | None = Field(
         default=None,
         description="The id of a relying party that exists and is to be managed; another one replaces.",
         examples=["urn:vcloud:oidcRelyingParty:5f9f3c9e-6f0e-4c0b-9a53-0d4f1c6b5f3a"],

@@ -13,12 +13,12 @@ import hashlib
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, SecretStr
 
 from ..endpoints.answer import Body
-from ..endpoints.vcd import CLOUDAPI, Vcd
+from ..endpoints.vcd import CLOUDAPI, Vcd, urn_of
 from ..errors import Conflict, Error, NotFound, Stopped
 from ..model import WRITE_ONLY, Moment, Secret, VendorId, rfc3339
 from ..resource import Inputs, Resource, State
@@ -74,7 +74,7 @@ class OpenIdProviderKeyInputs(Inputs):
     activate: bool = Field(
         default=True, description="Whether this is the key that signs. One key of an endpoint can be."
     )
-    adopt: VendorId | None = Field(
+    adopt: Annotated[VendorId, urn_of("openIdProviderKey")] | None = Field(
         default=None, description="The id of a key that exists and is to be managed; another one replaces."
     )
 
@@ -133,7 +133,11 @@ class OpenIdProviderKey(Resource[OpenIdProviderKeyInputs, OpenIdProviderKeyState
 
     def given(self, i: OpenIdProviderKeyInputs, s: OpenIdProviderKeyState) -> str | None:
         """A given private key whose public half is not the present one is published."""
-        if i.private_key is None or _may_be(_given(i), s.public_key):
+        try:
+            if i.private_key is None or _may_be(_given(i), s.public_key):
+                return None
+        except UnusableKey:
+            # In a preview, the passphrase may not be known yet.
             return None
         return "the given private key is another one"
 
