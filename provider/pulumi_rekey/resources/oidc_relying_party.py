@@ -80,6 +80,11 @@ class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, V
     id_output = "relying_party_id"
     marked = True
 
+    def remarks(self, i: OidcRelyingPartyInputs, s: OidcRelyingPartyState | None) -> Iterator[str]:
+        """The secret of an adopted relying party is not there to be read."""
+        if s is None and i.adopt is not None and i.rotation.on_adopt != "rotate":
+            yield "keeps the secret in use, which cannot be read: `client_secret` stays unset until a rotation"
+
     def create(self, api: Vcd, i: OidcRelyingPartyInputs, mark: str | None) -> Iterator[OidcRelyingPartyState]:
         """Register under a marked name, then give it the real one: what an interruption leaves is known as ours."""
         if i.adopt is not None:
