@@ -1,8 +1,8 @@
-"""A client secret that flows into a Kubernetes Secret manifest, which follows every rotation."""
+"""A client secret that flows into a file of mode 0600, and a command that follows every rotation."""
 
 import pulumi
 import pulumi_rekey as rekey
-from manifest import SecretManifest
+from secret_file import SecretFile
 
 config = pulumi.Config()
 
@@ -13,12 +13,14 @@ portal = rekey.OidcRelyingParty(
     rotation=rekey.Rotation(triggers={"rotate": config.get("rotate") or "never"}),
 )
 
-manifest = SecretManifest(
+file = SecretFile(
     "portal-oidc",
-    path=config.get("path") or "portal-oidc.yaml",
-    data={"client-id": portal.client_id, "client-secret": portal.client_secret},
+    path=config.get("path") or "portal-oidc.json",
+    content=pulumi.Output.json_dumps({"client_id": portal.client_id, "client_secret": portal.client_secret}),
+    generation=portal.generation,
+    restart=config.get("restart"),
 )
 
-pulumi.export("path", manifest.path)
+pulumi.export("path", file.path)
 pulumi.export("rotatedAt", portal.rotated_at)
 pulumi.export("rotationReason", portal.rotation_reason)
