@@ -63,6 +63,8 @@ class Stack:
         self.config: Mapping[str, Any] = {}
         #: Which resource of the program manages which object of a vendor.
         self.claims: dict[tuple[str, str], str] = {}
+        #: Resources that were created in this run, with the id that they got.
+        self.created: set[tuple[str | None, str]] = set()
 
     def configure(self, get: Callable[[str], str | None]) -> None:
         """Take the stack's configuration; every provider of the host is handed the same."""
@@ -268,7 +270,9 @@ class Provider(ResourceProvider):
 
         def work() -> CreateResult:
             inputs = self._inputs(props)
-            return created(self._reconciler(inputs.endpoint, call).create(inputs, self._mark(call)))
+            state = self._reconciler(inputs.endpoint, call).create(inputs, self._mark(call))
+            _STACK.created.add((call.urn, self._id(state)))
+            return created(state)
 
         def created(state: State) -> CreateResult:
             return CreateResult(self._id(state), self._outputs(state))
@@ -305,10 +309,13 @@ class Provider(ResourceProvider):
         return self._answer(call, id_, work, props, half_done)
 
     def delete(self, _id: str, _props: Properties) -> None:
-        """End what rekey made, unless another resource of the program has taken it over."""
+        """End what rekey made, unless another resource of the program, or its own replacement, has taken it over."""
         call = current_call()
 
         def work() -> None:
+            if (call.urn, _id) in _STACK.created:
+                # A replacement has found the very same object, and keeps it.
+                return
             state = self._state(_props)
             target = getattr(state, self.resource.taken_over or self.resource.id_output)
             if not _STACK.claimed_by_another(self._address(state.endpoint), target, call.urn):

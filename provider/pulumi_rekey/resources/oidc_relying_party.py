@@ -94,7 +94,7 @@ class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, V
             yield OidcRelyingPartyState(**_shown(found), adopted=True)
             return
         marked_name = f"{i.client_name} {mark}" if mark else i.client_name
-        s = self._interrupted(api, i, marked_name)
+        s = self._interrupted(api, i, mark)
         if s is None:
             payload = {"clientName": marked_name, "redirectUris": i.redirect_uris}
             answer = api.post(f"{CLOUDAPI}{_PARTIES}", json=payload)
@@ -106,14 +106,15 @@ class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, V
         if mark:
             yield from self.update(api, i, s, frozenset())
 
-    def _interrupted(self, api: Vcd, i: OidcRelyingPartyInputs, marked_name: str) -> OidcRelyingPartyState | None:
+    def _interrupted(self, api: Vcd, i: OidcRelyingPartyInputs, mark: str | None) -> OidcRelyingPartyState | None:
         for party in api.at_start_of_run(_PARTIES):
             name = party.get("clientName")
-            if name == marked_name != i.client_name:
+            # The program may have been edited since, so only the mark tells.
+            if mark and str(name).endswith(f" {mark}"):
                 return OidcRelyingPartyState(**_shown(party))
             if name == i.client_name and set(party.texts("redirectUris")) == set(i.redirect_uris):
                 raise Stopped(
-                    f"{api.name}: relying party {party.text('id')} has the same name and redirect URIs",
+                    f"{api.name}: relying party {party.id('id')} has the same name and redirect URIs",
                     todo=f'set adopt="{party.id("id")}" to manage it, or delete it; if this resource was renamed in'
                     " the program, give it an alias",
                 )
