@@ -683,6 +683,16 @@ def test_what_another_resource_manages_now_is_not_ended(roma: Host, sandbox: San
     assert sandbox.calls() == []
 
 
+def test_a_replacement_that_is_the_same_object_is_not_ended(roma: Host, sandbox: Sandbox) -> None:
+    """`pulumi up --replace` creates the new resource, and then deletes the old one, which may be the same object."""
+    inputs = application(sandbox)
+    old = roma.call("app_secret", "create", {**inputs, "secret": SECRET})
+    new = roma.call("app_secret", "create", {**inputs, "secret": SECRET})
+    roma.call("app_secret", "delete", old.id, stored(old.outs))
+    found = roma.call("app_secret", "read", new.id, stored(new.outs))
+    assert found.outs["secret"]["value"] == SECRET
+
+
 def test_without_the_engines_call_at_hand_it_still_works(stack_host: Host) -> None:
     """The host's own frames are no promise: what cannot be found is done without."""
     verb: Callable[..., CheckResult] = host.app_secret.check

@@ -1,0 +1,412 @@
+"""What is peculiar to a relying party: a secret shown once, a 403 with two meanings, a name that marks what is ours."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from pulumi_rekey.errors import (
+    AnswerLost,
+    BadAnswer,
+    Error,
+    Forbidden,
+    NotFound,
+    Partial,
+    Rejected,
+    Stopped,
+    Unavailable,
+)
+from pulumi_rekey.resources.oidc_relying_party import RESOURCE
+
+from tools.vendors import Sandbox
+
+from ..endpoints.scripted import said, scripted
+from .program import MARK, Program
+from .vcd import CALLBACK, Director
+
+PARTY: dict[str, Any] = {"client_name": "Grafana", "redirect_uris": [CALLBACK]}
+PARTIES = "/openIdProvider/relyingParties$"
+
+
+@pytest.fixture
+def vcd(sandbox: Sandbox) -> Iterator[Director]:
+    director = Director(sandbox, RESOURCE)
+    yield director
+    for program in director.programs:
+        program.close()
+
+
+def registered(vcd: Director) -> list[dict[str, Any]]:
+    parties: list[dict[str, Any]] = vcd.administrator.call("GET", "/relyingParties?pageSize=128")["values"]
+    return parties
+
+
+def lets_in(vcd: Director, state: Any) -> bool:
+    return vcd.portal(state.client_id).signs_in(state.client_secret.get_secret_value())
+
+
+def change(vcd: Director, state: Any, name: str = "theirs", uri: str = CALLBACK) -> None:
+    vcd.administrator.call(
+        "PUT", f"/relyingParties/{state.relying_party_id}", {"clientName": name, "redirectUris": [uri]}
+    )
+
+
+# -- the whole way, in every dialect ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "dialect",
+    [
+        {},
+        {"vcd.register": "201"},
+        {"vcd.regenerate": "grace"},
+        {"vcd.client_secret": "absent"},
+        {"vcd.read_only": "ignored"},
+        {"vcd.register": "201", "vcd.client_secret": "absent", "vcd.read_only": "ignored"},
+    ],
+    ids=str,
+)
+def test_the_whole_way_in_every_dialect(vcd: Director, dialect: dict[str, str]) -> None:
+    vcd.sandbox.post("/_sandbox/dialect", dict(dialect))
+    program = vcd.program()
+    first = program.up(**PARTY)
+    assert lets_in(vcd, first)
+    assert [party["clientName"] for party in registered(vcd)] == ["Grafana"]
+    assert not program.planned(**PARTY)
+    assert program.refresh() == program.stored()
+    renamed = program.up(**{**PARTY, "client_name": "Grafana 2"})
+    assert (renamed.client_name, renamed.client_secret, renamed.generation) == ("Grafana 2", first.client_secret, 1)
+    second = program.up(**{**PARTY, "client_name": "Grafana 2", "rotation": {"rotate_now": "INC-1"}})
+    assert lets_in(vcd, second)
+    assert lets_in(vcd, first) is (dialect.get("vcd.regenerate") == "grace")
+    assert (second.relying_party_id, second.client_id) == (first.relying_party_id, first.client_id)
+    assert program.destroy() == []
+    assert registered(vcd) == []
+    made = "POST /relyingParties", f"PUT /relyingParties/{first.relying_party_id}"
+    assert vcd.calls() == [
+        *made,
+        made[1],
+        f"POST /relyingParties/{first.relying_party_id}/regenerateSecret",
+        f"DELETE /relyingParties/{first.relying_party_id}",
+    ]
+
+
+def test_only_what_is_writable_is_sent() -> None:
+    shown = {"id": "urn:vcloud:oidcRelyingParty:1", "clientId": "c", "scope": ["openid"], "redirectUris": [CALLBACK]}
+    page = {"values": [], "resultTotal": 0}
+    with scripted() as server:
+        server.script(
+            said({"access_token": "T"}),
+            said(page),
+            said({**shown, "clientName": f"Grafana {MARK}", "clientSecret": "s"}),
+            said({**shown, "clientName": "Grafana"}),
+            said({"error": "invalid_grant"}, 400),
+        )
+        program = Program(Sandbox.__new__(Sandbox), RESOURCE, url=server.url, apiToken="a")
+        program.up(**PARTY)
+        program.close()
+    assert [heard.method for heard in server.heard] == ["POST", "GET", "POST", "PUT", "POST"]
+    assert json.loads(server.heard[2].body) == {"clientName": f"Grafana {MARK}", "redirectUris": [CALLBACK]}
+    assert json.loads(server.heard[3].body) == {"clientName": "Grafana", "redirectUris": [CALLBACK]}
+    assert {heard.headers["accept"] for heard in server.heard[1:4]} == {"application/json;version=37.2"}
+
+
+def test_a_refused_redirect_uri_leaves_nothing_behind(vcd: Director) -> None:
+    program = vcd.program()
+    with pytest.raises(
+        Rejected, match=r"POST /cloudapi/1.0.0/openIdProvider/relyingParties: 400 BAD_REQUEST: nothing was"
+    ):
+        program.up(**{**PARTY, "redirect_uris": ["http://plain.example.com"]})
+    assert program.state is None
+    assert registered(vcd) == []
+
+
+def test_the_order_of_redirect_uris_is_no_change(vcd: Director) -> None:
+    program = vcd.program()
+    uris = [CALLBACK, "https://b.example.com/x"]
+    program.up(**{**PARTY, "redirect_uris": uris})
+    assert not program.planned(**{**PARTY, "redirect_uris": uris[::-1]})
+    assert program.planned(**{**PARTY, "redirect_uris": uris[:1]}).changed == {"redirect_uris"}
+
+
+def test_drift_of_settings_is_repaired_without_a_rotation(vcd: Director) -> None:
+    program = vcd.program()
+    first = program.up(**PARTY)
+    change(vcd, first, "somebody's", "https://evil.example.com/x")
+    program.refresh()
+    assert program.planned(**PARTY).changed == {"client_name", "redirect_uris"}
+    repaired = program.up(**PARTY)
+    assert (repaired.client_name, repaired.redirect_uris, repaired.generation) == ("Grafana", [CALLBACK], 1)
+    assert repaired.client_secret == first.client_secret
+    assert lets_in(vcd, repaired)
+
+
+# -- a 403 with two meanings ------------------------------------------------------------------------------------------
+
+
+def test_what_is_deleted_by_hand_is_gone(vcd: Director) -> None:
+    program = vcd.program()
+    state = program.up(**PARTY)
+    vcd.administrator.call("DELETE", f"/relyingParties/{state.relying_party_id}")
+    assert program.refresh() is None
+
+
+def test_what_is_deleted_by_hand_needs_no_deletion(vcd: Director) -> None:
+    program = vcd.program()
+    state = program.up(**PARTY)
+    vcd.administrator.call("DELETE", f"/relyingParties/{state.relying_party_id}")
+    assert program.destroy() == []
+
+
+REFUSAL = '{"minorErrorCode": "ACCESS_TO_RESOURCE_IS_FORBIDDEN", "message": "x", "stackTrace": null}'
+
+
+@pytest.mark.parametrize("status", [403, 404])
+@pytest.mark.parametrize("verb", ["refresh", "destroy"])
+def test_what_is_in_the_list_is_not_gone(vcd: Director, verb: str, status: int) -> None:
+    program = vcd.program()
+    state = program.up(**PARTY)
+    vcd.sandbox.fault(f"/relyingParties/{state.relying_party_id}$", status=status, body=REFUSAL, count=0)
+    with pytest.raises(Forbidden, match=r'the account needs the right "OIDC Server: Manage Settings"'):
+        getattr(program, verb)()
+    vcd.sandbox.http.delete("/_sandbox/faults")
+    assert len(registered(vcd)) == 1
+
+
+@pytest.mark.parametrize("verb", ["refresh", "destroy"])
+@pytest.mark.parametrize("who", ["tenant", "weak"])
+def test_who_may_not_look_cannot_say_that_it_is_gone(vcd: Director, verb: str, who: str) -> None:
+    program = vcd.program()
+    state = program.up(**PARTY)
+    program.settings = {"url": vcd.known["url"], **getattr(vcd, who)()}
+    with pytest.raises(Forbidden):
+        getattr(program, verb)()
+    # Even where the vendor shows such an account a list that is empty.
+    vcd.sandbox.fault(PARTIES, status=200, body='{"values": [], "resultTotal": 0}', count=0)
+    if who == "tenant":
+        with pytest.raises(Forbidden):
+            getattr(program, verb)()
+    vcd.sandbox.http.delete("/_sandbox/faults")
+    assert [party["id"] for party in registered(vcd)] == [state.relying_party_id]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        '{"values": [], "resultTotal": 1}',
+        '{"values": [], "resultTotal": -1}',
+        '{"values": []}',
+        '{"resultTotal": 0}',
+        '{"values": {}, "resultTotal": 0}',
+        "[]",
+        "",
+        "<html>",
+    ],
+)
+@pytest.mark.parametrize("verb", ["refresh", "destroy"])
+def test_a_list_that_does_not_add_up_says_nothing(vcd: Director, verb: str, page: str) -> None:
+    program = vcd.program()
+    state = program.up(**PARTY)
+    vcd.sandbox.fault(f"/relyingParties/{state.relying_party_id}$", status=403, body=REFUSAL, count=0)
+    vcd.sandbox.fault(PARTIES, status=200, body=page, count=0)
+    with pytest.raises(BadAnswer):
+        getattr(program, verb)()
+    vcd.sandbox.http.delete("/_sandbox/faults")
+    assert len(registered(vcd)) == 1
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 500, 503])
+def test_a_list_that_is_refused_says_nothing(vcd: Director, status: int) -> None:
+    program = vcd.program()
+    state = program.up(**PARTY)
+    vcd.sandbox.fault(f"/relyingParties/{state.relying_party_id}$", status=403, body=REFUSAL, count=0)
+    vcd.sandbox.fault(PARTIES, status=status, body=REFUSAL, count=0)
+    with pytest.raises(Error):
+        program.refresh()
+
+
+def test_it_is_found_on_the_last_of_many_pages(vcd: Director) -> None:
+    for number in range(130):
+        vcd.administrator.registered(f"other {number}")
+    program = vcd.program()
+    state = program.up(**PARTY)
+    vcd.sandbox.fault(f"/relyingParties/{state.relying_party_id}$", method="GET", status=403, body=REFUSAL, count=0)
+    vcd.sandbox.forget_calls()
+    with pytest.raises(Forbidden):
+        program.refresh()
+    assert sum(call["path"].endswith("/relyingParties") for call in vcd.sandbox.calls()) == 2
+
+
+# -- what an interruption leaves --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "edit", [{}, {"client_name": "Renamed meanwhile"}, {"redirect_uris": ["https://b.example.com/x"]}]
+)
+def test_an_interrupted_create_finds_its_own(vcd: Director, edit: dict[str, Any]) -> None:
+    program = vcd.program()
+    vcd.sandbox.fault(PARTIES, method="POST", drop="after")
+    with pytest.raises(AnswerLost, match=r"it is not known whether it took effect; run `pulumi up` again"):
+        program.up(**PARTY)
+    assert program.state is None
+    assert [party["clientName"] for party in registered(vcd)] == [f"Grafana {MARK}"]
+    wanted = {**PARTY, **edit}
+    state = program.up(**wanted)
+    (party,) = registered(vcd)
+    assert (party["clientName"], party["redirectUris"]) == (wanted["client_name"], wanted["redirect_uris"])
+    assert (party["id"], state.generation) == (state.relying_party_id, 1)
+    assert vcd.calls().count("POST /relyingParties") == 1
+    portal = vcd.administrator.portal(state.client_id, wanted["redirect_uris"][0])
+    assert portal.signs_in(state.client_secret.get_secret_value())
+
+
+@pytest.mark.parametrize(
+    "fault", [{"status": 500}, {"status": 400}, {"drop": "before"}, {"drop": "after"}, {"drop": "cut"}]
+)
+def test_a_name_that_could_not_be_given_is_given_by_the_next_run(vcd: Director, fault: dict[str, Any]) -> None:
+    program = vcd.program()
+    vcd.sandbox.fault("/relyingParties/", method="PUT", count=0, **fault)
+    with pytest.raises(Partial, match="what was done before is kept; run `pulumi up` again: it goes on from here"):
+        program.up(**PARTY)
+    secret = program.state.client_secret
+    vcd.sandbox.http.delete("/_sandbox/faults")
+    state = program.up(**PARTY)
+    assert [party["clientName"] for party in registered(vcd)] == ["Grafana"]
+    assert (state.client_secret, state.step) == (secret, None)
+    assert lets_in(vcd, state)
+    assert not program.planned(**PARTY)
+
+
+def test_a_created_answer_without_a_secret_loses_nothing(vcd: Director) -> None:
+    program = vcd.program()
+    shown = '{"id": "urn:vcloud:oidcRelyingParty:1", "clientId": "c", "clientName": "x", "redirectUris": []}'
+    vcd.sandbox.fault(PARTIES, method="POST", status=200, body=shown, commit=True)
+    with pytest.raises(BadAnswer, match="the answer has no secret 'clientSecret'"):
+        program.up(**PARTY)
+    assert lets_in(vcd, program.up(**PARTY))
+    assert len(registered(vcd)) == 1
+
+
+def test_the_mark_of_another_resource_is_not_ours(vcd: Director) -> None:
+    other = vcd.administrator.registered(f"Grafana {MARK[::-1]}")
+    state = vcd.program().up(**PARTY)
+    assert state.relying_party_id != other["id"]
+    assert len(registered(vcd)) == 2
+
+
+@pytest.mark.parametrize("fault", [{"drop": "after"}, {"drop": "cut"}, {"status": 502, "commit": True}])
+def test_a_lost_rotation_is_made_again(vcd: Director, fault: dict[str, Any]) -> None:
+    program = vcd.program()
+    first = program.up(**PARTY)
+    wanted = {**PARTY, "rotation": {"rotate_now": "INC-1"}}
+    vcd.sandbox.fault("/regenerateSecret$", **fault)
+    with pytest.raises((AnswerLost, Unavailable), match="it is not known whether it took effect"):
+        program.up(**wanted)
+    assert program.state == first
+    assert not lets_in(vcd, first)
+    state = program.up(**wanted)
+    assert lets_in(vcd, state)
+    assert (state.generation, state.rotation_reason) == (2, "rotate_now: INC-1")
+
+
+def test_nothing_is_minted_for_an_engine_that_is_gone(vcd: Director) -> None:
+    program = vcd.program()
+    program.up(**PARTY)
+    reconciler = program.reconciler()
+    reconciler.api.around = replace(reconciler.api.around, wanted=lambda: False)
+    wanted = RESOURCE.inputs.model_validate({**PARTY, "rotation": {"rotate_now": "INC-1"}})
+    vcd.sandbox.forget_calls()
+    with pytest.raises(
+        Error, match="the engine that asked for this is gone: the old secret still works; run `pulumi cancel`"
+    ):
+        reconciler.update(program.id, wanted, program.stored())
+    assert vcd.calls() == []
+
+
+# -- strangers --------------------------------------------------------------------------------------------------------
+
+
+def test_a_stranger_of_the_same_name_and_uris_is_not_touched(vcd: Director) -> None:
+    stranger = vcd.administrator.registered("Grafana")
+    vcd.sandbox.forget_calls()
+    with pytest.raises(Stopped) as stopped:
+        vcd.program().up(**PARTY)
+    assert str(stopped.value) == (
+        f"vcd: relying party {stranger['id']} has the same name and redirect URIs: nothing was created; set"
+        f' adopt="{stranger["id"]}" to manage it, or delete it; if this resource was renamed in the program, give it an'
+        " alias"
+    )
+    assert vcd.calls() == []
+    assert vcd.portal(stranger["clientId"]).signs_in(stranger["clientSecret"])
+
+
+def test_a_stranger_of_the_same_name_elsewhere_is_another(vcd: Director) -> None:
+    stranger = vcd.administrator.registered("Grafana")
+    state = vcd.program().up(client_name="Grafana", redirect_uris=["https://b.example.com/x"])
+    assert state.relying_party_id != stranger["id"]
+    assert vcd.portal(stranger["clientId"]).signs_in(stranger["clientSecret"])
+
+
+def test_an_id_with_a_trick_in_it_is_not_shown(vcd: Director) -> None:
+    entry = {"id": "x\n::set-env name=A::b", "clientName": "Grafana", "redirectUris": [CALLBACK]}
+    page = json.dumps({"values": [entry], "resultTotal": 1})
+    vcd.sandbox.fault(PARTIES, method="GET", status=200, body=page, count=0)
+    with pytest.raises(BadAnswer) as failed:
+        vcd.program().up(**PARTY)
+    assert str(failed.value).isprintable()
+    assert "set-env" not in str(failed.value)
+
+
+# -- adoption ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_not_there_is_not_adopted(vcd: Director) -> None:
+    with pytest.raises(
+        NotFound, match=r"there is no relying party urn:vcloud:oidcRelyingParty:x: nothing was created; correct"
+    ):
+        vcd.program().up(**PARTY, adopt="urn:vcloud:oidcRelyingParty:x")
+
+
+def test_adopted_and_kept_until_it_rotates(vcd: Director) -> None:
+    theirs = vcd.administrator.registered("theirs")
+    program = vcd.program()
+    state = program.up(**PARTY, adopt=theirs["id"])
+    assert (state.client_secret, state.generation, state.rotation_reason) == (None, 1, "adopted")
+    assert vcd.portal(theirs["clientId"]).signs_in(theirs["clientSecret"])
+    # The settings are brought to what the program says by the next run, without a new secret.
+    state = program.up(**PARTY, adopt=theirs["id"])
+    assert state.client_name == "Grafana"
+    assert vcd.portal(theirs["clientId"]).signs_in(theirs["clientSecret"])
+    program.destroy()
+    assert vcd.portal(theirs["clientId"]).signs_in(theirs["clientSecret"])
+    assert len(registered(vcd)) == 1
+
+
+def test_adopted_and_rotated_is_revoked_in_the_end(vcd: Director) -> None:
+    theirs = vcd.administrator.registered("Grafana")
+    program = vcd.program()
+    state = program.up(**PARTY, adopt=theirs["id"], rotation={"on_adopt": "rotate"})
+    assert lets_in(vcd, state)
+    assert not vcd.portal(theirs["clientId"]).signs_in(theirs["clientSecret"])
+    program.destroy()
+    assert [party["id"] for party in registered(vcd)] == [theirs["id"]]
+    assert not lets_in(vcd, state)
+
+
+def test_somebody_elses_new_secret_is_not_revoked(vcd: Director) -> None:
+    theirs = vcd.administrator.registered("Grafana")
+    program = vcd.program()
+    program.up(**PARTY, adopt=theirs["id"], rotation={"on_adopt": "rotate"})
+    newer = vcd.administrator.call("POST", f"/relyingParties/{theirs['id']}/regenerateSecret")
+    program.destroy()
+    assert vcd.portal(theirs["clientId"]).signs_in(newer["clientSecret"])
+
+
+def test_another_adopted_id_replaces_and_none_changes_nothing(vcd: Director) -> None:
+    theirs = vcd.administrator.registered("Grafana")
+    program = vcd.program()
+    program.up(**PARTY, adopt=theirs["id"])
+    assert not program.planned(**PARTY)
+    assert not program.planned(**PARTY, adopt=theirs["id"])
+    assert program.planned(**PARTY, adopt="urn:vcloud:oidcRelyingParty:other").replace == {"adopt"}
