@@ -1,0 +1,104 @@
+"""The pipelines' files: judged by the schemas of their systems, and held to what the READMEs promise."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+PIPELINES = EXAMPLES / "pipelines"
+WORKFLOWS = sorted((PIPELINES / "github-actions" / ".github" / "workflows").glob("*.yml"))
+GITLAB = PIPELINES / "gitlab-ci" / ".gitlab-ci.yml"
+OPERATOR = PIPELINES / "pulumi-operator" / "stack.yaml"
+SCRIPTS = sorted((EXAMPLES / "gitops" / "ci").iterdir())
+#: What the jobs that change something are given.
+CREDENTIALS = {
+    "VCD_API_TOKEN",
+    "DR_SITE_API_TOKEN",
+    "BROKER_CLIENT_ID",
+    "BROKER_CLIENT_SECRET",
+    "CPN_API_TOKEN",
+    "HW_ACCESS_KEY",
+    "HW_SECRET_KEY",
+}
+
+
+def read(path: Path) -> Any:
+    # BaseLoader: `on` is a word, as GitHub and GitLab take it.
+    return yaml.load(path.read_text(), yaml.BaseLoader)
+
+
+def judged(*arguments: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "check_jsonschema", *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_github_actions_fits_its_schema() -> None:
+    judged("--builtin-schema", "vendor.github-workflows", *map(str, WORKFLOWS))
+
+
+def test_gitlab_ci_fits_its_schema() -> None:
+    judged("--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci", str(GITLAB))
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+def test_the_scripts_are_programs(script: Path) -> None:
+    assert script.stat().st_mode & 0o111 == 0o111
+    subprocess.run(["bash", "-n", script], check=True)
+
+
+def test_a_preview_of_a_pull_request_has_no_credential_and_forks_have_none() -> None:
+    workflow = read(PIPELINES / "github-actions" / ".github" / "workflows" / "preview.yml")
+    assert set(workflow["on"]) == {"pull_request"}
+    assert workflow["permissions"] == {}
+    preview, comment = workflow["jobs"]["preview"], workflow["jobs"]["comment"]
+    assert preview["if"] == "github.event.pull_request.head.repo.full_name == github.repository"
+    assert "secrets." not in str(workflow)
+    # What runs the branch's code may not write, and what may write does not run it.
+    assert preview["permissions"] == {"contents": "read", "id-token": "write"}
+    assert comment["permissions"] == {"pull-requests": "write"}
+    assert not any("checkout" in step.get("uses", "") for step in comment["steps"])
+    gitlab = read(GITLAB)
+    for job in ("preview", "comment"):
+        (rule,) = gitlab[job]["rules"]
+        assert rule["if"].endswith("$CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_PROJECT_ID")
+        assert not CREDENTIALS & set(re.findall(r"\w+", str(gitlab[job])))
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda workflow: workflow.name)
+def test_no_text_from_outside_becomes_part_of_a_command(workflow: Path) -> None:
+    for job in read(workflow)["jobs"].values():
+        for step in job["steps"]:
+            assert "${{" not in step.get("run", "")
+
+
+@pytest.mark.parametrize("name", ["apply", "drift"])
+def test_one_run_at_a_time_has_the_credentials(name: str) -> None:
+    workflow = read(PIPELINES / "github-actions" / ".github" / "workflows" / f"{name}.yml")
+    assert workflow["concurrency"] == {"group": "prod", "cancel-in-progress": "false"}
+    assert "schedule" in workflow["on"]
+    (job,) = workflow["jobs"].values()
+    (step,) = (step for step in job["steps"] if step.get("run", "") == f"ci/{name} prod")
+    assert step["env"].keys() >= CREDENTIALS
+    assert job["environment"] == "prod"
+    gitlab = read(GITLAB)
+    assert gitlab[name]["extends"] == ".prod"
+    assert gitlab[".prod"]["resource_group"] == "prod"
+    assert gitlab[name]["script"] == [f"ci/{name} prod"]
+
+
+def test_all_go_on_after_an_error() -> None:
+    (apply,) = (script.read_text() for script in SCRIPTS if script.name == "apply")
+    assert "--continue-on-error" in apply
+    *_, stack = yaml.load_all(OPERATOR.read_text(), yaml.BaseLoader)
+    assert stack["spec"]["envRefs"]["PULUMI_CONTINUE_ON_ERROR"]["literal"]["value"] == "true"
+    assert stack["spec"]["continueResyncOnCommitMatch"] == "true"
+    assert int(stack["spec"]["resyncFrequencySeconds"]) <= 3600
+    # An endpoint with a name of its own has no variable that is read.
+    assert stack["spec"]["envRefs"].keys() >= CREDENTIALS - {"DR_SITE_API_TOKEN"}
