@@ -230,7 +230,9 @@ class Doctor:
         yield from self._unused(used)
 
     def _in_environment(self, kind: str) -> bool:
-        return bool(self.environment.get(environment_names(session_class(kind).model)["url"]))
+        variables = environment_names(session_class(kind).model)
+        # A region stands for an address.
+        return any(self.environment.get(variables.get(field, "")) for field in ("url", "region"))
 
     def _settings(
         self, name: str, kind: str, settings: Mapping[str, Any], used: set[str], *, secret: bool
@@ -242,7 +244,7 @@ class Doctor:
         used |= {variables[field] for field in taken}
         sources = [
             f"{printable(to_camel(field))} from {variables[field] if field in taken else 'the stack'}"
-            for field in gathered
+            for field in sorted(gathered)
         ]
         yield Finding(Level.GOOD, f"endpoint {name}", "; ".join(sources) or "nothing is set")
         credentials = secret_fields(model) & gathered.keys() - taken
