@@ -495,7 +495,7 @@ def test_bad_input_is_refused_at_its_property(
 def test_a_missing_owner_is_said_with_the_command_that_makes_one(stack_host: Host) -> None:
     stack_host.configure(owner=None)
     assert stack_host.failures("oidc_relying_party", PARTY) == {
-        "": "needs the stack's owner id: run `pulumi config set rekey:owner $(openssl rand -hex 16)`"
+        "": "needs the stack's owner id: run `pulumi config set --secret rekey:owner $(openssl rand -hex 16)`"
     }
     assert stack_host.failures("oidc_relying_party", {**PARTY, "adopt": "urn:vcloud:oidcRelyingParty:x"}) == {}
     assert stack_host.failures("app_secret", ROMA) == {}

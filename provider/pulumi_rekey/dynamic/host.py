@@ -218,7 +218,7 @@ class Provider(ResourceProvider):
             wrong = _STACK.endpoints.misconfigured(endpoint, vendor)
             found += [("endpoint", wrong)] if wrong else []
         if self.resource.marked and inputs.get("adopt") is None and not _STACK.config.get("owner"):
-            missing = "needs the stack's owner id: run `pulumi config set rekey:owner $(openssl rand -hex 16)`"
+            missing = "needs the stack's owner id: run `pulumi config set --secret rekey:owner $(openssl rand -hex 16)`"
             found.append(("", missing))
         if call.urn is not None and named:
             for name, claimed in self.resource.claims(without_unknowns(inputs)):
