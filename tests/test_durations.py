@@ -2,11 +2,12 @@
 
 import re
 from datetime import timedelta
+from typing import Annotated
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pulumi_rekey.durations import Duration, as_text, in_words, parse
+from pulumi_rekey.durations import Duration, as_text, in_words, parse, within
 from pydantic import TypeAdapter, ValidationError
 
 ADAPTER: TypeAdapter[timedelta] = TypeAdapter(Duration)
@@ -66,6 +67,15 @@ def test_refuses_months_and_years_and_says_why(text: str) -> None:
 def test_refuses_what_has_no_unit(value: object) -> None:
     with pytest.raises(ValidationError, match="must be a text with a unit, like 90d"):
         ADAPTER.validate_python(value)
+
+
+def test_bounds_are_included() -> None:
+    bounded: TypeAdapter[timedelta] = TypeAdapter(Annotated[Duration, within("1h", "P2D")])
+    assert bounded.validate_python("60m") == timedelta(hours=1)
+    assert bounded.validate_python(timedelta(days=2)) == timedelta(days=2)
+    for text in ("59m59s", "2d1s"):
+        with pytest.raises(ValidationError, match="must be from 1h to P2D"):
+            bounded.validate_python(text)
 
 
 @given(st.timedeltas(min_value=timedelta(), max_value=timedelta(days=99999999)))

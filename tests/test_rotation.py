@@ -206,7 +206,11 @@ def test_a_change_stays_open_until_it_has_rotated() -> None:
 def test_the_state_of_another_version_is_read() -> None:
     old = Life.model_validate({"generation": 3, "rotated_at": MINTED, "rotation": {"triggers": {}, "since": "1.0"}})
     assert decide(policy(max_age="90d", jitter="10d"), old, day(90)).reason == "90 d old, max_age 90 d"
-    assert Life.model_validate({}) == Life()
+    assert decide(policy(max_age="90d", jitter="10d"), old, day(90) - SECOND) == Decision()
+    nothing = dict.fromkeys(Life.model_fields) | {"generation": 0, "spread": 0.0}
+    assert Life.model_validate({}).model_dump() == nothing | {"rotation": {"triggers": {}, "rotate_now": None}}
+    # A state is never refused for what chance has drawn.
+    assert Life.model_validate({"spread": 1}).spread == 1
 
 
 # -- rotate_now ----------------------------------------------------------------------------------------------
@@ -438,6 +442,11 @@ WEEKLY = [SUNDAYS]
         ({"freeze": ["2027-01-05/2026-12-20"]}, "freeze[0]", "ends before it begins"),
         ({"rotate_now": "INC-1\n::error::"}, "rotate_now", "must be one line of printable text"),
         ({"rotate_now": ""}, "rotate_now", "String should have at least 1 character"),
+        ({"rotate_now": "x" * 257}, "rotate_now", "String should have at most 256 characters"),
+        ({"triggers": {str(n): n for n in range(65)}}, "triggers", "Dictionary should have at most 64 items after"
+         " validation, not more"),
+        ({"windows": WEEKLY * 17}, "windows", "Tuple should have at most 16 items after validation, not 17"),
+        ({"freeze": ["2026-12-24"] * 65}, "freeze", "Tuple should have at most 64 items after validation, not 65"),
         ({"max_gae": "90d"}, "max_gae", "is not an argument of this resource"),
     ],
 )  # fmt: skip
@@ -453,6 +462,7 @@ def test_names_what_is_wrong(fields: dict[str, Any], path: str, reason: str) -> 
         {"max_age": "30d", "renew_before": "29d23h", "grace": "29d", "jitter": "29d"},
         {"windows": [SUNDAYS], "renew_before": "6d20h1s", "max_age": "7d"},
         {"windows": [SUNDAYS]}, {"freeze": ["2026-12-24/2026-12-24"]}, {"rotate_now": "x" * 256},
+        {"triggers": {str(n): n for n in range(64)}, "windows": WEEKLY * 16, "freeze": ["2026-12-24"] * 64},
     ],
 )  # fmt: skip
 def test_takes_what_is_right(fields: dict[str, Any]) -> None:
