@@ -359,10 +359,10 @@ def test_a_pair_has_the_defaults_that_it_can_take(problems: Problems) -> None:
             "rotate_now: {red: x, green: 3}\n  every:",
             [
                 "m.yaml:6:16: spec.rotate_now.red: unknown key; allowed: blue, green",
-                "m.yaml:6:31: spec.rotation.rotate_now: must be a valid string",
+                "m.yaml:6:31: spec.rotate_now.green: must be a valid string",
             ],
         ),
-        ("{client_name: blue}", "3", ["m.yaml:8:9: must be a map"]),
+        ("{client_name: blue}", "3", ["m.yaml:8:9: spec.blue: must be a map"]),
         (
             "[https://p.example.com]",
             "[nowhere]",

@@ -1,9 +1,10 @@
-"""What a model refuses of a node, in words, at its place."""
+"""What is found wrong: by a model of a node, in words and at its place, and by those who read manifests."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any, get_args
 
@@ -11,10 +12,58 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from ..model import Model
-from .references import Template
-from .strict_yaml import Node, Problem
+from .references import Template, parse
+from .strict_yaml import Node, Position, Problem
 
 _Place = tuple[int | str, ...]
+
+
+@dataclass
+class Findings:
+    """The problems so far."""
+
+    problems: list[Problem] = field(default_factory=list)
+
+    def wrong(self, at: Position, message: str) -> None:
+        """Note a problem."""
+        self.problems.append(Problem(at, message))
+
+    def known(self, node: Node, allowed: Iterable[str], path: str) -> Node:
+        """Return a map without its unknown keys, which are noted."""
+        names = tuple(allowed)
+        for key, member in node.value.items():
+            if key not in names:
+                self.wrong(member.key_at or member.at, f"{path}{key}: {unknown(key, names)}")
+        return replace(node, value={key: member for key, member in node.value.items() if key in names})
+
+    def text(self, node: Node, key: str, path: str = "") -> str | None:
+        """Return a required text of a map; note it if it is missing or something else."""
+        member = node.value.get(key)
+        if member is None:
+            self.wrong(node.at, f"{path}{key}: is required")
+        elif isinstance(member.value, str):
+            return member.value
+        else:
+            self.wrong(member.at, f"{path}{key}: must be a text")
+        return None
+
+    def with_references(self, node: Node, path: str) -> Node:
+        """Return the node with a template for each text that holds references."""
+        match node.value:
+            case dict():
+                members = {key: self.with_references(member, f"{path}.{key}") for key, member in node.value.items()}
+                return replace(node, value=members)
+            case list():
+                listed = [self.with_references(member, f"{path}[{n}]") for n, member in enumerate(node.value)]
+                return replace(node, value=listed)
+            case str():
+                try:
+                    return replace(node, value=parse(node.value))
+                except ValueError as wrong:
+                    self.wrong(node.at, f"{path}: {wrong}")
+            case _:
+                pass
+        return node
 
 
 def read_as(model: type[Model], node: Node, path: str) -> tuple[Any, list[Problem]]:
