@@ -1,0 +1,505 @@
+"""What is peculiar to a signing key: one of several signs, it is published ahead, and its predecessor comes back."""
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
+from pulumi_rekey.errors import AnswerLost, BadAnswer, Error, Forbidden, NotFound, Partial, Stopped
+from pulumi_rekey.model import problems
+from pulumi_rekey.resource import policy_problems
+from pulumi_rekey.resources.open_id_provider_key import RESOURCE
+from pulumi_rekey.signing_key import made_key_pair
+
+from tools.vendors import Sandbox
+
+from .program import MARK, Program
+from .vcd import Director
+
+KEY: dict[str, Any] = {"description": "signs ID tokens", "algorithm": "EC"}
+ROTATE = {"rotation": {"max_age": "30d"}}
+NOW = {"rotation": {"rotate_now": "INC-1"}}
+
+
+@pytest.fixture
+def vcd(sandbox: Sandbox) -> Iterator[Director]:
+    director = Director(sandbox, RESOURCE)
+    yield director
+    for program in director.programs:
+        program.close()
+
+
+def keys(vcd: Director) -> dict[str, str | None]:
+    """Every key's description, by id."""
+    return {key["id"]: key["description"] for key in vcd.administrator.call("GET", "/keys?pageSize=128")["values"]}
+
+
+def active(vcd: Director) -> str:
+    return str(vcd.administrator.call("GET", "")["activeKey"]["id"])
+
+
+def activate(vcd: Director, key_id: str) -> None:
+    configuration = vcd.administrator.call("GET", "")
+    vcd.administrator.call("PUT", "", {**configuration, "activeKey": {"id": key_id}})
+
+
+def posted(vcd: Director, description: str = "theirs") -> str:
+    pair = made_key_pair("EC", 0, "P-256")
+    body = {"description": description, "publicKey": pair.public, "privateKey": pair.private.get_secret_value()}
+    return str(vcd.administrator.call("POST", "/keys", body)["id"])
+
+
+@cache
+def pem(kind: str, passphrase: str | None = None) -> str:
+    key = ec.generate_private_key(ec.SECP256R1()) if kind.startswith("EC") else rsa.generate_private_key(65537, 2048)
+    encryption = BestAvailableEncryption(passphrase.encode()) if passphrase else NoEncryption()
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption).decode()
+
+
+# -- the whole way, in every dialect ----------------------------------------------------------------------------------
+
+DIALECTS = [
+    {},
+    {"vcd.private_key": "absent"},
+    {"vcd.private_key": "masked"},
+    {"vcd.read_only": "ignored"},
+    {"vcd.delete_active_key": "allowed"},
+    {"vcd.jwks": "active"},
+]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=str)
+def test_the_whole_way_in_every_dialect(vcd: Director, dialect: dict[str, str]) -> None:
+    vcd.sandbox.post("/_sandbox/dialect", dict(dialect))
+    built_in = active(vcd)
+    program = vcd.program()
+    first = program.up(**KEY)
+    assert active(vcd) == first.key_id
+    assert keys(vcd)[first.key_id] == f"signs ID tokens [{MARK} 1]"
+    assert (first.description, first.predecessor_key_id, first.generation) == ("signs ID tokens", built_in, 1)
+    assert not program.planned(**KEY)
+    renamed = program.up(**{**KEY, "description": "renamed"})
+    assert keys(vcd)[first.key_id] == f"renamed [{MARK} 1]"
+    assert (renamed.key_id, renamed.public_key) == (first.key_id, first.public_key)
+    program.advance("40d")
+    wanted = {**KEY, "description": "renamed", **ROTATE}
+    second = program.up(**wanted)
+    at_once = dialect.get("vcd.jwks") == "active"
+    assert (active(vcd) == first.key_id) is not at_once
+    program.advance("10m")
+    second = program.up(**wanted)
+    assert (active(vcd), second.previous_key_id) == (second.key_id, first.key_id)
+    assert set(keys(vcd)) == {built_in, first.key_id, second.key_id}
+    program.advance("2h")
+    third = program.up(**wanted)
+    assert third.previous_key_id is None
+    assert set(keys(vcd)) == {built_in, second.key_id}
+    assert not program.planned(**wanted)
+    program.destroy()
+    assert (active(vcd), set(keys(vcd))) == (built_in, {built_in})
+
+
+def test_a_private_key_is_in_no_state(vcd: Director) -> None:
+    program = vcd.program()
+    for inputs in (KEY, {**KEY, "private_key": pem("EC")}):
+        state = program.up(**inputs)
+        shown = f"{state!r} {state.model_dump_json()} {program.stored()!r}"
+        assert "PRIVATE" not in shown
+
+
+# -- keys that are given ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["EC", "RSA"])
+@pytest.mark.parametrize("passphrase", [None, "correct horse"])
+def test_a_given_key_is_published_and_no_layout_of_it_is_another(
+    vcd: Director, kind: str, passphrase: str | None
+) -> None:
+    program = vcd.program()
+    locked = {} if passphrase is None else {"private_key_passphrase": passphrase}
+    given = pem(kind, passphrase)
+    state = program.up(**KEY, private_key=given, **locked)
+    for layout in (given.replace("\n", "\r\n"), f"\n  {given}\n\n", given.strip(), given.replace("\n", "\n    ")):
+        assert not program.planned(**KEY, private_key=layout, **locked)
+        assert not program.planned(**KEY, private_key=layout, public_key=f" {state.public_key}\r\n", **locked)
+    assert not program.planned(**KEY)
+    other = pem(f"{kind} other")
+    assert program.planned(**KEY, private_key=other).decision.reason == "the given private key is another one"
+
+
+def test_a_changed_passphrase_alone_is_no_change(vcd: Director) -> None:
+    program = vcd.program()
+    key = ec.generate_private_key(ec.SECP256R1())
+    for passphrase in ("one", "two"):
+        locked = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(passphrase.encode()))
+        wanted = {**KEY, "private_key": locked.decode(), "private_key_passphrase": passphrase}
+        state = program.up(**wanted)
+        assert (state.generation, len(keys(vcd))) == (1, 2)
+
+
+def test_another_given_key_rotates_in_place(vcd: Director) -> None:
+    program = vcd.program()
+    first = program.up(**KEY, private_key=pem("EC"))
+    wanted = {**KEY, "private_key": pem("EC next")}
+    program.up(**wanted)
+    assert active(vcd) == first.key_id
+    # Published once, however often it runs before it signs.
+    for _ in range(2):
+        program.up(**wanted)
+        assert len(keys(vcd)) == 3
+    program.advance("10m")
+    state = program.up(**wanted)
+    assert (active(vcd), state.generation) == (state.key_id, 2)
+    assert state.key_id != first.key_id
+    assert not program.planned(**wanted)
+
+
+def test_a_key_of_the_vendors_that_cannot_be_read_is_no_reason_to_rotate(vcd: Director) -> None:
+    program = vcd.program()
+    program.up(**KEY, private_key=pem("EC"))
+    program.state = program.state.model_copy(update={"public_key": "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE"})
+    assert not program.planned(**KEY, private_key=pem("EC"))
+
+
+def test_a_policy_beside_a_given_key_is_refused() -> None:
+    inputs = RESOURCE.inputs.model_validate({"private_key": pem("EC"), **ROTATE})
+    assert [path for path, _ in policy_problems(RESOURCE, inputs)] == ["rotation"]
+
+
+def test_the_longest_description_fits_with_its_mark(vcd: Director) -> None:
+    program = vcd.program()
+    longest = "ü" * 220
+    state = program.up(**{**KEY, "description": longest})
+    assert state.description == longest
+    program.state = program.state.model_copy(update={"generation": 10**6})
+    program.up(**{**KEY, "description": longest, **NOW})
+    assert max(len(text or "") for text in keys(vcd).values()) <= 256
+    assert problems(RESOURCE.inputs, {"description": longest + "ü"}, lambda _: False)
+
+
+@pytest.mark.parametrize("description", [None, "", "[a 1]", "a [b 1]", f"x [{MARK} 1] y", "]", " "])
+def test_any_description_comes_back(vcd: Director, description: str | None) -> None:
+    program = vcd.program()
+    wanted = {"algorithm": "EC", "description": description}
+    state = program.up(**wanted)
+    assert state.description == (description or None)
+    program.refresh()
+    assert not program.planned(**wanted)
+
+
+def test_a_description_is_cleared_by_an_empty_one(vcd: Director) -> None:
+    program = vcd.program()
+    state = program.up(**KEY)
+    program.up(**{**KEY, "description": ""})
+    assert keys(vcd)[state.key_id] == f" [{MARK} 1]"
+    assert not program.planned(**{**KEY, "description": ""})
+
+
+# -- which key signs --------------------------------------------------------------------------------------------------
+
+
+def test_a_key_may_wait_without_signing(vcd: Director) -> None:
+    built_in = active(vcd)
+    program = vcd.program()
+    state = program.up(**KEY, activate=False)
+    assert (active(vcd), state.active) == (built_in, False)
+    state = program.up(**KEY)
+    assert (active(vcd), state.predecessor_key_id) == (state.key_id, built_in)
+    state = program.up(**KEY, activate=False)
+    assert (active(vcd), state.active) == (built_in, False)
+    program.destroy()
+    assert set(keys(vcd)) == {built_in}
+
+
+def test_activation_by_somebody_else_is_drift_and_repaired(vcd: Director) -> None:
+    built_in = active(vcd)
+    program = vcd.program()
+    state = program.up(**KEY)
+    activate(vcd, built_in)
+    assert program.refresh().active is False
+    assert program.planned(**KEY).changed == {"activate"}
+    program.up(**KEY)
+    assert active(vcd) == state.key_id
+    assert program.state.generation == 1
+
+
+def test_destroying_what_does_not_sign_leaves_what_does(vcd: Director) -> None:
+    program = vcd.program()
+    state = program.up(**KEY)
+    theirs = posted(vcd)
+    activate(vcd, theirs)
+    program.destroy()
+    assert active(vcd) == theirs
+    assert state.key_id not in keys(vcd)
+
+
+def test_destroying_without_a_predecessor_stops_with_what_to_do(vcd: Director) -> None:
+    program = vcd.program()
+    theirs = posted(vcd)
+    activate(vcd, theirs)
+    state = program.up(**KEY)
+    vcd.administrator.call("DELETE", f"/keys/{theirs}")
+    with pytest.raises(Stopped) as stopped:
+        program.destroy()
+    assert str(stopped.value) == (
+        f"vcd: key {state.key_id} signs, and the key that signed before it is gone: it may still be there; make another"
+        " key active in Cloud Director, then run again"
+    )
+    assert active(vcd) == state.key_id
+    activate(vcd, next(key for key in keys(vcd) if key != state.key_id))
+    program.destroy()
+    assert state.key_id not in keys(vcd)
+
+
+def test_a_race_for_the_active_key_is_a_conflict(vcd: Director) -> None:
+    built_in = active(vcd)
+    configuration = vcd.administrator.call("GET", "")
+    vcd.sandbox.fault("/openIdProvider$", method="PUT", status=200, body=json.dumps(configuration))
+    program = vcd.program()
+    with pytest.raises(Partial, match="another key was made active at the same moment"):
+        program.up(**KEY)
+    assert active(vcd) == built_in
+    assert program.state.active is False
+    state = program.up(**KEY)
+    assert active(vcd) == state.key_id
+
+
+@pytest.mark.parametrize("body", ['{"activeKey": {"id": "x"}}', "{}", "[]", '{"activeKey": 5, "allowHttp": true}'])
+def test_what_is_no_configuration_is_not_written_back(vcd: Director, body: str) -> None:
+    vcd.sandbox.fault("/openIdProvider$", method="GET", status=200, body=body, count=0)
+    program = vcd.program()
+    with pytest.raises(Partial):
+        program.up(**KEY)
+    assert [call for call in vcd.calls() if call == "PUT "] == []
+
+
+def test_other_settings_of_the_provider_survive(vcd: Director) -> None:
+    vcd.administrator.call("PUT", "", {**vcd.administrator.call("GET", ""), "allowHttp": True})
+    vcd.program().up(**KEY)
+    assert vcd.administrator.call("GET", "")["allowHttp"] is True
+
+
+# -- a 403 with two meanings ------------------------------------------------------------------------------------------
+
+REFUSAL = '{"minorErrorCode": "ACCESS_TO_RESOURCE_IS_FORBIDDEN", "message": "x", "stackTrace": null}'
+
+
+def test_what_is_deleted_by_hand_is_gone(vcd: Director) -> None:
+    built_in = active(vcd)
+    program = vcd.program()
+    state = program.up(**KEY)
+    activate(vcd, built_in)
+    vcd.administrator.call("DELETE", f"/keys/{state.key_id}")
+    assert program.refresh() is None
+
+
+@pytest.mark.parametrize("who", ["tenant", "weak"])
+@pytest.mark.parametrize("verb", ["refresh", "destroy"])
+def test_who_may_not_look_cannot_say_that_it_is_gone(vcd: Director, verb: str, who: str) -> None:
+    program = vcd.program()
+    state = program.up(**KEY)
+    program.settings = {"url": vcd.known["url"], **getattr(vcd, who)()}
+    with pytest.raises(Forbidden):
+        getattr(program, verb)()
+    assert state.key_id in keys(vcd)
+
+
+def test_what_is_in_the_list_is_not_gone(vcd: Director) -> None:
+    program = vcd.program()
+    state = program.up(**KEY)
+    vcd.sandbox.fault(f"/keys/{state.key_id}$", method="GET", status=403, body=REFUSAL, count=0)
+    with pytest.raises(Forbidden):
+        program.refresh()
+
+
+def test_what_is_not_there_is_not_adopted(vcd: Director) -> None:
+    with pytest.raises(
+        NotFound, match="there is no key urn:vcloud:openIdProviderKey:x: nothing was created; correct `adopt`"
+    ):
+        vcd.program().up(**KEY, adopt="urn:vcloud:openIdProviderKey:x")
+
+
+# -- what an interruption leaves --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_an_interrupted_create_finds_its_own(vcd: Director, given: bool) -> None:  # noqa: FBT001 - a parameter
+    program = vcd.program()
+    wanted = {**KEY, "private_key": pem("EC")} if given else KEY
+    vcd.sandbox.fault("/keys$", method="POST", drop="after")
+    with pytest.raises(AnswerLost):
+        program.up(**wanted)
+    assert program.state is None
+    state = program.up(**wanted)
+    assert len(keys(vcd)) == 2
+    assert active(vcd) == state.key_id
+    assert vcd.calls().count("POST /keys") == 1
+
+
+def test_an_interrupted_create_of_another_given_key_is_replaced(vcd: Director) -> None:
+    program = vcd.program()
+    vcd.sandbox.fault("/keys$", method="POST", drop="after")
+    with pytest.raises(AnswerLost):
+        program.up(**KEY, private_key=pem("EC"))
+    state = program.up(**KEY, private_key=pem("EC next"))
+    assert set(keys(vcd)) == {state.key_id, state.predecessor_key_id}
+    assert not program.planned(**KEY, private_key=pem("EC next"))
+
+
+@pytest.mark.parametrize("fault", [{"drop": "before"}, {"drop": "after"}, {"status": 500}, {"status": 409}])
+def test_an_interrupted_activation_is_made_by_the_next_run(vcd: Director, fault: dict[str, Any]) -> None:
+    built_in = active(vcd)
+    program = vcd.program()
+    vcd.sandbox.fault("/openIdProvider$", method="PUT", count=0, **fault)
+    with pytest.raises(Partial):
+        program.up(**KEY)
+    vcd.sandbox.http.delete("/_sandbox/faults")
+    state = program.up(**KEY)
+    assert (active(vcd), len(keys(vcd)), state.step) == (state.key_id, 2, None)
+    program.destroy()
+    assert set(keys(vcd)) == {built_in}
+
+
+def test_a_stranger_with_the_same_description_is_not_touched(vcd: Director) -> None:
+    strangers = {posted(vcd, "signs ID tokens"), posted(vcd, f"signs ID tokens [{MARK[::-1]} 1]"), posted(vcd, MARK)}
+    program = vcd.program()
+    state = program.up(**KEY)
+    assert state.key_id not in strangers
+    program.destroy()
+    assert strangers < set(keys(vcd))
+
+
+@pytest.mark.parametrize("lost", [{"drop": "after"}, {"drop": "cut"}])
+def test_a_stray_of_an_interrupted_rotation_is_taken_over(vcd: Director, lost: dict[str, Any]) -> None:
+    program = vcd.program()
+    program.up(**KEY)
+    program.advance("40d")
+    vcd.sandbox.fault("/keys$", method="POST", **lost)
+    with pytest.raises(AnswerLost):
+        program.up(**KEY, **ROTATE)
+    assert len(keys(vcd)) == 3
+    state = program.up(**KEY, **ROTATE)
+    assert (len(keys(vcd)), state.generation) == (3, 2)
+    assert state.next_key_id in keys(vcd)
+    assert vcd.calls().count("POST /keys") == 2
+
+
+def half_rotated(vcd: Director, **fault: Any) -> Program:
+    """A program whose rotation stopped when the next key was to sign."""
+    program = vcd.program()
+    program.up(**KEY)
+    vcd.sandbox.fault("/openIdProvider$", method="PUT", count=0, **fault)
+    with pytest.raises(Partial):
+        program.up(**KEY, **NOW)
+    vcd.sandbox.http.delete("/_sandbox/faults")
+    return program
+
+
+@pytest.mark.parametrize("fault", [{"drop": "before"}, {"drop": "after"}, {"status": 500}])
+def test_a_half_rotated_key_goes_on_where_it_stopped(vcd: Director, fault: dict[str, Any]) -> None:
+    program = half_rotated(vcd, **fault)
+    before = set(keys(vcd))
+    state = program.up(**KEY, **NOW)
+    assert set(keys(vcd)) == before
+    assert (active(vcd), state.generation, state.next_key_id) == (state.key_id, 2, None)
+    program.advance("2h")
+    state = program.up(**KEY, **NOW)
+    assert len(keys(vcd)) == 2
+    assert not program.planned(**KEY, **NOW)
+
+
+def test_a_half_rotated_key_is_destroyed_whole(vcd: Director) -> None:
+    built_in = active(vcd)
+    program = half_rotated(vcd, status=500)
+    program.destroy()
+    assert (active(vcd), set(keys(vcd))) == (built_in, {built_in})
+
+
+def test_a_rotation_for_an_incident_ends_the_old_key_at_once(vcd: Director) -> None:
+    built_in = active(vcd)
+    program = vcd.program()
+    first = program.up(**KEY)
+    state = program.up(**KEY, rotation={"rotate_now": "INC-1", "grace": "0s"})
+    assert active(vcd) == state.key_id
+    assert first.key_id not in keys(vcd)
+    assert set(keys(vcd)) == {built_in, state.key_id}
+
+
+def test_the_next_key_is_not_retired_before_what_it_signed_has_expired(vcd: Director) -> None:
+    program = vcd.program()
+    first = program.up(**KEY)
+    program.up(**KEY, **NOW)
+    for minutes in ("30m", "30m"):
+        program.advance(minutes)
+        program.up(**KEY, **NOW)
+        assert first.key_id in keys(vcd)
+    program.advance("10m")
+    program.up(**KEY, **NOW)
+    assert first.key_id not in keys(vcd)
+
+
+def test_a_retirement_of_what_is_already_gone_is_done(vcd: Director) -> None:
+    program = vcd.program()
+    first = program.up(**KEY)
+    program.up(**KEY, **NOW)
+    vcd.administrator.call("DELETE", f"/keys/{first.key_id}")
+    program.advance("2h")
+    assert program.up(**KEY, **NOW).previous_key_id is None
+
+
+# -- the published set ------------------------------------------------------------------------------------------------
+
+
+def test_where_the_set_cannot_be_read_the_next_key_waits_all_the_same(vcd: Director) -> None:
+    program = vcd.program()
+    program.up(**KEY)
+    program.advance("40d")
+    vcd.sandbox.fault("/oidc/", status=503, count=0)
+    state = program.up(**KEY, **ROTATE)
+    assert state.next_key_id is not None
+    assert state.next_activates_at is not None
+    assert state.next_activates_at > program.clock.now()
+
+
+def test_a_set_somewhere_else_is_not_fetched(vcd: Director) -> None:
+    vcd.sandbox.fault("/openid-configuration$", status=200, body='{"jwks_uri": "http://127.0.0.1:1/jwks"}', count=0)
+    program = vcd.program()
+    state = program.up(**KEY)
+    assert active(vcd) == state.key_id
+
+
+@pytest.mark.parametrize("body", ["", "{}", '{"keys": 5}', '{"keys": ["x"]}', '{"keys": [{"kty": null}]}'])
+def test_a_set_of_another_shape_loses_no_key(vcd: Director, body: str) -> None:
+    program = vcd.program()
+    vcd.sandbox.fault("/oidc/jwks$", status=200, body=body, count=0)
+    try:
+        program.up(**KEY)
+    except Error:
+        assert program.state is not None
+    vcd.sandbox.http.delete("/_sandbox/faults")
+    state = program.up(**KEY)
+    assert (active(vcd), len(keys(vcd)), state.step) == (state.key_id, 2, None)
+
+
+def test_an_id_with_a_trick_in_it_is_not_used(vcd: Director) -> None:
+    shown = '{"id": "x\\n::set-env name=A::b", "publicKey": "p", "description": null}'
+    vcd.sandbox.fault("/keys$", method="POST", status=201, body=shown)
+    with pytest.raises(BadAnswer) as failed:
+        vcd.program().up(**KEY)
+    assert str(failed.value).isprintable()
+
+
+# -- adoption ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_adopted_key_stays(vcd: Director) -> None:
+    theirs = posted(vcd)
+    program = vcd.program()
+    state = program.up(description="theirs", algorithm="EC", adopt=theirs)
+    assert (state.key_id, state.generation, active(vcd)) == (theirs, 1, theirs)
+    assert not program.planned(description="theirs", algorithm="EC", adopt=theirs)
+    program.destroy()
+    assert theirs in keys(vcd)
