@@ -144,7 +144,9 @@ class OpenIdProviderKey(Resource[OpenIdProviderKeyInputs, OpenIdProviderKeyState
     def changed(self, i: OpenIdProviderKeyInputs, s: OpenIdProviderKeyState) -> frozenset[str]:
         """Description, and whether it signs."""
         activation = {"activate"} if i.activate != s.active and s.next_key_id is None else set()
-        return super().changed(i, s) - {"public_key"} | activation
+        # An empty description reads as none.
+        same = {"description"} if (i.description or None) == s.description else set()
+        return super().changed(i, s) - {"public_key"} - same | activation
 
     # -- verbs ---------------------------------------------------------------------------------------------------
 
@@ -165,7 +167,7 @@ class OpenIdProviderKey(Resource[OpenIdProviderKeyInputs, OpenIdProviderKeyState
             s = OpenIdProviderKeyState(**_shown(posted, mark), mark=mark)
         yield s
         if i.activate and not s.active:
-            yield self._activated(api, s)
+            yield from self._activated(api, s)
 
     def read(self, api: Vcd, s: OpenIdProviderKeyState) -> OpenIdProviderKeyState | None:
         """GET the key, and which one signs."""
@@ -179,12 +181,13 @@ class OpenIdProviderKey(Resource[OpenIdProviderKeyInputs, OpenIdProviderKeyState
     ) -> Iterator[OpenIdProviderKeyState]:
         """PUT the description into what GET gave; activate, or let the predecessor sign again."""
         if "description" in changed:
-            body = dict(api.get(f"{CLOUDAPI}{_KEYS}/{{}}", s.key_id))
+            key = api.get(f"{CLOUDAPI}{_KEYS}/{{}}", s.key_id)
+            body = {**key, "publicKey": key.text("publicKey")}
             body["description"] = (i.description or "") + _tail_of(str(body.get("description") or ""), s.mark)
             s = s.model_copy(update=_shown(api.put(f"{CLOUDAPI}{_KEYS}/{{}}", s.key_id, json=body), s.mark))
             yield s
         if i.activate and not s.active:
-            yield self._activated(api, s)
+            yield from self._activated(api, s)
         elif s.active and not i.activate:
             yield self._given_back(api, s)
 
@@ -297,17 +300,32 @@ class OpenIdProviderKey(Resource[OpenIdProviderKeyInputs, OpenIdProviderKeyState
     def _activate(self, api: Vcd, key_id: str) -> Body:
         """Read, change one field, write, compare; return the configuration as it was before."""
         with api.exclusive:
-            before = api.get(_CONFIGURATION)
-            if _active_key(before) != key_id:
-                after = api.put(_CONFIGURATION, json={**before, "activeKey": {"id": key_id}})
-                if _active_key(after) != key_id:
-                    raise Conflict(f"{api.name}: another key was made active at the same moment")
+            before = self._configuration(api)
+            self._make_active(api, before, key_id)
         return before
 
-    def _activated(self, api: Vcd, s: OpenIdProviderKeyState) -> OpenIdProviderKeyState:
-        before = _active_key(self._activate(api, s.key_id))
-        predecessor = s.predecessor_key_id or (before if before != s.key_id else None)
-        return s.model_copy(update={"active": True, "predecessor_key_id": predecessor})
+    def _activated(self, api: Vcd, s: OpenIdProviderKeyState) -> Iterator[OpenIdProviderKeyState]:
+        with api.exclusive:
+            before = self._configuration(api)
+            predecessor = _active_key(before)
+            if predecessor != s.key_id and s.predecessor_key_id is None:
+                # Kept before it is replaced: the answer to that may be lost.
+                s = s.model_copy(update={"predecessor_key_id": predecessor})
+                yield s
+            self._make_active(api, before, s.key_id)
+        yield s.model_copy(update={"active": True})
+
+    def _configuration(self, api: Vcd) -> Body:
+        configuration = api.get(_CONFIGURATION)
+        # What is not the configuration must not be written back.
+        configuration.flag("allowHttp")
+        return configuration
+
+    def _make_active(self, api: Vcd, before: Body, key_id: str) -> None:
+        if _active_key(before) != key_id:
+            after = api.put(_CONFIGURATION, json={**before, "activeKey": {"id": key_id}})
+            if _active_key(after) != key_id:
+                raise Conflict(f"{api.name}: another key was made active at the same moment")
 
     def _publish_ahead(self, api: Vcd, public_key: str) -> timedelta:
         """Return how long the next key must be published before it signs; nothing where that has no use."""
