@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from tools.schemas import FOLDER, all_resources, manifest_schema, schema_of
+from tools.schemas import FOLDER, all_resources, manifest_schema, report_schema, schema_of
 
 RESOURCES = {resource.name: resource for resource in all_resources()}
 
@@ -23,12 +23,17 @@ def test_committed_schema_is_generated_from_the_model(name: str) -> None:
 
 
 def test_no_schema_is_left_over() -> None:
-    assert {path.stem for path in FOLDER.glob("*.json")} == {*RESOURCES, "manifest"}
+    assert {path.stem for path in FOLDER.glob("*.json")} == {*RESOURCES, "manifest", "report"}
 
 
 def test_committed_schema_of_manifests_is_generated() -> None:
     assert (FOLDER / "manifest.json").read_text() == manifest_schema(), "stale: run `make schemas`"
     Draft202012Validator.check_schema(json.loads(manifest_schema()))
+
+
+def test_committed_schema_of_reports_is_generated() -> None:
+    assert (FOLDER / "report.json").read_text() == report_schema(), "stale: run `make schemas`"
+    Draft202012Validator.check_schema(json.loads(report_schema()))
 
 
 @pytest.mark.parametrize("name", RESOURCES)

@@ -1,4 +1,4 @@
-"""Write schemas/: JSON Schemas of each resource's inputs and of manifests; `--check` only compares."""
+"""Write schemas/: JSON Schemas of each resource's inputs, of manifests and of reports; `--check` only compares."""
 
 import json
 import pkgutil
@@ -11,6 +11,7 @@ from typing import Any
 from pulumi_rekey import resources
 from pulumi_rekey.manifest.entries import MOST_NAME, NAME, Options
 from pulumi_rekey.manifest.kinds import PAIR, PAIR_POLICY, POLICY, SIDES, arguments, credentials, resource_of
+from pulumi_rekey.report import ReportDocument
 from pulumi_rekey.resource import Resource
 from pulumi_rekey.turns import Turn
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
@@ -179,10 +180,17 @@ def _defaults() -> dict[str, Any]:
     return _map({"defaults": block}, ["defaults"])
 
 
+def report_schema() -> str:
+    """The text of the schema of what `rekey status --json` prints; there, unlike in inputs, a null is a value."""
+    schema = ReportDocument.model_json_schema(mode="serialization")
+    schema = {"$schema": Schema.schema_dialect, **schema, "title": "A rekey report"}
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
 def main() -> int:
     """Write, or compare and name what is stale."""
     wanted = {FOLDER / f"{resource.name}.json": schema_of(resource) for resource in all_resources()}
-    wanted[FOLDER / "manifest.json"] = manifest_schema()
+    wanted |= {FOLDER / "manifest.json": manifest_schema(), FOLDER / "report.json": report_schema()}
     present = {path: path.read_text() for path in FOLDER.glob("*.json")}
     if "--check" in sys.argv[1:]:
         stale = sorted(path.name for path in wanted.keys() | present.keys() if wanted.get(path) != present.get(path))

@@ -111,7 +111,7 @@ OverdueAfter = Annotated[
         show_default="2d",
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document; docs/cli.md describes it.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document; schemas/report.json describes it.")]
 
 
 def _report(
