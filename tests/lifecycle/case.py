@@ -65,6 +65,8 @@ class Case(ABC):
     readable: ClassVar[bool] = False
     #: Whether the object has a setting that changes without a new secret; it is the output of this name.
     setting: ClassVar[str | None] = None
+    #: The outputs that tell of the vendor's last change, whatever it was.
+    stamps: ClassVar[frozenset[str]] = frozenset()
     #: How many minutes have to pass, each span followed by an up, until the old credential ends after a rotation.
     settling: ClassVar[tuple[int, ...]] = ()
     calls: ClassVar[Calls]

@@ -31,13 +31,14 @@ class OrgOAuthAppCase(Case):
     remains = True
     removable = False
     setting = "description"
+    stamps = frozenset({"last_updated_at"})
     minting = frozenset({CREATE, REPLACE, f"POST {_APPS}/{{id}}/secret"})
     environment = (("CPN_API_TOKEN", "api_token"),)
     calls = Calls(
         create=(LOGIN, GET, GET_CLIENT, CREATE, GET, TRY),
         update=(LOGIN, PATCH),
-        rotate=(LOGIN, PATCH, TRY),
-        refresh=(LOGIN, GET),
+        rotate=(TRY, LOGIN, PATCH, TRY),
+        refresh=(LOGIN, GET, TRY),
         destroy=(LOGIN, GET, TRY, REPLACE),
     )
 

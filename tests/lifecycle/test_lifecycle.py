@@ -56,7 +56,7 @@ def test_a_whole_life(life: Life) -> None:
         assert "somebody's" in step.run.text
         step = life.up()
         assert (step.steps, step.calls) == (["update it"], case.calls.update)
-        assert life.outputs() == first
+        assert {name for name, value in life.outputs().items() if value != first[name]} <= {"last_updated_at"}
 
     step = life.preview(rotation={"triggers": {"release": "s3cret-8"}})
     assert step.said.startswith("rotates: trigger changed: release; ")
