@@ -74,8 +74,8 @@ def filled(kind: str, policy_keys: Sequence[str], spec: Node, defaults: Sequence
     if rotation is not None and isinstance(rotation.value, dict):
         own = rotation.value if "rotation" in spec.value else {}
         told["rotation"] = _without_nulls(replace(rotation, value=policy | own))
-    for name in ("endpoint", "rotation"):
-        if name in told and told[name].value in (None, {}):
+    for name in arguments(kind):
+        if name in {"endpoint", "rotation"} & told.keys() and told[name].value in (None, {}):
             del told[name]
     return replace(spec, value=told)
 
