@@ -54,7 +54,7 @@ def _policy(node: Node, path: str, found: Findings) -> Node:
         found.wrong(node.at, f"{path}: must be a map")
         return replace(node, value={})
     policy = found.with_references(found.known(node, POLICY, f"{path}."), path)
-    found.problems += read_as(Policy, _without_nulls(policy), path)[1]
+    found.problems += read_as(Policy, _without_nulls(policy, POLICY), path)[1]
     return policy
 
 
@@ -73,12 +73,13 @@ def filled(kind: str, policy_keys: Sequence[str], spec: Node, defaults: Sequence
     rotation = told.get("rotation")
     if rotation is not None and isinstance(rotation.value, dict):
         own = rotation.value if "rotation" in spec.value else {}
-        told["rotation"] = _without_nulls(replace(rotation, value=policy | own))
+        told["rotation"] = _without_nulls(replace(rotation, value=policy | own), policy_keys)
     for name in arguments(kind):
         if name in {"endpoint", "rotation"} & told.keys() and told[name].value in (None, {}):
             del told[name]
     return replace(spec, value=told)
 
 
-def _without_nulls(node: Node) -> Node:
-    return replace(node, value={key: member for key, member in node.value.items() if member.value is not None})
+def _without_nulls(node: Node, names: Sequence[str]) -> Node:
+    kept = {key: member for key, member in node.value.items() if member.value is not None or key not in names}
+    return replace(node, value=kept)
