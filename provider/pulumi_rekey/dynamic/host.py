@@ -429,7 +429,7 @@ def _set_fields(state: State) -> dict[str, Any]:
     return {
         name: value
         for name, field in type(state).model_fields.items()
-        if (value := getattr(state, name)) is not None and value != field.default
+        if (value := getattr(state, name)) is not None and value != field.get_default(call_default_factory=True)
     }
 
 
