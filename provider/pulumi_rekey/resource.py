@@ -20,7 +20,7 @@ from . import rotation
 from .durations import in_words
 from .endpoints.config import origin
 from .endpoints.session import Session
-from .errors import Error, Partial, Refused, Stopped
+from .errors import Error, NotFound, Partial, Refused, Stopped
 from .model import IMMUTABLE, Model, fields_marked, secret_fields
 from .rotation import Decision, Life, Policy
 
@@ -71,6 +71,8 @@ class Resource(ABC, Generic[InputsT, StateT, SessionT]):
     takes_grace: ClassVar[bool] = False
     #: What a rotation means for whoever uses the old secret; stands in the preview.
     overlap: ClassVar[str] = "no overlap: the vendor ends the old secret at once"
+    #: Whether `read` itself sees what the credential is, so that it need not be tried.
+    shown: ClassVar[bool] = False
     #: Whether a created object is marked as ours until it is whole, which needs `rekey:owner`.
     marked: ClassVar[bool] = False
 
@@ -80,7 +82,7 @@ class Resource(ABC, Generic[InputsT, StateT, SessionT]):
 
     @abstractmethod
     def read(self, api: SessionT, s: StateT) -> StateT | None:
-        """Return the state as the vendor has it now; nothing if the object is gone."""
+        """Return the state as the vendor has it now; nothing, or NotFound, if the object is gone."""
 
     @abstractmethod
     def rotate(self, api: SessionT, i: InputsT, s: StateT) -> Iterator[StateT]:
@@ -90,7 +92,7 @@ class Resource(ABC, Generic[InputsT, StateT, SessionT]):
     def delete(self, api: SessionT, s: StateT) -> str | None:
         """End what rekey made; revoke what it minted or stored, if it is still the current one.
 
-        Return what remains and why, where that is not plain.
+        Return what remains and why, where that is not plain. NotFound says that the object is gone.
         """
 
     def update(self, api: SessionT, i: InputsT, s: StateT, changed: frozenset[str]) -> Iterator[StateT]:
@@ -153,7 +155,14 @@ _FRAME = frozenset({"endpoint", "rotation", "adopt"})
 
 #: The step of a secret that is minted and has not been accepted yet.
 VERIFY: Final = "verify the new secret"
-#: Seconds between tries of a new secret that is refused: vendors replicate.
+#: The step of a secret that was accepted once and was refused later.
+REPLACE: Final = "replace the refused secret"
+#: The steps at which a secret is tried, and why the next one is minted if it is still refused.
+_TRIED: Final = {
+    VERIFY: "the vendor refuses the secret that was minted before",
+    REPLACE: "the vendor refuses the secret, so that somebody has made another",
+}
+#: Seconds between tries of a secret that is refused: vendors replicate.
 _VERIFY_PAUSES: Final = (0.5, 1.0, 2.0, 4.0)
 
 
@@ -169,11 +178,14 @@ class Plan:
     decision: Decision = field(default_factory=Decision)
     #: Which later step of a rotation is due, in words.
     follow_up: str | None = None
+    #: What is still to be done of an interrupted change, in words.
+    step: str | None = None
     #: Whether the state must be written although the vendor needs no call.
     bookkeeping: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.replace or self.changed or self.decision.reason or self.follow_up or self.bookkeeping)
+        todo = (self.replace, self.changed, self.decision.reason, self.follow_up, self.step, self.bookkeeping)
+        return any(todo)
 
 
 def plan(resource: Resource[InputsT, StateT, SessionT], id_: str, i: InputsT, s: StateT, now: datetime) -> Plan:
@@ -198,10 +210,8 @@ def plan(resource: Resource[InputsT, StateT, SessionT], id_: str, i: InputsT, s:
         changed=resource.changed(i, s),
         decision=decision,
         follow_up=resource.follow_up(s, now),
-        bookkeeping=s.step is not None
-        or s.rotation != seen
-        or s.endpoint != i.endpoint
-        or s.next_rotation_at != _next(i, s),
+        step=s.step,
+        bookkeeping=s.rotation != seen or s.endpoint != i.endpoint or s.next_rotation_at != _next(i, s),
     )
 
 
@@ -209,8 +219,8 @@ def held_back(resource: Resource[Any, StateT, Any], policy: Policy, s: StateT, d
     """Return the decision, deferred where an earlier rotation is not done yet."""
     if decision.reason is None:
         return decision
-    if s.step is not None:
-        # Never mint while something minted is not done yet.
+    if s.step is not None and not (s.step in _TRIED and rotation.asked_now(policy, s)):
+        # Never mint while something minted is not done yet, unless that is what is asked for.
         return Decision(deferred=f"first: {s.step}")
     pending = resource.pending(s)
     if pending is not None and not rotation.asked_now(policy, s):
@@ -230,6 +240,9 @@ def explanation(resource: Resource[InputsT, StateT, SessionT], todo: Plan, i: In
         return f"rotates: {todo.decision.reason}; {meaning}"
     if todo.decision.deferred is not None:
         return f"does not rotate: {todo.decision.deferred}"
+    if todo.step in _TRIED:
+        also = " and rotation is paused" if i.rotation.paused else ", or the next one is minted if it is still refused"
+        return f"goes on: {todo.step}: it is tried again{also}"
     return todo.follow_up
 
 
@@ -285,18 +298,32 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
 
     def _changes(self, i: InputsT, s: StateT, todo: Plan) -> Iterator[StateT]:
         # Settings first: a rotation that follows must not be lost to a setting that the vendor refuses.
-        if todo.changed or s.step not in {None, VERIFY}:
+        if todo.changed:
             for updated in self.resource.update(self.api, i, s, todo.changed):
                 s = self._kept(i, updated)
                 yield s
-        if s.step == VERIFY:
-            s = self._kept(i, self._verified(i, s))
-            yield s
+        if s.step in _TRIED and not todo.decision.reason:
+            again = _TRIED[s.step]
+            if not i.rotation.verify or self._tried(s):
+                s = self._kept(i, s.model_copy(update={"step": None}))
+                yield s
+            elif i.rotation.paused:
+                self.warn(f"{again}; rotation is paused")
+                yield self._kept(i, s)
+                return
+            else:
+                # Nobody can use what is refused: it is no previous secret.
+                unknown = s.model_copy(update=dict.fromkeys(secret_fields(type(s)) - {"previous_secret"}))
+                minting = self.resource.rotate(self.api, i, unknown)
+                yield from self._minting(i, minting, s.generation + 1, again)
+                return
         if todo.follow_up and not todo.decision.reason:
             for followed in self.resource.follow(self.api, i, s):
                 s = self._kept(i, followed)
                 yield s
         if todo.decision.reason:
+            if not rotation.asked_now(i.rotation, s):
+                self._stop_before_a_faulty_endpoint(i, s)
             minting = self.resource.rotate(self.api, i, s)
             yield from self._minting(i, minting, s.generation + 1, todo.decision.reason)
         else:
@@ -309,45 +336,88 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             s = self._minted(i, reached, generation, reason)
             yield s.model_copy(update={"step": s.step or VERIFY}) if i.rotation.verify else s
         if s is not None and i.rotation.verify:
-            yield self._verified(i, s)
+            if not self._tried(s):
+                raise Refused(f"{self._where}: the new secret is minted, and the vendor refuses it")
+            yield s.model_copy(update={"step": None})
 
-    def _verified(self, i: InputsT, s: StateT) -> StateT:
-        """Try the new secret until it is accepted, or refused over some seconds."""
-        verdict = self._verdict(s)
-        for pause in _VERIFY_PAUSES:
-            if verdict is not False or self.api is None:
-                break
-            self.api.around.sleep(pause)
-            verdict = self._verdict(s)
-        if verdict is False:
-            raise Refused(f"{self._where}: the new secret is minted, and the vendor refuses it")
+    def _stop_before_a_faulty_endpoint(self, i: InputsT, s: StateT) -> None:
+        """Make sure that the endpoint knows a good secret when it sees one, before the first of a run is ended."""
+        tells = i.rotation.verify and not self.resource.shown
+        if self.api is not None and tells and not self.api.verdicts.has_accepted:
+            self._verdict(s)
+
+    def _tried(self, s: StateT) -> bool:
+        """Try a secret until it is accepted, or refused over some seconds; one that cannot be tried passes."""
+
+        def patiently() -> bool | None:
+            verdict = self._asked(s)
+            for pause in _VERIFY_PAUSES:
+                if verdict is not False or self.api is None:
+                    break
+                self.api.around.sleep(pause)
+                verdict = self._asked(s)
+            return verdict
+
+        verdict = self._verdict(s, patiently)
         if verdict is None:
             self.warn("the new secret could not be tried from here: it is handed on unverified")
-        return s.model_copy(update={"step": None})
+        return verdict is not False
 
-    def _verdict(self, s: StateT) -> bool | None:
+    def _verdict(self, s: StateT, ask: Callable[[], bool | None] | None = None) -> bool | None:
+        """Return whether the vendor accepts the secret; nothing if that cannot be told."""
+        ask = ask or (lambda: self._asked(s))
+        if self.api is None:
+            return ask()
+        return self.api.verdicts.of(f"{self.resource.name} {getattr(s, self.resource.id_output)}", ask)
+
+    def _asked(self, s: StateT) -> bool | None:
         try:
             return self.resource.accepted(self.api, s)
         except Error:
             # A consumer's endpoint that cannot be reached from here says nothing about the secret.
             return None
 
-    def read(self, s: StateT) -> StateT | None:
-        """Return the state as the vendor has it now; what is half done is a partial failure until it is done."""
+    def read(self, s: StateT, *, verify: bool = True) -> StateT | None:
+        """Return the state as the vendor has it now, and whether it still accepts the secret, if that is to be tried.
+
+        What is half done, or refused, is a partial failure until it is done.
+        """
         self.check_address(s)
         with self._explained("nothing was changed"):
-            found = self.resource.read(self.api, s)
-        if found is not None and found.step is not None:
-            raise Partial(found, Stopped(f"{self._where}: an interrupted change is not done yet: {found.step}"))
+            try:
+                found = self.resource.read(self.api, s)
+            except NotFound:
+                found = None
+            if found is None:
+                self._stop_if_not_gone(s)
+                return None
+            expired = s.expires_at is not None and s.expires_at <= self.now
+            tried = verify and not self.resource.shown and not expired and found.step is None
+            if tried and self._verdict(found) is False:
+                found = found.model_copy(update={"step": REPLACE})
+        if found.step is not None:
+            why = f": {_TRIED[found.step]}" if found.step == REPLACE else ""
+            raise Partial(found, Stopped(f"{self._where}: not done yet: {found.step}{why}"))
         return found
 
     def delete(self, s: StateT) -> None:
-        """End what is ours."""
+        """End what is ours; what is gone is what was wanted."""
         self.check_address(s)
         with self._explained("it may still be there"):
-            remains = self.resource.delete(self.api, s)
+            try:
+                remains = self.resource.delete(self.api, s)
+            except NotFound:
+                self._stop_if_not_gone(s)
+                return
         if remains is not None:
             self.warn(remains)
+
+    def _stop_if_not_gone(self, s: StateT) -> None:
+        if self._asked(s):
+            raise Stopped(
+                f"{self._where}: {getattr(s, self.resource.id_output)} is said to be gone, and its secret is accepted",
+                todo="run again; if that stays so, ask the vendor",
+            )
 
     def check_address(self, s: StateT) -> None:
         """Refuse to send an object's secret or id to another host than it was made at."""

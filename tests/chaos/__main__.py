@@ -42,18 +42,26 @@ def main() -> int:
 
 def report(results: Sequence[Result]) -> None:
     """Say what was tried, operation by operation and then fault by fault."""
-    for title, of in (("operation", lambda r: r.cell.operation.name), ("fault", lambda r: r.cell.fault.name)):
-        table: defaultdict[str, list[Result]] = defaultdict(list)
-        for result in results:
-            if result.cell.fault is not None:
-                table[of(result)].append(result)
-        say(f"\n{title:<42}{'tried':>7}{'met':>7}{'failed':>8}{'healed':>8}   calls: with the fault, to heal (median, most)")
+    tables: dict[str, defaultdict[str, list[Result]]] = {
+        title: defaultdict(list) for title in ("resource", "operation", "fault")
+    }
+    for result in results:
+        if result.cell.fault is not None:
+            tables["resource"][result.cell.case.resource].append(result)
+            tables["operation"][result.cell.operation.name].append(result)
+            tables["fault"][result.cell.fault.name].append(result)
+    for title, table in tables.items():
+        say(f"\n{title:<42}  tried    met failed healed   calls, and calls to heal: median and most")
         for name, rows in table.items():
             calls, heal = [row.calls for row in rows], [row.calls_to_heal for row in rows]
-            say(
-                f"{name:<42}{len(rows):>7}{sum(row.met for row in rows):>7}{sum(bool(row.error) for row in rows):>8}"
-                f"{sum(not row.problems for row in rows):>8}   {median(calls):.0f}, {max(calls)}; {median(heal):.0f}, {max(heal)}"
+            counts = (
+                len(rows),
+                sum(row.met for row in rows),
+                sum(row.error is not None for row in rows),
+                sum(not row.problems for row in rows),
             )
+            numbers = "".join(f"{count:>7}" for count in counts)
+            say(f"{name:<42}{numbers}   {median(calls):.0f} {max(calls)}, {median(heal):.0f} {max(heal)}")
 
 
 def say(text: str) -> None:

@@ -240,7 +240,8 @@ class Batch:
             return
         again = self._up("--refresh")
         for subject in self.subjects:
-            steps = [step for step in again.steps if step.endswith(f" {subject.name}") and "refresh-refresh" not in step]
+            mine = [step for step in again.steps if step.endswith(f" {subject.name}")]
+            steps = [step for step in mine if not step.startswith("refresh-refresh ")]
             failed = self._errors().get(subject.name)
             if steps or failed:
                 subject.wrong(f"state and vendor do not agree: {steps} {failed or ''}")
@@ -281,7 +282,7 @@ class Batch:
         for line in (self.stack.folder / "events.json").read_text().splitlines():
             event = json.loads(line).get("diagnosticEvent", {})
             if event.get("severity") == "error" and event.get("urn"):
-                text = event["message"].removeprefix("error: ").strip()
+                text = event["message"].removeprefix("error: ").strip().removeprefix("1 error occurred:\n\t* ").strip()
                 found.setdefault(event["urn"].rpartition("::")[2], []).append(text)
         return found
 

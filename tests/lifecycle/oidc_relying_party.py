@@ -28,8 +28,8 @@ class OidcRelyingPartyCase(Case):
     calls = Calls(
         create=(LOGIN, LIST, REGISTER, PUT, TRY),
         update=(LOGIN, PUT),
-        rotate=(LOGIN, REGENERATE, TRY),
-        refresh=(LOGIN, GET),
+        rotate=(TRY, LOGIN, REGENERATE, TRY),
+        refresh=(LOGIN, GET, TRY),
         destroy=(LOGIN, DELETE),
     )
 

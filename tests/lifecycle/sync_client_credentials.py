@@ -31,8 +31,8 @@ class SyncClientCredentialsCase(Case):
     environment = (("BROKER_CLIENT_ID", "client_id"), ("BROKER_CLIENT_SECRET", "client_secret"))
     calls = Calls(
         create=(LOGIN, GET, GENERATE, TRY),
-        rotate=(LOGIN, GENERATE, TRY),
-        refresh=(LOGIN, GET),
+        rotate=(TRY, LOGIN, GENERATE, TRY),
+        refresh=(LOGIN, GET, TRY),
         destroy=(TRY, LOGIN, GENERATE),
     )
 
@@ -47,7 +47,10 @@ class SyncClientCredentialsCase(Case):
         return {"on_adopt": "rotate"} | dict(said.rotation)
 
     def accepts(self, outputs: Outputs) -> bool:
-        return IdentityProvider(self.http, "CUSTOMER").logs_in(outputs["client_id"], outputs["client_secret"])
+        provider = IdentityProvider(self.http, "CUSTOMER")
+        if "access_token" in outputs:
+            return provider.pushes(outputs["access_token"])
+        return provider.logs_in(outputs["client_id"], outputs["client_secret"])
 
     def existing(self) -> Outputs:
         name = f"shop {secrets.token_hex(4)}"

@@ -83,7 +83,11 @@ class Program:
 
     def refresh(self) -> Any:
         """Run `pulumi refresh`."""
-        self.state = self.reconciler().read(self.stored())
+        try:
+            self.state = self.reconciler().read(self.stored())
+        except Partial as partial:
+            self.state = partial.state
+            raise
         return self.state
 
     def destroy(self) -> list[str]:

@@ -83,13 +83,13 @@ class Broker(Session[BrokerEndpoint]):
     def accepts_client(self, tenant: str | None, client_id: str, client_secret: SecretStr) -> bool:
         """Tell whether the token endpoint gives this client a token."""
         secret = client_secret.get_secret_value()
-        return self.accepts("POST", **self._token_request(tenant, client_id, secret))
+        return self.accepts("POST", "access_token", **self._token_request(tenant, client_id, secret))
 
     def accepts_token(self, tenant: str | None, access_token: SecretStr) -> bool:
         """Tell whether the SCIM service, which is what sync clients call, takes this access token."""
         url = f"{self.endpoint.url}{self.base('usergroup', tenant)}/scim/v2/Users"
         bearer = {"authorization": f"Bearer {access_token.get_secret_value()}"}
-        return self.accepts("GET", url=url, params={"count": "1"}, headers=bearer)
+        return self.accepts("GET", "schemas", url=url, params={"count": "1"}, headers=bearer)
 
     def _token_request(self, tenant: str | None, client_id: str, client_secret: str) -> dict[str, Any]:
         return {

@@ -83,6 +83,7 @@ class Navigator(Session[NavigatorEndpoint]):
         """Tell whether this OAuth app gets an access token."""
         return self.accepts(
             "POST",
+            "accessToken",
             url=f"{self.endpoint.url}{BASE}/v2/authn/authorize",
             params={"orgId": org_id},
             data={"grant_type": "client_credentials"},

@@ -44,6 +44,7 @@ from ..errors import (
 )
 from .answer import Body, decode
 from .config import Endpoint, is_loopback, origin
+from .verdicts import Verdicts
 
 if TYPE_CHECKING:
     import httpx
@@ -71,6 +72,7 @@ _BY_STATUS: dict[int, type[VendorError]] = {
 # A gateway's failures: safe to repeat only where the request itself is.
 _GATEWAY = frozenset({500, 502, 503, 504})
 _UNAUTHENTICATED = 401
+_NOT_FOUND = 404
 # An answer as it is, not compressed.
 _PLAIN = "identity"
 # What a header can carry; a vendor whose requests are signed instead has an empty one.
@@ -149,6 +151,8 @@ class Session(ABC, Generic[EndpointT]):
         self._refused_login: Unauthenticated | None = None
         self._login = threading.Lock()
         self._slots = threading.BoundedSemaphore(endpoint.max_concurrent)
+        #: What the endpoint has said of credentials that it should accept.
+        self.verdicts = Verdicts(name)
         #: Serialises read-modify-write of an object that all resources of the endpoint share.
         self.exclusive = threading.RLock()
         scheme, host, _ = origin(endpoint.url)
@@ -212,11 +216,8 @@ class Session(ABC, Generic[EndpointT]):
         return self.request("POST", path, *ids, json=json, query=query, repeatable=False)
 
     def delete(self, path: str, *ids: str) -> None:
-        """DELETE; an object that is already gone is what was wanted."""
-        try:
-            self.request("DELETE", path, *ids, empty=True)
-        except NotFound:
-            return
+        """DELETE an object."""
+        self.request("DELETE", path, *ids, empty=True)
 
     def request(
         self,
@@ -230,8 +231,9 @@ class Session(ABC, Generic[EndpointT]):
     ) -> Body:
         """Send a request as the endpoint's account and decode the answer, or raise what went wrong.
 
-        ``repeatable`` says that sending it twice has the effect of sending it once. ``empty`` says that a
-        success carries no body. All attempts end within :data:`ALL_ATTEMPTS` seconds.
+        ``repeatable`` says that sending it twice has the effect of sending it once. ``empty`` says that a success
+        need carry no body; one that is there must still be JSON, as a login page is not. All attempts end within
+        :data:`ALL_ATTEMPTS` seconds.
         """
         request = self._http.build_request(
             method, self.endpoint.url + fill(path, ids), params=query, json=json, headers=self.headers()
@@ -240,7 +242,7 @@ class Session(ABC, Generic[EndpointT]):
         answer = self._attempts(request, source, repeatable=repeatable, authorized=True)
         if not answer.is_success:
             raise self._refusal(source, answer)
-        return Body(source, {}) if empty else decode(source, answer.content)
+        return Body(source, {}) if empty and not answer.content else decode(source, answer.content)
 
     def pages(self, path: str, *, query: Mapping[str, str], following: str = "nextPage") -> Iterator[Body]:
         """GET page after page, along the ``Link`` headers, never to another origin."""
@@ -286,7 +288,7 @@ class Session(ABC, Generic[EndpointT]):
         if answer.is_success:
             return answer, (decode(source, answer.content) if answer.content else Body(source, {}))
         refusal = self._refusal(source, answer)
-        if isinstance(refusal, NotFound):
+        if answer.status_code == _NOT_FOUND:
             todo = f"check the address of endpoint {self.name!r}"
             raise NotFound(refusal.happened, todo=todo, request_id=refusal.request_id)
         if isinstance(refusal, Rejected | Forbidden):
@@ -329,13 +331,25 @@ class Session(ABC, Generic[EndpointT]):
         """
         return False
 
-    def accepts(self, method: str, **how: Any) -> bool:
-        """Tell whether the vendor lets in who presents the credentials that stand in this request."""
-        try:
-            self.log_in_with(method, **how)
-        except (Unauthenticated, NotFound):
+    def accepts(self, method: str, shows: str, **how: Any) -> bool:
+        """Tell whether the vendor lets in who presents the credentials in this request, by an answer that ``shows``.
+
+        :raises Error: if the answer says nothing about these credentials.
+        """
+        request = self._http.build_request(method, **how)
+        source = self._source(request)
+        answer = self._attempts(request, source, repeatable=True, authorized=False)
+        if answer.is_success:
+            if shows not in decode(source, answer.content):
+                raise BadAnswer(f"{source}: the answer has no {shows!r}")
+            return True
+        refusal = self._refusal(source, answer)
+        if isinstance(refusal, Unauthenticated | Rejected):
             return False
-        return True
+        if isinstance(refusal, NotFound):
+            # What is not there is the address, not the object that the credentials are for.
+            raise BadAnswer(refusal.happened, request_id=refusal.request_id)
+        raise refusal
 
     def oauth_error(self, url: str, client_id: str, client_secret: str, form: Mapping[str, str]) -> str | None:
         """Knock at a token endpoint as a client (Basic) and return the OAuth error code; nothing if there is none."""

@@ -177,9 +177,9 @@ class Vcd(Session[VcdEndpoint]):
         """DELETE one object; one that is certainly gone is what was wanted."""
         try:
             self.delete(f"{CLOUDAPI}{collection}/{{}}", id_)
-        except Forbidden:
+        except (Forbidden, NotFound) as refused:
             if not self._is_gone(collection, id_):
-                raise
+                raise Forbidden(refused.happened, todo=f"the account needs {self.right}") from None
 
     def _is_gone(self, collection: str, id_: str) -> bool:
         # Only the provider sees the whole list; a tenant's empty list says nothing.

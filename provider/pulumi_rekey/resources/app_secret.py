@@ -16,7 +16,6 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field, SecretStr
 
 from ..endpoints.roma import Roma
-from ..errors import NotFound
 from ..made_secret import made_secret
 from ..model import IMMUTABLE, Secret, vendor_id
 from ..resource import Inputs, Resource, State
@@ -84,6 +83,7 @@ class AppSecret(Resource[AppSecretInputs, AppSecretState, Roma]):
     state = AppSecretState
     id_output = "app_id"
     taken_over = "app_id"
+    shown = True
     secret_input = "secret"  # noqa: S105 - the name of an input
 
     def create(self, api: Roma, i: AppSecretInputs, mark: str | None) -> Iterator[AppSecretState]:
@@ -93,10 +93,7 @@ class AppSecret(Resource[AppSecretInputs, AppSecretState, Roma]):
 
     def read(self, api: Roma, s: AppSecretState) -> AppSecretState | None:
         """GET the secret."""
-        try:
-            return self._get(api, s)
-        except NotFound:
-            return None
+        return self._get(api, s)
 
     def rotate(self, api: Roma, i: AppSecretInputs, s: AppSecretState) -> Iterator[AppSecretState]:
         """PUT the given secret, or one made here: a chosen secret can be sent again if the answer is lost."""
@@ -108,11 +105,7 @@ class AppSecret(Resource[AppSecretInputs, AppSecretState, Roma]):
 
     def delete(self, api: Roma, s: AppSecretState) -> None:
         """PUT a random secret that nobody keeps, if the present one is still ours."""
-        try:
-            ours = self.accepted(api, s)
-        except NotFound:
-            return
-        if ours:
+        if self.accepted(api, s):
             self._put(api, s, made_secret("roma"))
 
     def accepted(self, api: Roma, s: AppSecretState) -> bool | None:

@@ -231,7 +231,7 @@ class OrgOAuthApp(Resource[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
         """PUT a secret of the vendor's making and throw the answer away, if the present one is still ours."""
         found = self._found(api, s.org_id, s.oauth_app_id)
         if found is None:
-            return None
+            raise NotFound(f"{api.name}: there is no app {s.oauth_app_id}")
         remains = f"the app {s.oauth_app_id} remains: Navigator documents no way to delete it"
         if not self.accepted(api, s):
             return f"{remains}; its secret is not one that rekey gave it, and stays"

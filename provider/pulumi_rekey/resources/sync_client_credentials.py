@@ -109,7 +109,7 @@ class SyncClientCredentials(Resource[SyncClientCredentialsInputs, SyncClientCred
             if i.rotation.on_adopt == "keep":
                 yield "keeps the credentials in use, which cannot be read: secret outputs stay unset until a rotation"
             return
-        if s.saved.replaced:
+        if s.saved.replaced and s.step is None:
             yield "somebody has minted other credentials, which ended these: set rotation.rotate_now to mint new ones"
         if self.given(i, s) is None:
             for name in _SETTINGS:
@@ -130,10 +130,7 @@ class SyncClientCredentials(Resource[SyncClientCredentialsInputs, SyncClientCred
 
     def read(self, api: Broker, s: SyncClientCredentialsState) -> SyncClientCredentialsState | None:
         """GET the sync client's settings; its credentials are not shown."""
-        try:
-            return _as_saved(s, self._get(api, s, s.tenant))
-        except NotFound:
-            return None
+        return _as_saved(s, self._get(api, s, s.tenant))
 
     def changed(self, i: SyncClientCredentialsInputs, s: SyncClientCredentialsState) -> frozenset[str]:
         """Of what has changed in code, the vendor may have some already: that is only noted."""
@@ -191,10 +188,7 @@ class SyncClientCredentials(Resource[SyncClientCredentialsInputs, SyncClientCred
             case False:
                 # Expired, or somebody has minted newer ones, which are not rekey's to end.
                 return "nothing had to be ended: the vendor does not accept rekey's credentials any more"
-        try:
-            self._generate(api, s, None)
-        except NotFound:
-            return None
+        self._generate(api, s, None)
         return "the sync client has new credentials that nobody knows: what used it needs others"
 
     def _get(

@@ -1,0 +1,70 @@
+"""What an endpoint has said, in this run, of the credentials that it should accept.
+
+One that is refused has been replaced by somebody. Many that are refused at once were not: then the endpoint is at
+fault, and nothing may rotate because of what it says.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from ..errors import Stopped
+
+#: So many refused credentials, or a tenth of those tried if that is more, can still be somebody's doing.
+MOST_REFUSED: Final = 2
+#: Seconds that a refused credential waits for those that are being tried beside it.
+_PATIENCE: Final = 60.0
+
+
+class Verdicts:
+    """The verdicts of one endpoint, shared by all threads of the process."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._settled = threading.Condition()
+        self._being_tried = 0
+        self._refused: set[str] = set()
+        self._accepted: set[str] = set()
+
+    @property
+    def has_accepted(self) -> bool:
+        """Whether a credential was accepted in this run, so that the endpoint can tell good ones."""
+        with self._settled:
+            return bool(self._accepted)
+
+    def of(self, credential: str, ask: Callable[[], bool | None]) -> bool | None:
+        """Ask about a credential, which has a name in this run; one that is refused waits for those beside it.
+
+        :raises Stopped: if it is refused and so many others are that the endpoint is at fault.
+        """
+        with self._settled:
+            self._being_tried += 1
+        verdict: bool | None = None
+        try:
+            verdict = ask()
+        finally:
+            with self._settled:
+                self._being_tried -= 1
+                if verdict is not None:
+                    self._refused.discard(credential)
+                    self._accepted.discard(credential)
+                    (self._accepted if verdict else self._refused).add(credential)
+                self._settled.notify_all()
+        if verdict is False:
+            self._stop_if_at_fault()
+        return verdict
+
+    def _stop_if_at_fault(self) -> None:
+        with self._settled:
+            self._settled.wait_for(lambda: self._being_tried == 0, _PATIENCE)
+            refused, tried = len(self._refused), len(self._refused) + len(self._accepted)
+        if refused > max(MOST_REFUSED, tried // 10):
+            stopped = Stopped(
+                f"{self._name}: refuses {refused} of the {tried} credentials that were tried, which is its fault and"
+                " not theirs",
+                todo="run again when it accepts them; until then nothing rotates because of it",
+            )
+            stopped.live = "no secret was changed"
+            raise stopped
