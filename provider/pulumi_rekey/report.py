@@ -30,7 +30,10 @@ class Row:
         state, policy = self.credential.state, self.credential.policy
         if policy is None or self.verdict.health is Health.UNKNOWN:
             return state.next_rotation_at
-        return due_at(policy, state)
+        try:
+            return due_at(policy, state)
+        except OverflowError:
+            return None
 
 
 @dataclass(frozen=True)

@@ -69,52 +69,53 @@ def read_stack(export: bytes, source: str) -> Stack:
     :raises Misconfigured: It is not the export of a stack.
     """
     try:
-        document = json.loads(export)
+        resources, begun = _read(json.loads(export))
     except (ValueError, RecursionError):
-        document = None
-    deployment = document.get("deployment") if isinstance(document, dict) else None
-    if not isinstance(deployment, dict):
-        raise _not_an_export(source)
-    resources = _objects(deployment, "resources", source)
-    operations = _objects(deployment, "pending_operations", source)
-    interrupted = {}
-    for operation in operations:
-        resource = operation.get("resource")
-        if isinstance(resource, dict) and isinstance(resource.get("urn"), str):
-            what = _INTERRUPTED.get(str(operation.get("type")), "operation")
-            interrupted[resource["urn"]] = (resource, f"its {what} was interrupted")
-    found = {_place(resource, index): resource for index, resource in enumerate(resources)}
-    known = {resource.get("urn") for resource in resources}
+        raise Misconfigured(
+            f"{printable(source)} is not the export of a stack", todo="write one with `pulumi stack export --file`"
+        ) from None
+    interrupted = {resource["urn"]: f"its {what} was interrupted" for resource, what in begun}
+    known = {resource["urn"] for resource in resources}
     # A create that was interrupted has left nothing but the operation.
-    found |= {(urn, -1): resource for urn, (resource, _) in interrupted.items() if urn not in known}
-    credentials = [
-        _credential(resource, interrupted.get(urn, (None, None))[1])
-        for (urn, _), resource in found.items()
-        if str(resource.get("type")).startswith(_TYPE)
-    ]
-    urns = (str(resource["urn"]) for resource in found.values() if isinstance(resource.get("urn"), str))
-    stack, project = next(_stack_and_project(urns), (source, None))
-    return Stack(stack, project, tuple(credentials))
-
-
-def _place(resource: Mapping[str, Any], index: int) -> tuple[str, int]:
-    # While a replacement is half done, the old and the new object have one URN.
-    return str(resource.get("urn")), index
-
-
-def _not_an_export(source: str) -> Misconfigured:
-    return Misconfigured(
-        f"{printable(source)} is not the export of a stack", todo="write one with `pulumi stack export --file`"
+    found = [*resources, *{resource["urn"]: resource for resource, _ in begun if resource["urn"] not in known}.values()]
+    credentials = tuple(
+        _credential(resource, interrupted.get(resource["urn"]))
+        for resource in found
+        if resource["type"].startswith(_TYPE)
     )
+    stack, project = next(_stack_and_project(resource["urn"] for resource in found), (printable(source), None))
+    return Stack(stack, project, credentials)
 
 
-def _objects(deployment: Mapping[str, Any], name: str, source: str) -> list[dict[str, Any]]:
-    found = deployment.get(name)
-    if found is None:
-        return []
-    if not isinstance(found, list) or not all(isinstance(member, dict) for member in found):
-        raise _not_an_export(source)
-    return found
+def _read(document: Any) -> tuple[list[dict[str, Any]], list[tuple[dict[str, Any], str]]]:
+    """Return the resources of an export, and those that an interrupted operation was about, with its name.
+
+    :raises ValueError: It is not an export.
+    """
+    deployment = _object(_object(document).get("deployment"))
+    begun = [
+        (_resource(operation.get("resource")), _INTERRUPTED.get(str(operation.get("type")), "operation"))
+        for operation in map(_object, _list(deployment.get("pending_operations")))
+    ]
+    return [_resource(resource) for resource in _list(deployment.get("resources"))], begun
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError  # noqa: TRY004 - what was read is wrong, not the program
+    return value
+
+
+def _list(value: Any) -> list[Any]:
+    if value is not None and not isinstance(value, list):
+        raise ValueError
+    return value or []
+
+
+def _resource(value: Any) -> dict[str, Any]:
+    if not all(isinstance(_object(value).get(key), str) for key in ("urn", "type")):
+        raise ValueError
+    return _object(value)
 
 
 def _stack_and_project(urns: Iterator[str]) -> Iterator[tuple[str, str]]:
@@ -125,8 +126,7 @@ def _stack_and_project(urns: Iterator[str]) -> Iterator[tuple[str, str]]:
 
 
 def _credential(resource: Mapping[str, Any], interrupted: str | None) -> Credential:
-    urn = str(resource.get("urn"))
-    kind = str(resource["type"]).removeprefix(_TYPE)
+    urn, kind = resource["urn"], resource["type"].removeprefix(_TYPE)
     inputs, outputs = _map(resource.get("inputs")), _map(resource.get("outputs"))
     errors = resource.get("initErrors")
     said = [printable(error) for error in errors] if isinstance(errors, list) else []

@@ -1,0 +1,169 @@
+"""What is read out of an export, whatever stands in it."""
+
+import copy
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pulumi_rekey.errors import Misconfigured
+from pulumi_rekey.health import Health
+from pulumi_rekey.report import Report, Row, report
+from pulumi_rekey.report_markdown import markdown
+from pulumi_rekey.report_page import page
+from pulumi_rekey.stack_state import SECRET, read_stack
+from pulumi_rekey.status import for_terminal, plain
+
+NOW = datetime(2026, 12, 24, tzinfo=UTC)
+KIND = "pulumi-python:dynamic/rekey:"
+MARK = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
+
+
+def resource(kind: str = "AppSecret", name: str = "shop", **fields: Any) -> dict[str, Any]:
+    return {
+        "urn": f"urn:pulumi:dev::shop::rekey:index:Pair${KIND}{kind}::{name}",
+        "type": f"{KIND}{kind}",
+        "inputs": {"instance_id": "i", "app_id": "a", "rotation": {"max_age": "90d"}},
+        "outputs": {
+            "instance_id": "i",
+            "app_id": "a",
+            "generation": 1,
+            "rotated_at": "2026-11-24T12:00:00Z",
+            "secret": MARK | {"ciphertext": "v1:abc:def"},
+        },
+    } | fields
+
+
+def of(*resources: object, **deployment: Any) -> Report:
+    export = {"version": 3, "deployment": {"resources": list(resources)} | deployment}
+    return report([read_stack(json.dumps(export).encode(), "dev.json")], NOW)
+
+
+def only(found: Report) -> Row:
+    ((_, row),) = found.rows
+    return row
+
+
+def test_names_come_from_the_urn() -> None:
+    row = only(of(resource(name="a::b $c")))
+    assert (row.credential.name, row.credential.kind, row.credential.endpoint) == ("a::b $c", "AppSecret", "roma")
+    assert (row.verdict.health, row.credential.state.secret.get_secret_value()) == (Health.OK, SECRET)  # type: ignore[attr-defined]
+
+
+def test_a_secret_value_of_a_trigger_is_no_change() -> None:
+    """Each encryption of one value is another text, so that a difference says nothing."""
+    seen = {"triggers": {"release": MARK | {"ciphertext": "v1:one"}}}
+    asked = {"triggers": {"release": MARK | {"ciphertext": "v1:two"}}}
+    found = resource(inputs={"rotation": asked})
+    found["outputs"] |= {"rotation": seen}
+    assert only(of(found)).verdict.health is Health.NEVER
+
+
+def test_a_policy_that_is_secret_as_a_whole_is_unknown() -> None:
+    row = only(of(resource(inputs={"rotation": MARK | {"ciphertext": "v1:abc"}})))
+    assert row.verdict.health is Health.UNKNOWN
+    assert row.due is None
+
+
+def test_an_interrupted_creation_has_left_only_its_operation() -> None:
+    interrupted = resource(outputs=None)
+    row = only(of(pending_operations=[{"resource": interrupted, "type": "creating"}]))
+    assert row.verdict == Row(row.credential, row.verdict).verdict
+    assert (row.verdict.health, row.verdict.why) == (Health.FAILING, "its creation was interrupted")
+    both = of(resource(), pending_operations=[{"resource": resource(), "type": "updating"}])
+    assert only(both).verdict.why == "its update was interrupted"
+
+
+def test_a_half_done_replacement_is_two_objects() -> None:
+    rows = [row for _, row in of(resource(), resource(delete=True)).rows]
+    assert [row.verdict.health for row in rows] == [Health.FAILING, Health.OK]
+    assert rows[0].verdict.why == "replaced, and the old object is not deleted yet"
+
+
+@pytest.mark.parametrize("kind", ["Window", "load", "__all__", "Nonesuch", "Pair", "", "../x"])
+def test_a_kind_of_another_version_is_read_as_far_as_it_goes(kind: str) -> None:
+    row = only(of(resource(kind)))
+    assert row.credential.resource is None
+    assert row.verdict.health is Health.OK
+    assert row.credential.state.generation == 1
+
+
+def test_a_state_of_another_version_is_said_to_be_unreadable() -> None:
+    found = resource()
+    found["outputs"] |= {"generation": "two", "rotated_at": [MARK | {"plaintext": '"hidden"'}]}
+    row = only(of(found))
+    assert row.verdict.health is Health.FAILING
+    assert row.verdict.why == "its state cannot be read: generation, rotated_at"
+
+
+ANY_JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=True)
+    | st.text(max_size=8)
+    | st.sampled_from(["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z", "2026-11-24T12:00:00+23:59", "90d", MARK]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> dict[str, Any]:
+    """A resource in which one or two values anywhere are something else."""
+    found = copy.deepcopy(resource(initErrors=["x"]))
+    found["outputs"] |= {"expires_at": "2027-01-01T00:00:00Z", "previous_expires_at": "2026-12-01T00:00:00Z"}
+    found["outputs"] |= {"spread": 0.5, "next_rotation_at": "2026-12-30T00:00:00Z", "step": None, "endpoint": "roma"}
+    found["inputs"]["rotation"] |= {"windows": [{"cron": "0 2 * * SUN", "duration": "4h"}], "freeze": ["2026-12-24"]}
+    if draw(st.booleans()):
+        del found["initErrors"]
+    for _ in range(draw(st.integers(1, 2))):
+        at: Any = found
+        while True:
+            key = draw(st.sampled_from(sorted(at) if isinstance(at, dict) else range(len(at))))
+            if isinstance(at[key], dict | list) and at[key] and draw(st.booleans()):
+                at = at[key]
+                continue
+            at[key] = draw(ANY_JSON)
+            break
+    return found
+
+
+@settings(max_examples=200, deadline=None)
+@given(damaged())
+def test_nothing_that_stands_in_a_state_breaks_a_report(found: dict[str, Any]) -> None:
+    try:
+        whole = of(resource(), found)
+    except Misconfigured:
+        return
+    whole.as_json()
+    markdown(whole)
+    page(whole)
+    list(plain(whole))
+    list(for_terminal(whole))
+
+
+@settings(max_examples=100, deadline=None)
+@given(ANY_JSON, ANY_JSON)
+def test_nothing_that_is_no_export_breaks_the_reading(resources: Any, operations: Any) -> None:
+    for export in (resources, {"deployment": resources}, {"deployment": {"resources": resources}}):
+        try:
+            read_stack(json.dumps(export).encode(), "x")
+        except Misconfigured:
+            continue
+    deployment = {"resources": [], "pending_operations": operations}
+    try:
+        read_stack(json.dumps({"deployment": deployment}).encode(), "x")
+    except Misconfigured:
+        return
+
+
+def test_a_timeline_of_many_dense_windows_is_quick_and_small() -> None:
+    policy = {"max_age": "3660d", "windows": [{"cron": "* * * * *", "duration": "10m"}]}
+    rows = [resource(name=f"shop-{number}", inputs={"rotation": policy}) for number in range(200)]
+    started = datetime.now(UTC)
+    written = page(of(*rows))
+    assert datetime.now(UTC) - started < timedelta(seconds=20)
+    assert len(written) < 400_000
