@@ -117,6 +117,10 @@ class Resource(ABC, Generic[InputsT, StateT, SessionT]):
         """Try the present secret as a consumer would; nothing if there is no way to tell."""
         return None
 
+    def client(self, s: StateT) -> str | None:
+        """Return the id of the OAuth client that the credential is for, if it is for one."""
+        return None
+
     def problems(self, i: InputsT) -> Iterator[tuple[str, str]]:
         """Yield (property path, reason) for what a field by itself cannot tell."""
         yield from ()
@@ -143,6 +147,10 @@ class Resource(ABC, Generic[InputsT, StateT, SessionT]):
         """Take the steps that are due."""
         yield s
 
+    def gives(self, i: InputsT) -> bool:
+        """Tell whether the user gives the secret."""
+        return self.secret_input is not None and getattr(i, self.secret_input) is not None
+
     def adopts(self, i: InputsT) -> str | None:
         """Return the vendor's id of the object that exists and is to be managed, if one is named."""
         adopted = getattr(i, self.taken_over or "adopt", None)
@@ -162,6 +170,8 @@ _TRIED: Final = {
     VERIFY: "the vendor refuses the secret that was minted before",
     REPLACE: "the vendor refuses the secret, so that somebody has made another",
 }
+#: What must not rotate, in words.
+OWN_LOGIN: Final = "what this endpoint itself logs in with, and ending its secret would lock rekey out"
 #: Seconds between tries of a secret that is refused: vendors replicate.
 _VERIFY_PAUSES: Final = (0.5, 1.0, 2.0, 4.0)
 
@@ -250,9 +260,8 @@ def policy_problems(resource: Resource[InputsT, StateT, SessionT], i: InputsT) -
     """Yield (property path, reason) where the policy asks for what this resource, or its vendor, cannot do."""
     if i.rotation.grace and not resource.takes_grace:
         yield "rotation.grace", f"cannot be had from this vendor ({resource.overlap})"
-    name = resource.secret_input
-    if name is not None and getattr(i, name) is not None and i.rotation.mints:
-        yield "rotation", f"would mint beside the {name} that is given: give one of the two"
+    if resource.gives(i) and i.rotation.mints:
+        yield "rotation", f"would mint beside the {resource.secret_input} that is given: give one of the two"
 
 
 def _next(i: Inputs, s: State) -> datetime | None:
@@ -275,7 +284,9 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
 
     def _creation(self, i: InputsT, mark: str | None) -> Iterator[StateT]:
         adopted = self.resource.adopts(i)
-        given = self.resource.secret_input is not None and getattr(i, self.resource.secret_input) is not None
+        given = self.resource.gives(i)
+        if given or i.rotation.mints:
+            self._stop_before_own_login(adopted)
         minted = self.resource.create(self.api, i, mark)
         if adopted is None or given:
             yield from self._minting(i, minted, 1, "created" if adopted is None else "adopted, the given secret set")
@@ -287,6 +298,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
                 yield reached
         # Until the rotation has succeeded nothing is adopted: the next run would not ask for it again.
         if reached is not None and i.rotation.on_adopt == "rotate":
+            self._stop_before_own_login(self.resource.client(reached))
             yield from self._minting(i, self.resource.rotate(self.api, i, reached), 1, "adopted with on_adopt=rotate")
 
     def update(self, id_: str, i: InputsT, s: StateT) -> StateT:
@@ -312,6 +324,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
                 yield self._kept(i, s)
                 return
             else:
+                self._stop_before_own_login(self.resource.client(s))
                 # Nobody can use what is refused: it is no previous secret.
                 unknown = s.model_copy(update=dict.fromkeys(secret_fields(type(s)) - {"previous_secret"}))
                 minting = self.resource.rotate(self.api, i, unknown)
@@ -322,6 +335,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
                 s = self._kept(i, followed)
                 yield s
         if todo.decision.reason:
+            self._stop_before_own_login(self.resource.client(s))
             if not rotation.asked_now(i.rotation, s):
                 self._stop_before_a_faulty_endpoint(i, s)
             minting = self.resource.rotate(self.api, i, s)
@@ -345,6 +359,17 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         tells = i.rotation.verify and not self.resource.shown
         if self.api is not None and tells and not self.api.verdicts.has_accepted:
             self._verdict(s)
+
+    def _stop_before_own_login(self, client: str | None) -> None:
+        if self.api is None or client is None or client != self.api.endpoint.client():
+            return
+        stopped = Stopped(
+            f"{self._where}: {client} is {OWN_LOGIN}",
+            todo="let the endpoint log in with another credential, or take this resource out of the program with"
+            " retain_on_delete=True",
+        )
+        stopped.live = "nothing was changed"
+        raise stopped
 
     def _tried(self, s: StateT) -> bool:
         """Try a secret until it is accepted, or refused over some seconds; one that cannot be tried passes."""
@@ -403,6 +428,8 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
     def delete(self, s: StateT) -> None:
         """End what is ours; what is gone is what was wanted."""
         self.check_address(s)
+        if any(getattr(s, name) is not None for name in secret_fields(type(s))):
+            self._stop_before_own_login(self.resource.client(s))
         with self._explained("it may still be there"):
             try:
                 remains = self.resource.delete(self.api, s)

@@ -199,8 +199,14 @@ class Provider(ResourceProvider):
         if not found and not holds_unknown(inputs):
             validated = self.resource.inputs.model_validate(inputs)
             found = [*policy_problems(self.resource, validated), *self.resource.problems(validated)]
-            remarks = [] if olds else self.resource.remarks(validated, None)
-            for text in (*warnings(validated.rotation, _STACK.now()), *remarks):
+            if validated.rotation.mints or self.resource.gives(validated):
+                own = self._own_login(self.resource.adopts(validated), validated.endpoint)
+                found += [("adopt", f"names {own}")] if own else []
+            # Of a policy that is in force a reader is told when it matters: see diff.
+            told = (
+                [] if olds else [*warnings(validated.rotation, _STACK.now()), *self.resource.remarks(validated, None)]
+            )
+            for text in told:
                 log("WARNING", text, call.urn)
         found += self._misconfigurations(call, inputs)
         for name in secret_fields(self.resource.inputs):
@@ -235,8 +241,10 @@ class Provider(ResourceProvider):
     def _diff(self, call: Call, id_: str, olds: Properties, news: Properties) -> DiffResult:
         from pydantic import ValidationError
 
+        from ..errors import Stopped
         from ..model import IMMUTABLE, fields_marked
         from ..resource import explanation, plan
+        from ..rotation import warnings
 
         unknown = {name for name, value in news.items() if holds_unknown(value)}
         known = {name: value for name, value in without_unknowns(news).items() if name != PROVIDER_KEY}
@@ -250,6 +258,10 @@ class Provider(ResourceProvider):
                 raise
             return DiffResult(changes=True)
         todo = plan(self.resource, id_, inputs, state, _STACK.now())
+        if todo.decision.reason is not None:
+            own = self._own_login(self.resource.client(state), inputs.endpoint)
+            if own is not None:
+                raise Stopped(f"due: {todo.decision.reason}, but it is {own}", todo="use another one for the endpoint")
         # An object that is not known yet is another object.
         replaces = sorted(todo.replace | (unknown & (fields_marked(self.resource.inputs, IMMUTABLE) | {"adopt"})))
         said = explanation(self.resource, todo, inputs)
@@ -258,7 +270,8 @@ class Provider(ResourceProvider):
         if said is not None and not replaces:
             log("INFO", said, call.urn)
         if not replaces:
-            for text in self.resource.remarks(inputs, state):
+            deferred = warnings(inputs.rotation, _STACK.now()) if todo.decision.deferred else []
+            for text in (*deferred, *self.resource.remarks(inputs, state)):
                 log("WARNING", text, call.urn)
         return DiffResult(changes=bool(todo or unknown), replaces=replaces)
 
@@ -298,7 +311,7 @@ class Provider(ResourceProvider):
 
         def work() -> ReadResult:
             before = self._state(props)
-            state = self._reconciler(before.endpoint, call).read(before)
+            state = self._reconciler(before.endpoint, call).read(before, verify=self._verifies(call))
             if state is None:
                 return ReadResult("", {})
             return ReadResult(id_, self._outputs(state), self._inputs_as_found(call, before, state))
@@ -344,6 +357,11 @@ class Provider(ResourceProvider):
                 inputs[name] = to_property(found)
         return inputs
 
+    def _verifies(self, call: Call) -> bool:
+        """Tell whether the stored policy has the secret tried."""
+        policy = (self._stored_inputs(call) or {}).get("rotation")
+        return not isinstance(policy, dict) or policy.get("verify") is not False
+
     def _stored_inputs(self, call: Call) -> Properties | None:
         """Return the inputs that the engine sends along with a read, secrets marked; the host passes them not on."""
         stored = getattr(call.request, "inputs", None)
@@ -370,6 +388,15 @@ class Provider(ResourceProvider):
         """Return where an endpoint is; two names may stand for one address."""
         vendor = self.resource.vendor
         return "" if vendor is None else _STACK.endpoints.address(endpoint, vendor)
+
+    def _own_login(self, client: str | None, endpoint: str | None) -> str | None:
+        """Return in words that an OAuth client is the endpoint's own, if it is."""
+        from ..resource import OWN_LOGIN
+
+        vendor = self.resource.vendor
+        if client is None or vendor is None or client != _STACK.endpoints.client(endpoint, vendor):
+            return None
+        return OWN_LOGIN
 
     def _id(self, state: State) -> str:
         return str(getattr(state, self.resource.id_output))

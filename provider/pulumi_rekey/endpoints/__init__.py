@@ -58,6 +58,15 @@ class Endpoints:
         url = settings.get("url") if isinstance(settings, dict) else None
         return str(url or name or kind)
 
+    def client(self, name: str | None, kind: str) -> str | None:
+        """Return the id of the OAuth client that an endpoint logs in as, as far as this can be told."""
+        name = name or kind
+        try:
+            settings = self._settings(name, kind)
+            return resolve(session_class(kind).model, name, settings, self._around.environment).client()
+        except Misconfigured:
+            return None
+
     def all_loopback(self) -> bool:
         """Tell whether every endpoint that the configuration or the environment names is on this machine."""
         # A region stands for addresses of the vendor's where no other address is given.

@@ -106,6 +106,10 @@ class Endpoint(Model):
                 return names
         return ()
 
+    def client(self) -> str | None:
+        """Return the id of the OAuth client that rekey itself logs in as, if it is one."""
+        return dict(self)["client_id"] if "client_id" in self.usable_credentials() else None
+
 
 def environment_names(model: type[Endpoint]) -> dict[str, str]:
     """Return, for each field that the environment may fill, its variable."""

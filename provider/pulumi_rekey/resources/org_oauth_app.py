@@ -181,6 +181,10 @@ class OrgOAuthApp(Resource[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
         yield s
         yield _shown(s, api.get(_APP, s.org_id, s.oauth_app_id))
 
+    def client(self, s: OrgOAuthAppState) -> str | None:
+        """The app's id is its client id."""
+        return s.oauth_app_id
+
     def read(self, api: Navigator, s: OrgOAuthAppState) -> OrgOAuthAppState | None:
         """GET the app; its secret is not shown."""
         found = self._found(api, s.org_id, s.oauth_app_id)

@@ -128,6 +128,10 @@ class SyncClientCredentials(Resource[SyncClientCredentialsInputs, SyncClientCred
         s = _as_saved(SyncClientCredentialsState(directory_id=i.directory_id, tenant=tenant), self._get(api, i, tenant))
         yield s.model_copy(update={name: _asked(i, s, name) for name in _SETTINGS})
 
+    def client(self, s: SyncClientCredentialsState) -> str | None:
+        """The sync client."""
+        return s.client_id
+
     def read(self, api: Broker, s: SyncClientCredentialsState) -> SyncClientCredentialsState | None:
         """GET the sync client's settings; its credentials are not shown."""
         return _as_saved(s, self._get(api, s, s.tenant))
