@@ -82,16 +82,18 @@ def for_terminal(report: Report) -> Iterator[RenderableType]:
     from rich.table import Table
     from rich.text import Text
 
-    for section in report.sections:
+    for number, section in enumerate(report.sections):
+        if number:
+            yield ""
         table = Table(title=Text(section.title, "bold"), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
         for column in ("health", "resource", "endpoint", "age", "gen", "expires", "next due", "previous until"):
-            table.add_column(column, no_wrap=column in {"health", "age", "gen"})
+            table.add_column(column, no_wrap=column in {"health", "age", "gen"}, overflow="fold")
         for row in section.rows:
             table.add_row(*_terminal_cells(row, report.at))
         if section.rows:
             yield table
         else:
-            yield Text.assemble((section.title, "bold"), "  no credential of rekey\n")
+            yield Text.assemble((section.title, "bold"), "  no credential of rekey")
         for row in section.rows:
             if row.verdict.why is not None and row.verdict.health is not Health.NEVER:
                 style = _STYLES[row.verdict.health]
@@ -110,12 +112,13 @@ def _terminal_cells(row: Row, now: datetime) -> Iterator[RenderableType]:
     yield Text(found.endpoint or _NOTHING)
     yield Text(age(s, now) or _NOTHING)
     yield Text(str(s.generation))
-    for moment in (s.expires_at, row.due, s.previous_expires_at):
-        soon = moment is not None and moment <= now + timedelta(days=2)
+    soon = now + timedelta(days=2)
+    for moment, hurries in ((s.expires_at, True), (row.due, True), (s.previous_expires_at, False)):
         if moment is None:
             yield Text(_NOTHING, "dim")
         else:
-            yield Text.assemble(f"{moment:%Y-%m-%d}", (f"\n{from_now(moment, now)}", "yellow" if soon else "dim"))
+            style = "yellow" if hurries and moment <= soon else "dim"
+            yield Text.assemble(f"{moment:%Y-%m-%d}", (f"\n{from_now(moment, now)}", style))
 
 
 def plain_finding(finding: Finding) -> Iterator[str]:
