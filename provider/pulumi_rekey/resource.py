@@ -289,7 +289,14 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             self._stop_before_own_login(adopted)
         minted = self.resource.create(self.api, i, mark)
         if adopted is None or given:
-            yield from self._minting(i, minted, 1, "created" if adopted is None else "adopted, the given secret set")
+            s = None
+            reason = "created" if adopted is None else "adopted, the given secret set"
+            for s in self._minting(i, minted, 1, reason):
+                yield s
+            # What marks it as ours goes last: until the state has it, an interrupted creation is known by that.
+            if s is not None and (changed := self.resource.changed(i, s)):
+                for updated in self.resource.update(self.api, i, s, changed):
+                    yield self._kept(i, updated)
             return
         reached = None
         for s in minted:

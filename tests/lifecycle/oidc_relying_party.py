@@ -26,7 +26,7 @@ class OidcRelyingPartyCase(Case):
     setting = "client_name"
     minting = frozenset({REGISTER, REGENERATE})
     calls = Calls(
-        create=(LOGIN, LIST, REGISTER, PUT, TRY),
+        create=(LOGIN, LIST, REGISTER, TRY, PUT),
         update=(LOGIN, PUT),
         rotate=(TRY, LOGIN, REGENERATE, TRY),
         refresh=(LOGIN, GET, TRY),

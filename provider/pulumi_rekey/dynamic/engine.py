@@ -116,11 +116,19 @@ def engine_address() -> tuple[str, int] | None:
     return (host, int(port)) if host and port.isdigit() else None
 
 
-def engine_answers() -> bool:
-    """Tell whether the engine that started this host is still there.
+def is_wanted() -> bool:
+    """Tell whether somebody still waits for what this thread does.
 
-    After SIGKILL of the engine the host goes on, and its parent does not change: only the address tells.
+    The host goes on after the death of its engine, and after its own SIGINT, and its parent does not change. The call
+    that the thread answers ends with its connection; where that cannot be told, the engine's address tells.
     """
+    context = current_call().context
+    active = getattr(context, "is_active", None)
+    return (active is None or bool(active())) and engine_answers()
+
+
+def engine_answers() -> bool:
+    """Tell whether the engine that started this host is still there."""
     address = engine_address()
     if address is None:
         return True

@@ -31,10 +31,10 @@ from .engine import (
     PROVIDER_KEY,
     Call,
     current_call,
-    engine_answers,
     fail_in_one_line,
     fail_partly,
     holds_unknown,
+    is_wanted,
     log,
     marked_secret,
     more_workers,
@@ -93,7 +93,7 @@ class Stack:
                 self._endpoints = Endpoints(
                     _map_of_endpoints(self.config.get("endpoints")),
                     Surroundings(
-                        wanted=engine_answers,
+                        wanted=is_wanted,
                         warn=lambda text: log("WARNING", text, None),
                         now=self.now,
                         environment=os.environ,

@@ -86,7 +86,10 @@ class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, V
             yield "keeps the secret in use, which cannot be read: `client_secret` stays unset until a rotation"
 
     def create(self, api: Vcd, i: OidcRelyingPartyInputs, mark: str | None) -> Iterator[OidcRelyingPartyState]:
-        """Register under a marked name, then give it the real one: what an interruption leaves is known as ours."""
+        """Register under a marked name; as a changed setting it gets the real one last.
+
+        So what an interruption leaves is known as ours.
+        """
         if i.adopt is not None:
             found = api.find(_PARTIES, i.adopt)
             if found is None:
@@ -103,8 +106,6 @@ class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, V
             # The answer that held its secret was lost.
             s = self._regenerated(api, s)
         yield s
-        if mark:
-            yield from self.update(api, i, s, frozenset())
 
     def _interrupted(self, api: Vcd, i: OidcRelyingPartyInputs, mark: str | None) -> OidcRelyingPartyState | None:
         for party in api.at_start_of_run(_PARTIES):
