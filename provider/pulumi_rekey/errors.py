@@ -46,7 +46,7 @@ class Error(Exception):
 
     todo: ClassVar[str] = "see the message"
     #: Whether the request certainly had no effect; decides what may be said about what is live.
-    certain: ClassVar[bool] = True
+    certain: bool = True
 
     def __init__(self, happened: str, *, todo: str | None = None, request_id: str | None = None) -> None:
         super().__init__(happened)

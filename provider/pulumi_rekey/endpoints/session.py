@@ -205,7 +205,12 @@ class Session(ABC, Generic[EndpointT]):
 
     def get(self, path: str, *ids: str, query: Mapping[str, str] | None = None) -> Body:
         """GET a JSON object."""
-        return self.request("GET", path, *ids, query=query)
+        try:
+            return self.request("GET", path, *ids, query=query)
+        except Error as failed:
+            # However it failed: reading changes nothing.
+            failed.certain = True
+            raise
 
     def put(self, path: str, *ids: str, json: object = None, query: Mapping[str, str] | None = None) -> Body:
         """PUT a whole value: the same call again has the same effect, so it is repeated where that helps."""
