@@ -66,6 +66,7 @@ class Stack:
         self.engine = engine
         self.folder = folder
         self.state = folder / "state"
+        self.events = folder / "events.json"
         self.environment = engine.environment | {"PULUMI_BACKEND_URL": self.state.as_uri()}
 
     def copy(self, folder: Path) -> "Stack":
@@ -151,11 +152,15 @@ class Stack:
             start_new_session=True,
         )
 
+    def start_noted(self, command: str, *arguments: str) -> subprocess.Popen[str]:
+        """Any operation, still running, that writes its log of events where the finished ones do."""
+        self.events.unlink(missing_ok=True)
+        return self.start(command, *arguments, "--event-log", str(self.events))
+
     def _operate(self, command: str, *arguments: str, fails: bool | None) -> Run:
-        events = self.folder / "events.json"
-        events.unlink(missing_ok=True)
-        run = self.run(command, *arguments, "--event-log", str(events), fails=fails)
-        return Run(run.exit_code, run.text, steps(events), run.seconds)
+        self.events.unlink(missing_ok=True)
+        run = self.run(command, *arguments, "--event-log", str(self.events), fails=fails)
+        return Run(run.exit_code, run.text, steps(self.events), run.seconds)
 
 
 def _opened(value: Any) -> Any:

@@ -1,16 +1,18 @@
-"""`make chaos`: the whole fault matrix, with a report of what was tried, what was healed and what it took."""
+"""`make chaos`: both matrices whole, with a report of what was tried, what was healed, and what it took."""
 
 import argparse
 import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
 from tests.engine import Engine
 
+from .crashes import CRASHES, crash_all
 from .matrix import Matrix, Result
 from .worlds import running_universe
 
@@ -19,7 +21,9 @@ def main() -> int:
     """Try all cells; 1 if one of them is not healed."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--worlds", type=int, default=64, help="cells that are tried at once")
-    parser.add_argument("--only", default="", help="cells whose name holds this, such as 'AppSecret | rotate'")
+    parser.add_argument("--matrix", choices=["faults", "crashes"], help="one of the two")
+    parser.add_argument("--only", default="", help="operations whose name holds this, such as 'AppSecret | rotate'")
+    parser.add_argument("--by", default="", help="faults and crashes whose name holds this, such as 'host: SIGKILL'")
     given = parser.parse_args()
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder, running_universe(given.worlds) as universe:
@@ -28,28 +32,43 @@ def main() -> int:
         project.mkdir()
         matrix = Matrix(Engine(home).new_stack(project), universe)
         learned = list(matrix.learn(given.only))
-        cells = [cell for cell in matrix.cells(learned) if given.only in str(cell)]
-        say(f"{len(cells)} cells; {sum(len(calls) for _, calls in learned)} calls in all operations")
-        results = [result for result, _ in learned]
-        for result in matrix.run(cells):
-            results.append(result)
-            for problem in result.problems:
-                say(f"NOT HEALED {result.cell}\n    {result.error}\n    {problem}")
+        say(f"{len(learned)} operations make {sum(len(calls) for _, calls in learned)} calls")
+        results = told(result for result, _ in learned)
+        if given.matrix != "crashes":
+            cells = [cell for cell in matrix.cells(learned) if cell.fault and given.by in cell.fault.name]
+            say(f"{len(cells)} cells with faults")
+            results += told(matrix.run(cells))
+        if given.matrix != "faults":
+            held = [replace(result.cell, call=call) for result, calls in learned for call in calls]
+            crashes = [crash for crash in CRASHES if given.by in crash.name]
+            say(f"{len(held) * len(crashes)} cells with crashes")
+            results += told(crash_all(matrix, held, crashes))
     report(results)
     say(f"{time.monotonic() - started:.0f} s")
     return any(result.problems for result in results)
 
 
+def told(results: Iterable[Result]) -> list[Result]:
+    """All results; of those that are not healed, say why as soon as it is known."""
+    found = []
+    for result in results:
+        found.append(result)
+        for problem in result.problems:
+            said = f"\n    it said: {result.error}" if result.error else ""
+            say(f"NOT HEALED {result.cell} | {result.by}{said}\n    {problem}")
+    return found
+
+
 def report(results: Sequence[Result]) -> None:
-    """Say what was tried, operation by operation and then fault by fault."""
+    """Say what was tried, by resource, by operation, and by what they met with."""
     tables: dict[str, defaultdict[str, list[Result]]] = {
-        title: defaultdict(list) for title in ("resource", "operation", "fault")
+        title: defaultdict(list) for title in ("resource", "operation", "fault or crash")
     }
     for result in results:
-        if result.cell.fault is not None:
-            tables["resource"][result.cell.case.resource].append(result)
-            tables["operation"][result.cell.operation.name].append(result)
-            tables["fault"][result.cell.fault.name].append(result)
+        if result.by:
+            names = (result.cell.case.resource, result.cell.operation.name, result.by)
+            for table, name in zip(tables.values(), names, strict=True):
+                table[name].append(result)
     for title, table in tables.items():
         say(f"\n{title:<42}  tried    met failed healed   calls, and calls to heal: median and most")
         for name, rows in table.items():
@@ -62,6 +81,8 @@ def report(results: Sequence[Result]) -> None:
             )
             numbers = "".join(f"{count:>7}" for count in counts)
             say(f"{name:<42}{numbers}   {median(calls):.0f} {max(calls)}, {median(heal):.0f} {max(heal)}")
+    tried = [result for result in results if result.by]
+    say(f"\n{len(tried)} cells tried, {sum(not result.problems for result in tried)} healed")
 
 
 def say(text: str) -> None:

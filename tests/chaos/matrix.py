@@ -6,7 +6,7 @@ none of them sees another's fault. Which calls an operation makes is learned fro
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from tests.lifecycle.life import shape
 from tests.lifecycle.test_lifecycle import CASES
 
 from .faults import FAULTS, PATIENCE, Fault
-from .operations import OPERATIONS, Operation
+from .operations import OPERATIONS, Changes, Operation
 from .worlds import Universe
 
 #: No cell waits for another one's pauses.
@@ -34,6 +34,11 @@ class Call:
 
     def __str__(self) -> str:
         return f"{self.number + 1}. {self.method} {self.shape}"
+
+    @property
+    def pattern(self) -> str:
+        """The regular expression of its path."""
+        return f"^{re.escape(self.shape).replace(re.escape('{id}'), '[^/]+')}$"
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,8 @@ class Result:
     """What became of a cell."""
 
     cell: Cell
+    #: What it met with; nothing, if the operation was left alone.
+    by: str = ""
     #: Why it is not healed, if it is not.
     problems: list[str] = field(default_factory=list)
     #: Whether the fault met a call.
@@ -79,7 +86,9 @@ class Subject:
         self.theirs = self.case.existing() if self.operation.adopts else None
         self.strangers = self.case.objects()
         self.before: Outputs | None = None
-        self.result = Result(cell)
+        #: Whether the program declares it.
+        self.begun = False
+        self.result = Result(cell, cell.fault.name if cell.fault else "")
         at = self.theirs[self.case.id_output] if self.theirs else None
         self.said = Said(name=self.name, at=at, more={"endpoint": repr(f"{self.case.endpoint}-{number}")})
 
@@ -96,8 +105,7 @@ class Subject:
         if fault.refused:
             self.universe.die(self.world, call.number)
             return
-        path = re.escape(call.shape).replace(re.escape("{id}"), "[^/]+")
-        self.world.fault(f"^{path}$", **{"method": call.method, "skip": call.earlier, "count": 0} | fault.rule)
+        self.world.fault(call.pattern, **{"method": call.method, "skip": call.earlier, "count": 0} | fault.rule)
 
     def lift(self) -> None:
         """Let it happen no more, and note what there was."""
@@ -176,11 +184,11 @@ def _ids(outputs: Outputs) -> set[str]:
 
 
 class Batch:
-    """Cells of one operation, tried by the same runs of the engine."""
+    """Cells of operations that go together, tried by the same runs of the engine."""
 
     def __init__(self, stack: Stack, universe: Universe, cells: Sequence[Cell]) -> None:
         self.stack = stack
-        self.operation = cells[0].operation
+        self.command, self.settled = cells[0].operation.together
         self.subjects = [Subject(cell, universe, number) for number, cell in enumerate(cells)]
         self.universe = universe
         self._advanced = 0
@@ -194,20 +202,21 @@ class Batch:
         return [subject.result for subject in self.subjects]
 
     def begin(self) -> None:
-        """Come to where the operation begins."""
-        for changes in self.operation.before:
-            self._say(changes)
+        """Come to where the operations begin."""
+        rounds = max(len(subject.operation.before) for subject in self.subjects)
+        for number in range(rounds):
+            self._say({subject: subject.operation.before[number - rounds :][:1] for subject in self.subjects})
             self._up(fails=False)
-        if self.operation.settled is not None:
+        if self.settled is not None:
             spans = max((subject.case.settling for subject in self.subjects), key=len)
-            for minutes in spans[: self.operation.settled]:
+            for minutes in spans[: self.settled]:
                 self._advance(minutes)
                 self._up(fails=False)
-            self._advance(spans[self.operation.settled])
-        if self.operation.before:
+            self._advance(spans[self.settled])
+        if rounds:
             for subject, outputs in self._outputs():
                 subject.before = outputs
-        self._say(self.operation.said)
+        self._say({subject: (subject.operation.said,) for subject in self.subjects})
 
     def operate(self) -> Run:
         """Run the operation into the faults."""
@@ -230,13 +239,13 @@ class Batch:
         """One more run reaches the end; another one finds nothing to do."""
         for subject in self.subjects:
             subject.world.forget_calls()
-        healed = self._command(fails=None) if self.operation.command == "destroy" else self._up()
+        healed = self._command(fails=None) if self.command == "destroy" else self._up()
         for subject in self.subjects:
             subject.result.calls_to_heal = len(subject.world.calls())
         errors = self._errors()
         for subject, outputs in self._outputs():
             subject.judge(healed, outputs, errors.get(subject.name, []))
-        if self.operation.command == "destroy":
+        if self.command == "destroy":
             return
         again = self._up("--refresh")
         for subject in self.subjects:
@@ -248,19 +257,21 @@ class Batch:
 
     # -- the engine ------------------------------------------------------------------------------------------------
 
-    def _say(self, changes: Any) -> None:
-        for subject in self.subjects:
-            subject.said = replace(subject.said, **changes)
-        self.stack.program("\n".join([*IMPORTS, *(subject.declaration() for subject in self.subjects), ""]))
+    def _say(self, changes: Mapping[Subject, Sequence[Changes]]) -> None:
+        """Write the program; a subject that has not begun and says nothing yet is not in it."""
+        for subject, said in changes.items():
+            for change in said:
+                subject.said = replace(subject.said, **change)
+                subject.begun = True
+        declarations = (subject.declaration() for subject in self.subjects if subject.begun)
+        self.stack.program("\n".join([*IMPORTS, *declarations, ""]))
 
     def _command(self, *, fails: bool | None) -> Run:
-        match self.operation.command:
-            case "up":
-                return self._up(fails=fails)
-            case "refresh":
-                return self.stack.refresh(*AT_ONCE, fails=fails)
-            case "destroy":
-                return self.stack.destroy("--continue-on-error", *AT_ONCE, fails=fails)
+        if self.command == "refresh":
+            return self.stack.refresh(*AT_ONCE, fails=fails)
+        if self.command == "destroy":
+            return self.stack.destroy("--continue-on-error", *AT_ONCE, fails=fails)
+        return self._up(fails=fails)
 
     def _up(self, *arguments: str, fails: bool | None = None) -> Run:
         return self.stack.up("--continue-on-error", *AT_ONCE, *arguments, fails=fails)
@@ -279,7 +290,7 @@ class Batch:
     def _errors(self) -> dict[str, list[str]]:
         """What the last run said went wrong, by the name of the resource."""
         found: dict[str, list[str]] = {}
-        for line in (self.stack.folder / "events.json").read_text().splitlines():
+        for line in self.stack.events.read_text().splitlines():
             event = json.loads(line).get("diagnosticEvent", {})
             if event.get("severity") == "error" and event.get("urn"):
                 text = event["message"].removeprefix("error: ").strip().removeprefix("1 error occurred:\n\t* ").strip()
@@ -300,12 +311,8 @@ class Matrix:
 
     def learn(self, only: str = "") -> Iterator[tuple[Result, list[Call]]]:
         """Each operation of each resource (of those in whose name this is) without a fault, and its calls."""
-        for operation in OPERATIONS:
-            cells = [Cell(case, operation) for case in CASES if operation.applies(case)]
-            cells = [cell for cell in cells if only in str(cell)]
-            if not cells:
-                continue
-            batch = self._batch(cells)
+        cells = [Cell(case, operation) for operation in OPERATIONS for case in CASES if operation.applies(case)]
+        for batch in self.batches([cell for cell in cells if only in str(cell)]):
             batch.begin()
             batch.lift(batch.operate())
             calls = [subject.world.calls() for subject in batch.subjects]
@@ -324,16 +331,20 @@ class Matrix:
 
     def run(self, cells: Sequence[Cell]) -> Iterator[Result]:
         """Try cells, as many at once as there are worlds and the operations allow."""
-        for operation in OPERATIONS:
-            mine = [cell for cell in cells if cell.operation is operation]
-            size = len(self.universe.worlds)
-            for first in range(0, len(mine), size):
-                yield from self._batch(mine[first : first + size]).run()
+        for batch in self.batches(cells):
+            yield from batch.run()
 
-    def _batch(self, cells: Sequence[Cell]) -> Batch:
-        self._runs += 1
-        folder = self.stack.folder.parent / f"batch-{self._runs}"
-        return Batch(self.stack.copy(folder), self.universe, cells)
+    def batches(self, cells: Sequence[Cell]) -> Iterator[Batch]:
+        """Bring those together that can share runs of the engine."""
+        together: dict[object, list[Cell]] = {}
+        for cell in cells:
+            together.setdefault(cell.operation.together, []).append(cell)
+        size = len(self.universe.worlds)
+        for mine in together.values():
+            for first in range(0, len(mine), size):
+                self._runs += 1
+                folder = self.stack.folder.parent / f"batch-{self._runs}"
+                yield Batch(self.stack.copy(folder), self.universe, mine[first : first + size])
 
 
 def _numbered(calls: list[dict[str, Any]]) -> Iterator[Call]:

@@ -33,6 +33,11 @@ class Operation:
     mints: bool = False
     applies: Callable[[type[Case]], bool] = lambda _case: True
 
+    @property
+    def together(self) -> tuple[str, int | None]:
+        """Operations of which this is the same can share a run of the engine."""
+        return self.command, self.settled
+
 
 def _takes_grace(case: type[Case]) -> bool:
     return any(resource.name == case.resource and resource.takes_grace for resource in _resources())

@@ -1,0 +1,183 @@
+"""The crash matrix: the engine, or the host of the provider, is killed or asked to stop while calls are under way.
+
+Every cell is held at a call of its own, by a vendor that takes its time over it, when the signal comes: so one dying
+engine interrupts operations at each of their calls at once.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from .matrix import AT_ONCE, Batch, Cell, Matrix, Result, Subject
+
+#: Seconds that a vendor takes for the call at which a cell is held; more than it takes all cells to get there.
+HELD: Final = 8.0
+#: Seconds after which it says to come back, where it is throttled instead.
+BACK: Final = 8
+#: Seconds after which something that must happen has not.
+_PATIENCE: Final = 90.0
+
+
+@dataclass(frozen=True)
+class Crash:
+    """Who gets which signals, one after the other."""
+
+    name: str
+    signals: tuple[signal.Signals, ...]
+    #: Whether it is the host that gets them, or a whole terminal's job; else the engine alone.
+    to: str = "engine"
+    #: Whether the next run begins while the host that was left behind still waits to come back.
+    beside: bool = False
+    #: Whether they come at a random moment, and no cell is held.
+    at_random: bool = False
+
+    @property
+    def leaves_a_lock(self) -> bool:
+        """Whether the engine cannot put its house in order, and a human must say `pulumi cancel`."""
+        return self.to != "host" and self.signals != (signal.SIGINT,)
+
+
+CRASHES: Final = (
+    Crash("engine: SIGKILL", (signal.SIGKILL,)),
+    Crash("engine: SIGKILL, and up beside the host", (signal.SIGKILL,), beside=True),
+    Crash("engine: SIGINT", (signal.SIGINT,)),
+    Crash("engine: SIGINT twice", (signal.SIGINT, signal.SIGINT)),
+    Crash("terminal: SIGINT", (signal.SIGINT,), to="terminal"),
+    Crash("terminal: SIGINT twice", (signal.SIGINT, signal.SIGINT), to="terminal"),
+    Crash("host: SIGKILL", (signal.SIGKILL,), to="host"),
+    Crash("host: SIGINT", (signal.SIGINT,), to="host"),
+    Crash("host: SIGINT twice", (signal.SIGINT, signal.SIGINT), to="host"),
+    Crash("engine: SIGKILL at random", (signal.SIGKILL,), at_random=True),
+    Crash("engine: SIGINT twice at random", (signal.SIGINT, signal.SIGINT), at_random=True),
+    Crash("host: SIGKILL at random", (signal.SIGKILL,), to="host", at_random=True),
+)
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process of this machine."""
+
+    pid: int
+    parent: int
+    command: str
+
+
+def interrupted(batch: Batch, crash: Crash) -> list[Result]:
+    """Begin, be interrupted, run once more, and look."""
+    batch.begin()
+    for subject in batch.subjects:
+        subject.world.forget_calls()
+        if not crash.at_random:
+            _hold(subject, crash)
+    command = [batch.command, "--yes", "--skip-preview", *AT_ONCE]
+    engine = batch.stack.start_noted(*command, *([] if batch.command == "refresh" else ["--continue-on-error"]))
+    started: list[Process] = []
+    try:
+        if crash.at_random:
+            _wait(lambda: engine.poll() is not None, random.uniform(1.0, 8.0))
+        else:
+            _wait(lambda: engine.poll() is not None or all(_is_held(subject) for subject in batch.subjects), HELD - 2)
+        started = list(_descendants(engine.pid))
+        _send(crash, engine, started)
+        engine.communicate(timeout=_PATIENCE)
+        for subject in batch.subjects:
+            subject.result.by = crash.name
+            subject.result.met = crash.at_random or _is_held(subject)
+            if not crash.beside:
+                # What a vendor has begun it finishes, whoever asked for it.
+                _wait(lambda subject=subject: not _is_under_way(subject), HELD)  # type: ignore[misc]  # bound now
+            subject.result.calls = len(subject.world.calls())
+            subject.world.http.delete("/_sandbox/faults").raise_for_status()
+        if crash.leaves_a_lock:
+            batch.stack.run("cancel", "--yes", fails=None)
+        batch.heal()
+    finally:
+        for process in started:
+            _end(process)
+    return [subject.result for subject in batch.subjects]
+
+
+def _hold(subject: Subject, crash: Crash) -> None:
+    call = subject.cell.call
+    if call is None:
+        return
+    effect = {"status": 429, "retry_after": str(BACK)} if crash.beside else {"latency": HELD}
+    subject.world.fault(call.pattern, method=call.method, skip=call.earlier, count=1, **effect)
+
+
+def _is_held(subject: Subject) -> bool:
+    return all(rule["fired"] for rule in subject.world.http.get("/_sandbox/faults").json())
+
+
+def _is_under_way(subject: Subject) -> bool:
+    """Whether the call at which it is held has come and has no answer yet."""
+    call = subject.cell.call
+    return call is not None and _is_held(subject) and len(subject.world.calls()) <= call.number
+
+
+def _send(crash: Crash, engine: subprocess.Popen[str], started: Sequence[Process]) -> None:
+    hosts = [process.pid for process in started if "pulumi.dynamic" in process.command and "/sh" not in process.command]
+    for number, sent in enumerate(crash.signals):
+        if number:
+            # The engine takes two at the same moment for one.
+            time.sleep(0.5)
+        match crash.to:
+            case "host":
+                for pid in hosts:
+                    _signal(pid, sent)
+            case "terminal":
+                os.killpg(engine.pid, sent)
+            case _:
+                _signal(engine.pid, sent)
+
+
+def _signal(pid: int, sent: signal.Signals) -> None:
+    try:
+        os.kill(pid, sent)
+    except ProcessLookupError:
+        return
+
+
+def _end(process: Process) -> None:
+    """End a process that is left over, unless its number has become another one's."""
+    if any(left.pid == process.pid and left.command == process.command for left in _processes()):
+        _signal(process.pid, signal.SIGKILL)
+
+
+def _descendants(pid: int) -> Iterator[Process]:
+    everybody = list(_processes())
+    parents = {pid}
+    while parents:
+        children = [process for process in everybody if process.parent in parents]
+        yield from children
+        parents = {process.pid for process in children}
+
+
+def _processes() -> Iterator[Process]:
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        yield Process(int(folder.name), parent, command)
+
+
+def _wait(until: Callable[[], bool], patience: float) -> None:
+    """Wait until something has happened, or for so many seconds."""
+    end = time.monotonic() + patience
+    while not until() and time.monotonic() < end:
+        time.sleep(0.05)
+
+
+def crash_all(matrix: Matrix, cells: Sequence[Cell], crashes: Sequence[Crash]) -> Iterator[Result]:
+    """Let every crash happen at every call."""
+    for crash in crashes:
+        for batch in matrix.batches(cells):
+            yield from interrupted(batch, crash)
