@@ -36,9 +36,6 @@ class Scripted:
     tls: ssl.SSLContext | None = None
     heard: list[Heard] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
-    #: How many requests were being answered at once, at most.
-    most_at_once: int = 0
-    _at_once: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -81,16 +78,10 @@ class Scripted:
             with self._lock:
                 self.heard.append(heard)
                 answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-                self._at_once += 1
-                self.most_at_once = max(self.most_at_once, self._at_once)
-            try:
-                if callable(answer):
-                    answer(connection)
-                else:
-                    connection.sendall(answer)
-            finally:
-                with self._lock:
-                    self._at_once -= 1
+            if callable(answer):
+                answer(connection)
+            else:
+                connection.sendall(answer)
 
 
 def _read(connection: socket.socket) -> Heard | None:
