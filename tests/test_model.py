@@ -188,7 +188,7 @@ VALUES = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from([*Sample.model_fields, "other"]), VALUES))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_no_reason_holds_a_value_and_nothing_unknown_is_judged(raw: dict[str, Any]) -> None:
     for path, reason in problems(Sample, raw, holds_unknown):
         assert SECRET not in path + reason
@@ -203,7 +203,7 @@ def _at(raw: Any, path: str) -> Any:
 
 @pytest.mark.parametrize("name", RESOURCES)
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_whatever_a_resource_is_given_is_taken_or_refused(name: str, data: st.DataObject) -> None:
     resource = RESOURCES[name]
     raw = data.draw(st.dictionaries(st.sampled_from([*resource.inputs.model_fields, "other"]), VALUES))

@@ -194,13 +194,13 @@ def test_a_public_key_of_another_pair(kind: str) -> None:
 
 
 @given(st.text(max_size=300), st.none() | st.text(max_size=20), st.none() | st.text(max_size=100))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_any_text_is_refused(private: str, passphrase: str | None, public_key: str | None) -> None:
     assert refused(private, passphrase, public_key).startswith("private_key")
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_damaged_key_is_refused_or_is_that_key(data: st.DataObject) -> None:
     whole = data.draw(st.sampled_from([pem("P-256"), pem("P-256", TRADITIONAL), pem("P-256", PKCS8, PASSPHRASE)]))
     at = data.draw(st.integers(0, len(whole) - 1))

@@ -525,7 +525,7 @@ def test_endpoints_that_are_no_map_are_one_line(stack_host: Host, endpoints: str
         ),
     ),
 )
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_input_is_taken_or_refused_at_a_property(stack_host: Host, resource: str, changes: dict[str, Any]) -> None:
     result = stack_host.check(resource, {**GOOD[resource], **changes})
     for failure in result.failures:

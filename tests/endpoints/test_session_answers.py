@@ -417,14 +417,14 @@ def outcome(session: Any) -> str:
 
 
 @given(st.binary(max_size=2000), st.sampled_from([200, 201, 400, 403, 404, 409, 422]))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_answered_is_a_body_or_an_error(server: Scripted, signed: Any, body: bytes, status: int) -> None:
     server.script(answer(status, body))
     assert re.fullmatch(r"[ -~…]{1,300}", outcome(signed))
 
 
 @given(st.binary(max_size=500))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_comes_over_the_wire_is_a_body_or_an_error(server: Scripted, signed: Any, raw: bytes) -> None:
     server.script(b"HTTP/1.1 " + raw)
     assert re.fullmatch(r"[ -~…]{1,300}", outcome(signed))
