@@ -212,7 +212,7 @@ def plan(resource: Resource[InputsT, StateT, SessionT], id_: str, i: InputsT, s:
     decision = rotation.decide(i.rotation, s, now)
     given = resource.given(i, s)
     if given is not None:
-        decision = Decision(reason=given)
+        decision = Decision(deferred=f"paused; due: {given}") if i.rotation.paused else Decision(reason=given)
     decision = held_back(resource, i.rotation, s, decision)
     seen = rotation.seen_without_rotation(i.rotation, s)
     return Plan(
@@ -303,6 +303,12 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             reached = self._minted(i, s, 1, "adopted")
             if i.rotation.on_adopt != "rotate":
                 yield reached
+        # What is taken over becomes at once what is wanted.
+        if reached is not None and (changed := self.resource.changed(i, reached)):
+            for updated in self.resource.update(self.api, i, reached, changed):
+                reached = self._kept(i, updated)
+                if i.rotation.on_adopt != "rotate":
+                    yield reached
         # Until the rotation has succeeded nothing is adopted: the next run would not ask for it again.
         if reached is not None and i.rotation.on_adopt == "rotate":
             self._stop_before_own_login(self.resource.client(reached))

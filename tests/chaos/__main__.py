@@ -82,7 +82,9 @@ def report(results: Sequence[Result]) -> None:
             numbers = "".join(f"{count:>7}" for count in counts)
             say(f"{name:<42}{numbers}   {median(calls):.0f} {max(calls)}, {median(heal):.0f} {max(heal)}")
     tried = [result for result in results if result.by]
-    say(f"\n{len(tried)} cells tried, {sum(not result.problems for result in tried)} healed")
+    healed = [result for result in tried if not result.problems]
+    instructed = sum(result.instructed for result in healed)
+    say(f"\n{len(tried)} cells tried, {len(healed)} healed, {instructed} of them by the instruction that the run gave")
 
 
 def say(text: str) -> None:

@@ -79,10 +79,12 @@ def interrupted(batch: Batch, crash: Crash) -> list[Result]:
     engine = batch.stack.start_noted(*command, *([] if batch.command == "refresh" else ["--continue-on-error"]))
     started: list[Process] = []
     try:
+        ended = engine.poll
+        _wait(lambda: ended() is not None or any(_has_begun(subject, crash) for subject in batch.subjects), _PATIENCE)
         if crash.at_random:
-            _wait(lambda: engine.poll() is not None, random.uniform(1.0, 8.0))
+            _wait(lambda: ended() is not None, random.uniform(0.0, 3.0))
         else:
-            _wait(lambda: engine.poll() is not None or all(_is_held(subject) for subject in batch.subjects), HELD - 2)
+            _wait(lambda: ended() is not None or all(_is_held(subject) for subject in batch.subjects), HELD - 2)
         started = list(_descendants(engine.pid))
         _send(crash, engine, started)
         engine.communicate(timeout=_PATIENCE)
@@ -113,6 +115,10 @@ def _hold(subject: Subject, crash: Crash) -> None:
 
 def _is_held(subject: Subject) -> bool:
     return all(rule["fired"] for rule in subject.world.http.get("/_sandbox/faults").json())
+
+
+def _has_begun(subject: Subject, crash: Crash) -> bool:
+    return bool(subject.world.calls()) if crash.at_random else _is_held(subject)
 
 
 def _is_under_way(subject: Subject) -> bool:

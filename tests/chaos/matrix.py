@@ -70,6 +70,8 @@ class Result:
     error: str | None = None
     #: The calls in the run with the fault, and in the one after it.
     calls: int = 0
+    #: Whether the run after it stopped with the instruction that leads on, and a human had to follow it.
+    instructed: bool = False
     calls_to_heal: int = 0
 
 
@@ -86,6 +88,8 @@ class Subject:
         self.theirs = self.case.existing() if self.operation.adopts else None
         self.strangers = self.case.objects()
         self.before: Outputs | None = None
+        #: What a failed run has left half done, with a secret that is good.
+        self.half_done: Outputs | None = None
         #: Whether the program declares it.
         self.begun = False
         self.result = Result(cell, cell.fault.name if cell.fault else "")
@@ -126,6 +130,8 @@ class Subject:
         """What a failed run says is true."""
         if not errors:
             return
+        if outputs is not None and outputs.get("step") and self._accepted(outputs):
+            self.half_done = outputs
         self.result.error = said = errors[0]
         if len(set(errors)) > 1 or "\n" in said or "Traceback" in said:
             self.wrong(f"not one line: {errors}")
@@ -135,6 +141,15 @@ class Subject:
             self.wrong("said that nothing was created")
         if "what was done before is kept" in said and (outputs is None or not outputs.get("step")):
             self.wrong("said that what was done is kept, and the state does not say what is to be done")
+
+    def follow_instruction(self, errors: list[str]) -> bool:
+        """Do what the one line says, where it stops before an object that has no mark (any more)."""
+        adopt = re.search(r'set adopt="([^"]+)" to manage it', errors[0]) if errors and self.before is None else None
+        if adopt is None or adopt[1] in self.strangers:
+            return False
+        self.said = replace(self.said, at=adopt[1], rotation={"on_adopt": "rotate"})
+        self.result.instructed = True
+        return True
 
     def judge(self, healed: Run, outputs: Outputs | None, errors: list[str]) -> None:
         """Promise 1 holds again."""
@@ -153,6 +168,9 @@ class Subject:
         strays = self.case.objects() - self.strangers - _ids(outputs)
         if strays:
             self.wrong(f"strays at the vendor: {strays}")
+        half = self.half_done
+        if half is not None and any(outputs.get(name) != half[name] for name in self.case.secrets if name in half):
+            self.wrong("did not go on with the secret that was kept")
         before = self.before
         if before is not None:
             kept = {name: before.get(name) for name in self.case.secrets if name in before}
@@ -193,11 +211,15 @@ class Batch:
         self.universe = universe
         self._advanced = 0
 
-    def run(self) -> list[Result]:
-        """Begin, meet the faults, lift them, run once more, and look."""
+    def run(self, *, looked_at: bool = False) -> list[Result]:
+        """Begin, meet the faults, lift them, run once more, and look; between them only look, if that is asked for."""
         self.begin()
         met = self.operate()
         self.lift(met)
+        if looked_at:
+            self.stack.preview(fails=None)
+            self.stack.refresh(*AT_ONCE, fails=None)
+            self.stack.preview("--refresh", fails=None)
         self.heal()
         return [subject.result for subject in self.subjects]
 
@@ -243,6 +265,9 @@ class Batch:
         for subject in self.subjects:
             subject.result.calls_to_heal = len(subject.world.calls())
         errors = self._errors()
+        if [subject for subject in self.subjects if subject.follow_instruction(errors.get(subject.name, []))]:
+            self._say({})
+            healed, errors = self._up(), self._errors()
         for subject, outputs in self._outputs():
             subject.judge(healed, outputs, errors.get(subject.name, []))
         if self.command == "destroy":

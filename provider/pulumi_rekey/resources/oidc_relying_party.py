@@ -116,8 +116,8 @@ class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, V
             if name == i.client_name and set(party.texts("redirectUris")) == set(i.redirect_uris):
                 raise Stopped(
                     f"{api.name}: relying party {party.id('id')} has the same name and redirect URIs",
-                    todo=f'set adopt="{party.id("id")}" to manage it, or delete it; if this resource was renamed in'
-                    " the program, give it an alias",
+                    todo=f'set adopt="{party.id("id")}" to manage it, with rotation.on_adopt="rotate" if nobody'
+                    " has its secret, or delete it; if this resource was renamed in the program, give it an alias",
                 )
         return None
 
