@@ -82,7 +82,7 @@ def interrupted(batch: Batch, crash: Crash) -> list[Result]:
         ended = engine.poll
         _wait(lambda: ended() is not None or any(_has_begun(subject, crash) for subject in batch.subjects), _PATIENCE)
         if crash.at_random:
-            _wait(lambda: ended() is not None, random.uniform(0.0, 3.0))
+            _wait(lambda: ended() is not None, random.uniform(0.0, 1.0))
         else:
             _wait(lambda: ended() is not None or all(_is_held(subject) for subject in batch.subjects), HELD - 2)
         started = list(_descendants(engine.pid))

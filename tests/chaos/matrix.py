@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from tests.engine import Run, Stack
 from tests.lifecycle.case import IMPORTS, Case, Outputs, Said
-from tests.lifecycle.life import shape
+from tests.lifecycle.life import said_in, shape
 from tests.lifecycle.test_lifecycle import CASES
 
 from .faults import FAULTS, PATIENCE, Fault
@@ -318,8 +318,7 @@ class Batch:
         for line in self.stack.events.read_text().splitlines():
             event = json.loads(line).get("diagnosticEvent", {})
             if event.get("severity") == "error" and event.get("urn"):
-                text = event["message"].removeprefix("error: ").strip().removeprefix("1 error occurred:\n\t* ").strip()
-                found.setdefault(event["urn"].rpartition("::")[2], []).append(text)
+                found.setdefault(event["urn"].rpartition("::")[2], []).append(said_in(event["message"]))
         return found
 
 

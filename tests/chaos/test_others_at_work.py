@@ -15,6 +15,7 @@ from tests.lifecycle.test_lifecycle import CASES
 from tools.vendors import Sandbox
 
 FIRST, SECOND = {"triggers": {"release": 1}}, {"triggers": {"release": 2}}
+PARTIES = {f"p{number}" for number in range(5)}
 #: How a token endpoint refuses whoever comes.
 NOBODY = {"status": 401, "body": '{"error": "invalid_client"}', "count": 0}
 
@@ -132,7 +133,7 @@ def parties(stack: Stack) -> Stack:
 
 
 def secrets_of(stack: Stack) -> dict[str, Any]:
-    return {name: one["outputs"].get("client_secret") for name, one in stack.resources().items() if name[0] == "p"}
+    return {name: one["outputs"].get("client_secret") for name, one in stack.resources().items() if name in PARTIES}
 
 
 def test_an_identity_provider_that_refuses_everything_rotates_nothing(parties: Stack, sandbox: Sandbox) -> None:

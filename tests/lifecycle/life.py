@@ -121,7 +121,7 @@ class Life:
         self.printed += [run.text, events]
         found = (json.loads(line).get("diagnosticEvent", {}) for line in events.splitlines())
         about = [event for event in found if event.get("urn", "").endswith(f"::{self.said.name}")]
-        diagnostics = [(event["severity"], event["message"].removeprefix("error: ").strip()) for event in about]
+        diagnostics = [(event["severity"], said_in(event["message"])) for event in about]
         return Step(run, calls, diagnostics)
 
     # -- secrets ---------------------------------------------------------------------------------------------------
@@ -144,6 +144,11 @@ class Life:
         assert any("/backups/" in name for name in texts)
         assert self._secrets
         return [name for name, text in texts.items() if holds_secret(text, self._secrets)]
+
+
+def said_in(message: str) -> str:
+    """What rekey said, without what the engine puts before it."""
+    return message.removeprefix("error: ").strip().removeprefix("1 error occurred:\n\t* ").strip()
 
 
 def shape(path: str) -> str:

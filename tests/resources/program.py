@@ -1,5 +1,6 @@
 """A program with one resource, run without the engine: the reconciler and a real session, on a clock of the test's."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -45,6 +46,7 @@ class Program:
         self.settings = settings
         self.said: list[str] = []
         self.state: Any = None
+        self.wanted: Callable[[], bool] = lambda: True
         self._sessions: list[Session[Any]] = []
 
     def close(self) -> None:
@@ -108,7 +110,9 @@ class Program:
 
     def reconciler(self) -> Reconciler[Any, Any, Any]:
         """A reconciler of one run, with a login of its own."""
-        around = Surroundings(monotonic=self.clock.monotonic, sleep=self.clock.sleep, now=self.clock.now)
+        around = Surroundings(
+            wanted=self.wanted, monotonic=self.clock.monotonic, sleep=self.clock.sleep, now=self.clock.now
+        )
         kind = str(self.resource.vendor)
         session = Endpoints({kind: self.settings}, around).session(kind, kind)
         self._sessions.append(session)
