@@ -6,11 +6,12 @@ WORKERS ?= 2
 bin := .venv/bin
 venv := .venv/installed
 
-.PHONY: help demo test bench lint fmt schemas reference sandbox engine browser clean
+.PHONY: help demo test chaos-sample chaos bench lint fmt schemas reference sandbox engine browser clean
 
 help:
 	@echo "make demo      watch a real pulumi up manage five credentials, on a sandbox of the vendors"
 	@echo "make test      run every test, on the real engine and the sandbox"
+	@echo "make chaos     make every call fail, and every process die (within an hour; a sample: make chaos-sample)"
 	@echo "make bench     measure it beside the engine's own floor"
 	@echo "make lint      check style and types            make fmt      put the style right"
 	@echo "make schemas   write schemas/ from the models   make sandbox  serve the vendors on port 8181"
@@ -20,7 +21,13 @@ demo: $(venv) engine
 	@$(bin)/python -m tools.demo
 
 test: $(venv) engine browser
-	@$(bin)/pytest -n $(WORKERS) $(ARGS)
+	@$(bin)/pytest -n $(WORKERS) --dist worksteal --ignore tests/chaos $(ARGS)
+
+chaos-sample: $(venv) engine
+	@$(bin)/pytest -n $(WORKERS) --dist worksteal tests/chaos $(ARGS)
+
+chaos: $(venv) engine
+	@$(bin)/python -m tests.chaos $(ARGS)
 
 bench: $(venv) engine
 	@$(bin)/python -m tests.benchmarks.bench $(ARGS)
