@@ -90,6 +90,11 @@ class Body(Mapping[str, Any]):
         """Return a field that may be absent or null."""
         return None if self._fields.get(name) is None else self._typed(name, kind, kind.__name__)
 
+    def some_of(self, *names: str) -> None:
+        """Make sure that one of these fields is there: where all are optional, what has none is another thing."""
+        if not self._fields.keys() & set(names):
+            raise BadAnswer(f"{self._source}: the answer has none of {', '.join(names)}")
+
 
 def decode(source: str, content: bytes) -> Body:
     """Decode a JSON object; ``source`` (such as ``roma: GET …/secret``) stands in the error."""

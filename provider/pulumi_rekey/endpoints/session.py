@@ -221,8 +221,10 @@ class Session(ABC, Generic[EndpointT]):
         return self.request("POST", path, *ids, json=json, query=query, repeatable=False)
 
     def delete(self, path: str, *ids: str) -> None:
-        """DELETE an object."""
-        self.request("DELETE", path, *ids, empty=True)
+        """DELETE an object; nobody answers that with content."""
+        answer = self.request("DELETE", path, *ids, empty=True)
+        if answer:
+            raise BadAnswer(f"{self.name}: DELETE {path}: the answer has content, as if something else had been done")
 
     def request(
         self,

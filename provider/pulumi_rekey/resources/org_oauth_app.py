@@ -323,6 +323,7 @@ def _differ(wanted: AllowedScopes | None, shown: AllowedScopes | None) -> bool:
 
 
 def _shown(s: OrgOAuthAppState, answer: Body) -> OrgOAuthAppState:
+    answer.some_of("id", "createdAt", "lastUpdatedAt", "grantTypes", *_NAMES.values())
     scopes = _scopes(answer)
     return s.model_copy(
         update={

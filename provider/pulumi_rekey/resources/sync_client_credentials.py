@@ -228,6 +228,7 @@ def _expiry(answer: Body, now: datetime) -> datetime | None:
 
 
 def _as_saved(s: SyncClientCredentialsState, answer: Body) -> SyncClientCredentialsState:
+    answer.some_of("client_id", *_SETTINGS, "access_token", "client_secret")
     generate_token, client_id = answer.maybe("generate_token", bool), answer.maybe("client_id", str)
     # A token may be shown again, a secret never is; the id beside a secret is the one that it belongs to.
     replaced = False
