@@ -55,7 +55,7 @@ def told(results: Iterable[Result]) -> list[Result]:
         found.append(result)
         for problem in result.problems:
             said = f"\n    it said: {result.error}" if result.error else ""
-            say(f"NOT HEALED {result.cell} | {result.by}{said}\n    {problem}")
+            say(f"NOT HEALED {result.by}: {result.cell}{said}\n    {problem}")
     return found
 
 

@@ -85,7 +85,7 @@ def interrupted(batch: Batch, crash: Crash) -> list[Result]:
             _wait(lambda: ended() is not None, random.uniform(0.0, 1.0))
         else:
             _wait(lambda: ended() is not None or all(_is_held(subject) for subject in batch.subjects), HELD - 2)
-        started = list(_descendants(engine.pid))
+        started = list(descendants(engine.pid))
         _send(crash, engine, started)
         engine.communicate(timeout=_PATIENCE)
         for subject in batch.subjects:
@@ -101,7 +101,7 @@ def interrupted(batch: Batch, crash: Crash) -> list[Result]:
         batch.heal()
     finally:
         for process in started:
-            _end(process)
+            end(process)
     return [subject.result for subject in batch.subjects]
 
 
@@ -128,35 +128,41 @@ def _is_under_way(subject: Subject) -> bool:
 
 
 def _send(crash: Crash, engine: subprocess.Popen[str], started: Sequence[Process]) -> None:
-    hosts = [process.pid for process in started if "pulumi.dynamic" in process.command and "/sh" not in process.command]
     for number, sent in enumerate(crash.signals):
         if number:
             # The engine takes two at the same moment for one.
             time.sleep(0.5)
         match crash.to:
             case "host":
-                for pid in hosts:
-                    _signal(pid, sent)
+                for host in hosts(started):
+                    send_signal(host.pid, sent)
             case "terminal":
                 os.killpg(engine.pid, sent)
             case _:
-                _signal(engine.pid, sent)
+                send_signal(engine.pid, sent)
 
 
-def _signal(pid: int, sent: signal.Signals) -> None:
+def hosts(started: Sequence[Process]) -> list[Process]:
+    """The provider's host among the processes that an engine has started; a shell stays between the two."""
+    return [process for process in started if process.command.partition(" ")[2].startswith("-u -m pulumi.dynamic")]
+
+
+def send_signal(pid: int, sent: signal.Signals) -> None:
+    """Send a signal to a process that may be gone by now."""
     try:
         os.kill(pid, sent)
     except ProcessLookupError:
         return
 
 
-def _end(process: Process) -> None:
+def end(process: Process) -> None:
     """End a process that is left over, unless its number has become another one's."""
     if any(left.pid == process.pid and left.command == process.command for left in _processes()):
-        _signal(process.pid, signal.SIGKILL)
+        send_signal(process.pid, signal.SIGKILL)
 
 
-def _descendants(pid: int) -> Iterator[Process]:
+def descendants(pid: int) -> Iterator[Process]:
+    """The processes that a process has started, and those that these have."""
     everybody = list(_processes())
     parents = {pid}
     while parents:

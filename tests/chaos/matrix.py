@@ -90,6 +90,8 @@ class Subject:
         self.before: Outputs | None = None
         #: What a failed run has left half done, with a secret that is good.
         self.half_done: Outputs | None = None
+        #: Whether a failed run has said that the next one goes on from where it came to.
+        self.goes_on = False
         #: Whether the program declares it.
         self.begun = False
         self.result = Result(cell, cell.fault.name if cell.fault else "")
@@ -139,8 +141,9 @@ class Subject:
             self.wrong("said that the old secret still works")
         if "nothing was created" in said and self.case.objects() != self.strangers:
             self.wrong("said that nothing was created")
-        if "what was done before is kept" in said and (outputs is None or not outputs.get("step")):
-            self.wrong("said that what was done is kept, and the state does not say what is to be done")
+        self.goes_on = "what was done before is kept" in said
+        if self.goes_on and outputs is None:
+            self.wrong("said that what was done is kept, and it is not in the state")
 
     def follow_instruction(self, errors: list[str]) -> bool:
         """Do what the one line says, where it stops before an object that has no mark (any more)."""
@@ -161,6 +164,8 @@ class Subject:
         if outputs is None:
             self.wrong(f"is not in the state:\n{healed.text}")
             return
+        if self.goes_on and not {f"update {self.name}", f"create {self.name}"} & set(healed.steps):
+            self.wrong("said that it goes on from there, and did not")
         if outputs.get("step"):
             self.wrong(f"is not done: {outputs['step']}")
         if self.case.id_output not in outputs or not self._accepted(outputs):

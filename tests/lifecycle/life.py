@@ -73,21 +73,21 @@ class Life:
         self.said = replace(self.said, **changes)
         self.stack.program(self.case.program(self.said))
 
-    def up(self, *arguments: str, fails: bool = False, **changes: Any) -> Step:
+    def up(self, *arguments: str, fails: bool | None = False, **changes: Any) -> Step:
         """`pulumi up` of the program with these changes."""
         self.say(**changes)
         return self._noted(lambda: self.stack.up(*arguments, fails=fails))
 
-    def preview(self, *arguments: str, fails: bool = False, **changes: Any) -> Step:
+    def preview(self, *arguments: str, fails: bool | None = False, **changes: Any) -> Step:
         """`pulumi preview` of the program with these changes."""
         self.say(**changes)
         return self._noted(lambda: self.stack.preview(*arguments, fails=fails))
 
-    def refresh(self, *, fails: bool = False) -> Step:
+    def refresh(self, *, fails: bool | None = False) -> Step:
         """`pulumi refresh`."""
         return self._noted(lambda: self.stack.refresh("--diff", fails=fails))
 
-    def destroy(self, *, fails: bool = False) -> Step:
+    def destroy(self, *, fails: bool | None = False) -> Step:
         """`pulumi destroy`."""
         return self._noted(lambda: self.stack.destroy(fails=fails))
 
