@@ -10,15 +10,20 @@ import shutil
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import dill  # type: ignore[import-untyped]  # ships no types
+import grpc
 import pytest
+from google.protobuf import empty_pb2
 from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.runtime import resource as runtime
+from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc
 from pulumi_rekey.dynamic import engine, host
 
 from .engine import Stack
@@ -134,6 +139,32 @@ def test_the_host_notices_that_its_engine_is_gone(probe: Stack) -> None:
     os.kill(running.pid, signal.SIGKILL)
     running.communicate()
     wait_for(probe.folder / "noticed")
+
+
+def test_the_host_notices_that_nobody_waits_for_its_answer() -> None:
+    """A server that is asked to stop ends its calls; the thread that answers one goes on."""
+    called, stopped = threading.Event(), threading.Event()
+    wanted: list[bool] = []
+
+    class Host(provider_pb2_grpc.ResourceProviderServicer):
+        def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002 - the protocol's
+            wanted.append(engine.is_wanted())
+            called.set()
+            stopped.wait(timeout=60)
+            wanted.append(engine.is_wanted())
+            return plugin_pb2.PluginInfo()
+
+    with ThreadPoolExecutor(1) as workers:
+        server = grpc.server(workers)
+        provider_pb2_grpc.add_ResourceProviderServicer_to_server(Host(), server)
+        with grpc.insecure_channel(f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}") as channel:
+            server.start()
+            answer = provider_pb2_grpc.ResourceProviderStub(channel).GetPluginInfo.future(empty_pb2.Empty())
+            assert called.wait(timeout=60)
+            server.stop(0).wait()
+            assert isinstance(answer.exception(timeout=60), grpc.RpcError)
+            stopped.set()
+    assert wanted == [True, False]
 
 
 def wait_for(path: Path) -> None:

@@ -13,9 +13,8 @@ from tests.lifecycle.case import Case
 from tests.lifecycle.life import Life
 from tests.lifecycle.oidc_relying_party import OidcRelyingPartyCase
 from tests.lifecycle.test_lifecycle import CASES
+from tests.processes import Process, descendants, end, hosts, send_signal
 from tools.vendors import Sandbox
-
-from .crashes import Process, descendants, end, hosts, send_signal
 
 PAGE = (Path(__file__).parents[2] / "docs" / "interrupted-runs.md").read_text()
 #: The commands of its one block, in their order.

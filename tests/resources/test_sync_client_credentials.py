@@ -6,7 +6,17 @@ from typing import Any
 
 import httpx
 import pytest
-from pulumi_rekey.errors import BadAnswer, Conflict, Error, Forbidden, Misconfigured, NotFound, Partial, Unauthenticated
+from pulumi_rekey.errors import (
+    BadAnswer,
+    Conflict,
+    Error,
+    Forbidden,
+    Misconfigured,
+    NotFound,
+    Partial,
+    Stopped,
+    Unauthenticated,
+)
 from pulumi_rekey.model import problems
 from pulumi_rekey.resources.sync_client_credentials import RESOURCE
 
@@ -290,6 +300,19 @@ def test_gone_with_its_directory(broker: Broker) -> None:
     with pytest.raises(ValueError, match="Expecting value"):  # the answer has no body
         broker.administrator("DELETE", broker.path.removesuffix("/sync-client"), "")
     assert program.refresh() is None
+
+
+def test_what_the_endpoint_logs_in_with_is_left_alone(broker: Broker) -> None:
+    """Where the broker says that this sync client is the client that rekey itself logs in as."""
+    program = broker.program()
+    body = f'{{"client_id": "{broker.known["client_id"]}", "generate_token": false}}'
+    broker.sandbox.fault("/sync-client$", method="GET", status=200, body=body, count=0)
+    with pytest.raises(Stopped, match="is what this endpoint itself logs in with"):
+        program.up(**broker.directory, rotation=ROTATE)
+    program.up(**broker.directory, rotation={"on_adopt": "keep"})
+    with pytest.raises(Stopped, match="lock rekey out: nothing was changed; let the endpoint log in with another"):
+        program.up(**broker.directory, rotation={"on_adopt": "keep", "rotate_now": "INC-4711"})
+    assert broker.mintings() == 0
 
 
 # -- destroy ----------------------------------------------------------------------------------------------------------

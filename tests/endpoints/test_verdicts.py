@@ -1,0 +1,76 @@
+"""An endpoint that refuses many credentials at once is at fault, and they are not."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from pulumi_rekey.endpoints.verdicts import MOST_REFUSED, Verdicts
+from pulumi_rekey.errors import Stopped
+
+
+def refused(verdicts: Verdicts, *credentials: str) -> list[bool | None]:
+    return [verdicts.of(credential, lambda: False) for credential in credentials]
+
+
+def test_as_many_as_somebody_can_replace_are_refused() -> None:
+    verdicts = Verdicts("vcd")
+    assert refused(verdicts, "a", "b") == [False] * MOST_REFUSED
+    with pytest.raises(Stopped, match="vcd: refuses 3 of the 3 credentials that were tried") as stopped:
+        refused(verdicts, "c")
+    assert "no secret was changed" in str(stopped.value)
+
+
+def test_one_that_is_tried_often_counts_once() -> None:
+    verdicts = Verdicts("vcd")
+    assert refused(verdicts, "a", "a", "a", "a") == [False] * 4
+
+
+def test_a_tenth_of_many_is_somebodys_doing_too() -> None:
+    verdicts = Verdicts("vcd")
+    for number in range(40):
+        assert verdicts.of(f"good {number}", lambda: True) is True
+    assert refused(verdicts, "a", "b", "c", "d") == [False] * 4
+    with pytest.raises(Stopped, match="refuses 5 of the 45"):
+        refused(verdicts, "e")
+
+
+def test_one_that_is_accepted_later_counts_no_more() -> None:
+    verdicts = Verdicts("vcd")
+    refused(verdicts, "a", "b")
+    verdicts.of("a", lambda: True)
+    assert refused(verdicts, "c") == [False]
+
+
+def test_what_cannot_be_told_counts_nothing() -> None:
+    verdicts = Verdicts("vcd")
+    for number in range(9):
+        assert verdicts.of(str(number), lambda: None) is None
+    assert not verdicts.has_accepted
+    verdicts.of("good", lambda: True)
+    assert verdicts.has_accepted
+
+
+def test_a_try_that_fails_is_over() -> None:
+    verdicts = Verdicts("vcd")
+
+    def fails() -> bool:
+        raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        verdicts.of("a", fails)
+    assert refused(verdicts, "b") == [False]
+
+
+def test_those_that_are_tried_at_once_are_judged_together() -> None:
+    """The first that is refused waits for the others, so that none of them is replaced."""
+    verdicts, all_there = Verdicts("vcd"), threading.Barrier(5)
+
+    def ask() -> bool:
+        all_there.wait(timeout=10)
+        return False
+
+    with ThreadPoolExecutor(5) as pool:
+        tried = [pool.submit(verdicts.of, str(number), ask) for number in range(5)]
+        for one in tried:
+            with pytest.raises(Stopped, match="refuses 5 of the 5"):
+                one.result(timeout=10)
