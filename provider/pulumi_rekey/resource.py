@@ -248,11 +248,11 @@ def explanation(resource: Resource[InputsT, StateT, SessionT], todo: Plan, i: In
         else:
             meaning = resource.overlap
         return f"rotates: {todo.decision.reason}; {meaning}"
+    if todo.step in _TRIED:
+        also = "; rotation is paused" if i.rotation.paused else ", and the next one is minted if it is still refused"
+        return f"goes on: {todo.step}: it is tried again{also}"
     if todo.decision.deferred is not None:
         return f"does not rotate: {todo.decision.deferred}"
-    if todo.step in _TRIED:
-        also = " and rotation is paused" if i.rotation.paused else ", or the next one is minted if it is still refused"
-        return f"goes on: {todo.step}: it is tried again{also}"
     return todo.follow_up
 
 
