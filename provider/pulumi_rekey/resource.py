@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Final, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, Self, TypeVar
 
 from pydantic import ConfigDict, Field
 
@@ -21,7 +21,7 @@ from .durations import in_words
 from .endpoints.config import origin
 from .endpoints.session import Session
 from .errors import Error, NotFound, Partial, Refused, Stopped
-from .model import IMMUTABLE, Model, fields_marked, secret_fields
+from .model import IMMUTABLE, Model, fields_marked, rfc3339, secret_fields
 from .rotation import Decision, Life, Policy
 
 
@@ -45,6 +45,14 @@ class State(Life):
     step: str | None = Field(
         default=None, description="What is still to be done of an interrupted change; unset when nothing is."
     )
+
+    def in_waiting(self) -> Self:
+        """Return it with the old secret as the present one, where the new one has not ended that."""
+        return self
+
+    def handed_on(self) -> Self:
+        """Return it with the secret that is in waiting as the present one, if there is one."""
+        return self
 
 
 InputsT = TypeVar("InputsT", bound=Inputs)
@@ -163,11 +171,14 @@ _FRAME = frozenset({"endpoint", "rotation", "adopt"})
 
 #: The step of a secret that is minted and has not been accepted yet.
 VERIFY: Final = "verify the new secret"
+#: The step of one beside which the old secret lives, and stays the present one.
+VERIFY_NEXT: Final = "verify the next secret"
 #: The step of a secret that was accepted once and was refused later.
 REPLACE: Final = "replace the refused secret"
 #: The steps at which a secret is tried, and why the next one is minted if it is still refused.
 _TRIED: Final = {
     VERIFY: "the vendor refuses the secret that was minted before",
+    VERIFY_NEXT: "the vendor refuses the secret that was minted before",
     REPLACE: "the vendor refuses the secret, so that somebody has made another",
 }
 #: What must not rotate, in words.
@@ -209,7 +220,8 @@ def plan(resource: Resource[InputsT, StateT, SessionT], id_: str, i: InputsT, s:
     adopted = getattr(i, "adopt", None)
     if adopted is not None and adopted != id_:
         replace.add("adopt")
-    decision = rotation.decide(i.rotation, s, now)
+    # What the user gives is sent when it is another one, and by no rule beside that.
+    decision = Decision() if resource.gives(i) else rotation.decide(i.rotation, s, now)
     given = resource.given(i, s)
     if given is not None:
         decision = Decision(deferred=f"paused; due: {given}") if i.rotation.paused else Decision(reason=given)
@@ -248,6 +260,8 @@ def explanation(resource: Resource[InputsT, StateT, SessionT], todo: Plan, i: In
         else:
             meaning = resource.overlap
         return f"rotates: {todo.decision.reason}; {meaning}"
+    if todo.step == VERIFY_NEXT:
+        return f"goes on: {todo.step}: it is tried again; the old one stays until it is accepted, or has ended"
     if todo.step in _TRIED:
         also = "; rotation is paused" if i.rotation.paused else ", and the next one is minted if it is still refused"
         return f"goes on: {todo.step}: it is tried again{also}"
@@ -329,19 +343,24 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
                 yield s
         if s.step in _TRIED and not todo.decision.reason:
             again = _TRIED[s.step]
-            if not i.rotation.verify or self._tried(s):
-                s = self._kept(i, s.model_copy(update={"step": None}))
+            new = self._kept(i, s.handed_on())
+            if not i.rotation.verify or self._tried(new):
+                s = self._kept(i, self._overlapping(i, new).model_copy(update={"step": None}))
                 yield s
             elif i.rotation.paused:
                 self.warn(f"{again}; rotation is paused")
                 yield self._kept(i, s)
                 return
+            elif self._waits(i, s):
+                # A third secret would end the old one, which works.
+                yield self._kept(i, s)
+                raise self._refused(s, "the next secret is refused still")
             else:
                 self._stop_before_own_login(self.resource.client(s))
                 # Nobody can use what is refused: it is no previous secret.
-                unknown = s.model_copy(update=dict.fromkeys(secret_fields(type(s)) - {"previous_secret"}))
+                unknown = new.model_copy(update=dict.fromkeys(secret_fields(type(s))))
                 minting = self.resource.rotate(self.api, i, unknown)
-                yield from self._minting(i, minting, s.generation + 1, again)
+                yield from self._minting(i, minting, new.generation + 1, again)
                 return
         if todo.follow_up and not todo.decision.reason:
             for followed in self.resource.follow(self.api, i, s):
@@ -361,11 +380,42 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         s: StateT | None = None
         for reached in steps:
             s = self._minted(i, reached, generation, reason)
-            yield s.model_copy(update={"step": s.step or VERIFY}) if i.rotation.verify else s
-        if s is not None and i.rotation.verify:
-            if not self._tried(s):
-                raise Refused(f"{self._where}: the new secret is minted, and the vendor refuses it")
-            yield s.model_copy(update={"step": None})
+            yield self._unverified(s) if i.rotation.verify else s
+        if s is None or not i.rotation.verify:
+            return
+        if self._tried(s):
+            s = s.model_copy(update={"step": None})
+            yield s
+            yield self._overlapping(i, s)
+        else:
+            waiting = self._unverified(self._overlapping(i, s))
+            yield waiting
+            raise self._refused(waiting, "the new secret is minted, and the vendor refuses it")
+
+    @staticmethod
+    def _unverified(s: StateT) -> StateT:
+        """Return what is kept of a new secret until it is accepted: where the old one works, that goes on."""
+        waiting = s.in_waiting()
+        return waiting.model_copy(update={"step": s.step or (VERIFY if waiting is s else VERIFY_NEXT)})
+
+    def _overlapping(self, i: InputsT, s: StateT) -> StateT:
+        """Try the old secret, too, where the vendor was to let it live: sources disagree, so it is not believed."""
+        old = s.in_waiting()
+        if not i.rotation.verify or old is s or self._asked(old) is not False:
+            return s
+        self.warn("the vendor has ended the old secret at once, although a grace was asked for")
+        return s.model_copy(update={"previous_secret": None, "previous_expires_at": None})
+
+    def _waits(self, i: InputsT, s: StateT) -> bool:
+        """Tell whether the old secret is to go on until the next one is accepted; another one may be given instead."""
+        lives = s.previous_expires_at is not None and self.now < s.previous_expires_at
+        return s.step == VERIFY_NEXT and lives and self.resource.given(i, s.handed_on()) is None
+
+    def _refused(self, s: StateT, happened: str) -> Refused:
+        refused = Refused(f"{self._where}: {happened}")
+        if s.step == VERIFY_NEXT and s.previous_expires_at is not None:
+            refused.live = f"the old one stays in the outputs, and works until {rfc3339(s.previous_expires_at)}"
+        return refused
 
     def _stop_before_a_faulty_endpoint(self, i: InputsT, s: StateT) -> None:
         """Make sure that the endpoint knows a good secret when it sees one, before the first of a run is ended."""
@@ -485,6 +535,8 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
                 "rotation_reason": reason,
                 "spread": round(random.random(), 3) if i.rotation.jitter else 0.0,  # noqa: S311 - spreads load
                 "rotation": rotation.seen_after_rotation(i.rotation),
+                # What was to be tried before was the secret before.
+                "step": None if s.step in _TRIED else s.step,
             }
         )
         return self._placed(i, kept)

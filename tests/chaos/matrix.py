@@ -86,6 +86,7 @@ class Subject:
         self.case = cell.case(self.world)
         self.name = f"{self.case.resource}-{number}"
         self.theirs = self.case.existing() if self.operation.adopts else None
+        self.others = self.case.existing() if self.operation.replaces else None
         self.strangers = self.case.objects()
         self.before: Outputs | None = None
         #: What a failed run has left half done, with a secret that is good.
@@ -101,6 +102,11 @@ class Subject:
     def declaration(self) -> str:
         """Its part of the program."""
         return self.case.declaration(self.said)
+
+    def last_words(self) -> Changes:
+        """What its part of the program says at the operation."""
+        at = {"at": self.others[self.case.id_output]} if self.others else {}
+        return {**self.operation.said, **at}
 
     def order(self) -> None:
         """Let the fault happen from now on."""
@@ -168,15 +174,17 @@ class Subject:
             self.wrong("said that it goes on from there, and did not")
         if outputs.get("step"):
             self.wrong(f"is not done: {outputs['step']}")
+        before = self.before
         if self.case.id_output not in outputs or not self._accepted(outputs):
             self.wrong("the vendor does not accept the secret of the outputs")
         strays = self.case.objects() - self.strangers - _ids(outputs)
         if strays:
             self.wrong(f"strays at the vendor: {strays}")
+        if self.others is not None and before is not None:
+            self._judge_replaced(before)
         half = self.half_done
         if half is not None and any(outputs.get(name) != half[name] for name in self.case.secrets if name in half):
             self.wrong("did not go on with the secret that was kept")
-        before = self.before
         if before is not None:
             kept = {name: before.get(name) for name in self.case.secrets if name in before}
             if not self.operation.mints and any(outputs.get(name) != kept[name] for name in kept):
@@ -187,6 +195,13 @@ class Subject:
             return self.case.accepts(outputs)
         except KeyError:
             return False
+
+    def _judge_replaced(self, before: Outputs) -> None:
+        # The key that was there before signs on, until its successor is known to all.
+        if self.case.knows(before) and not self.case.settling:
+            self.wrong("the object before keeps the secret that it had")
+        if self.theirs is not None and not self.case.is_there(self.theirs):
+            self.wrong("deleted an object that is not rekey's")
 
     def _judge_gone(self, outputs: Outputs | None) -> None:
         if outputs is not None:
@@ -243,7 +258,7 @@ class Batch:
         if rounds:
             for subject, outputs in self._outputs():
                 subject.before = outputs
-        self._say({subject: (subject.operation.said,) for subject in self.subjects})
+        self._say({subject: (subject.last_words(),) for subject in self.subjects})
 
     def operate(self) -> Run:
         """Run the operation into the faults."""

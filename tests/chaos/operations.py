@@ -27,6 +27,8 @@ class Operation:
     said: Changes = field(default_factory=dict)
     #: Whether it begins with an object that people have made by hand.
     adopts: bool = False
+    #: Whether it ends with another such object in its place.
+    replaces: bool = False
     #: How many of the case's spans of settling have passed before it, and whether one more passes just then.
     settled: int | None = None
     #: Whether it makes another secret.
@@ -72,6 +74,14 @@ OPERATIONS: Final = (
         applies=_takes_grace,
     ),
     *_settling(),
+    Operation(
+        "replace",
+        adopts=True,
+        replaces=True,
+        before=({"rotation": {"on_adopt": "rotate"}},),
+        said={"rotation": {"on_adopt": "rotate"}},
+        mints=True,
+    ),
     Operation("read", "refresh", before=({},)),
     Operation("delete", "destroy", before=({},)),
     Operation("delete adopted", "destroy", adopts=True, before=({"rotation": {"on_adopt": "rotate"}},)),

@@ -22,7 +22,7 @@ SAMPLED = [crash for crash in CRASHES if crash.beside or crash.signals[1:] or cr
 def test_faults(matrix: Matrix) -> None:
     """What is half done when the fault ends is looked at before the next run, which changes nothing of it."""
     cells = list(_sample())
-    assert {cell.fault for cell in cells} == set(FAULTS)
+    assert [cell.fault for cell in cells] == list(FAULTS)
     assert {cell.case for cell in cells} == set(CASES)
     for batch in matrix.batches(cells):
         _healed(batch.run(looked_at=True))

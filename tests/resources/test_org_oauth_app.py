@@ -13,12 +13,13 @@ from pulumi_rekey.errors import (
     Misconfigured,
     NotFound,
     Partial,
+    Refused,
     Rejected,
     Unauthenticated,
 )
 from pulumi_rekey.made_secret import made_secret
 from pulumi_rekey.model import problems
-from pulumi_rekey.resource import policy_problems
+from pulumi_rekey.resource import explanation, policy_problems
 from pulumi_rekey.resources.org_oauth_app import RESOURCE
 
 from tests.engine import Stack
@@ -300,6 +301,114 @@ def test_where_post_is_refused_patch_rotates_and_the_overlap_is_tried(
     assert navigator.calls()[-1] == f"PATCH /{first.oauth_app_id}"
     assert (navigator.lets_in(second), navigator.lets_in(first)) == (True, overlaps)
     assert (second.previous_secret is not None, second.previous_expires_at is not None) == (overlaps, overlaps)
+
+
+def test_post_that_grants_no_overlap_is_told(navigator: Navigator) -> None:
+    program = navigator.program()
+    first = program.up(**navigator.org)
+    # Somebody ends the old secret behind the answer.
+    navigator.sandbox.fault("/authn/authorize$", method="POST", status=401, skip=1)
+    second = program.up(**navigator.org, rotation={**GRACE, "rotate_now": "now"})
+    assert navigator.lets_in(second)
+    assert (second.previous_secret, second.previous_expires_at, second.step) == (None, None, None)
+    assert program.said == ["the vendor has ended the old secret at once, although a grace was asked for"]
+    assert first.secret != second.secret
+
+
+ROTATING = {**GRACE, "rotate_now": "now"}
+
+
+@pytest.fixture
+def refusing(navigator: Navigator) -> tuple[Navigator, Program, Any, Any]:
+    """A rotation with grace, whose new secret is refused: the program, its state before and after."""
+    program = navigator.program()
+    first = program.up(**navigator.org)
+    navigator.sandbox.dialect(navigator__new_secret="refused")
+    with pytest.raises(Partial, match="refuses it: the old one stays in the outputs, and works until 20") as failed:
+        program.up(**navigator.org, rotation=ROTATING)
+    assert isinstance(failed.value.__cause__, Refused)
+    return navigator, program, first, program.state
+
+
+def test_refused_beside_a_live_one_stays_in_waiting(refusing: tuple[Navigator, Program, Any, Any]) -> None:
+    """Who takes the outputs goes on with the secret that works."""
+    navigator, program, first, half = refusing
+    assert (half.secret, half.generation, half.step) == (first.secret, 1, "verify the next secret")
+    assert half.next_secret not in (None, first.secret)
+    assert (half.previous_secret, half.previous_expires_at is None) == (None, False)
+    assert navigator.lets_in(half)
+    with pytest.raises(Partial, match="not done yet: verify the next secret"):
+        program.refresh()
+    assert program.state == half
+
+
+def test_next_run_goes_on_with_the_same_secret(refusing: tuple[Navigator, Program, Any, Any]) -> None:
+    navigator, program, _, half = refusing
+    wanted = {**navigator.org, "rotation": ROTATING}
+    assert explanation(RESOURCE, program.planned(**wanted), RESOURCE.inputs.model_validate(wanted)) == (
+        "goes on: verify the next secret: it is tried again; the old one stays until it is accepted, or has ended"
+    )
+    with pytest.raises(Partial, match="the next secret is refused still: the old one stays in the outputs"):
+        program.up(**navigator.org, rotation=ROTATING)
+    assert program.state == half
+    navigator.sandbox.dialect(navigator__new_secret="accepted")
+    done = program.up(**navigator.org, rotation=ROTATING)
+    assert (done.secret, done.previous_secret, done.generation) == (half.next_secret, half.secret, 2)
+    assert (done.next_secret, done.step, done.previous_expires_at) == (None, None, half.previous_expires_at)
+    assert navigator.lets_in(done)
+    assert navigator.lets_in(done, previous=True)
+    assert len([call for call in navigator.calls() if call.startswith("POST /")]) == 1
+
+
+def test_accepted_after_the_old_one_has_ended(refusing: tuple[Navigator, Program, Any, Any]) -> None:
+    navigator, program, _, half = refusing
+    navigator.sandbox.dialect(navigator__new_secret="accepted")
+    program.advance("61m")
+    done = program.up(**navigator.org, rotation=ROTATING)
+    assert (done.secret, done.previous_secret, done.previous_expires_at) == (half.next_secret, None, None)
+    assert program.said == []
+
+
+def test_refused_when_the_old_one_has_ended_is_replaced(refusing: tuple[Navigator, Program, Any, Any]) -> None:
+    navigator, program, _, half = refusing
+    navigator.owner("PATCH", f"/{half.oauth_app_id}", {"secret": GIVEN})
+    navigator.sandbox.dialect(navigator__new_secret="accepted")
+    program.advance("61m")
+    done = program.up(**navigator.org, rotation=ROTATING)
+    assert done.secret not in (half.secret, half.next_secret)
+    assert (done.generation, done.next_secret, done.previous_secret, done.step) == (3, None, None, None)
+    assert navigator.lets_in(done)
+
+
+def test_compromise_does_not_wait_for_the_next_secret(refusing: tuple[Navigator, Program, Any, Any]) -> None:
+    navigator, program, first, half = refusing
+    navigator.sandbox.dialect(navigator__new_secret="accepted")
+    done = program.up(**navigator.org, rotation={"grace": "0s", "rotate_now": "leaked"})
+    assert done.secret not in (half.secret, half.next_secret)
+    assert (done.next_secret, done.step) == (None, None)
+    assert (navigator.lets_in(done), navigator.lets_in(first)) == (True, False)
+
+
+def test_another_given_secret_takes_the_place_of_a_refused_one(navigator: Navigator) -> None:
+    program = navigator.program()
+    program.up(**navigator.org, secret=GIVEN, rotation=GRACE)
+    navigator.sandbox.dialect(navigator__new_secret="refused")
+    with pytest.raises(Partial):
+        program.up(**navigator.org, secret=f"{GIVEN}2", rotation=GRACE)
+    navigator.sandbox.dialect(navigator__new_secret="accepted")
+    navigator.owner("PATCH", f"/{program.state.oauth_app_id}", {"secret": "Somebody-elses-1!"})
+    done = program.up(**navigator.org, secret=f"{GIVEN}3", rotation=GRACE)
+    assert done.secret.get_secret_value() == f"{GIVEN}3"
+    assert navigator.lets_in(done)
+
+
+def test_destroy_ends_what_is_in_waiting(refusing: tuple[Navigator, Program, Any, Any]) -> None:
+    navigator, program, first, half = refusing
+    navigator.sandbox.dialect(navigator__new_secret="accepted")
+    program.advance("61m")
+    program.destroy()
+    assert not navigator.lets_in(first)
+    assert not navigator.client.logs_in(half.oauth_app_id, half.next_secret.get_secret_value())
 
 
 def test_grace_of_0s_ends_the_old_secret_whatever_the_app_had_set(navigator: Navigator) -> None:

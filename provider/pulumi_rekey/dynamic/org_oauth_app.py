@@ -63,7 +63,7 @@ class OrgOAuthApp(Credential, module="rekey", name="OrgOAuthApp"):
     :param rotation: When the secret rotates. With ``grace`` the old secret works for that much longer.
     """
 
-    secret_properties = ("secret", "previous_secret")
+    secret_properties = ("secret", "previous_secret", "next_secret")
 
     oauth_app_id: pulumi.Output[str]
     """The app's id, with which and the secret it gets access tokens."""
@@ -78,6 +78,8 @@ class OrgOAuthApp(Credential, module="rekey", name="OrgOAuthApp"):
     """The secret that the vendor accepts; unset while an adopted one has not rotated."""
     previous_secret: pulumi.Output[str | None]
     """The secret before, while it still works (see ``previous_expires_at``)."""
+    next_secret: pulumi.Output[str | None]
+    """A new secret that the vendor has been given and refuses so far, while ``secret`` still works."""
 
     def __init__(
         self,

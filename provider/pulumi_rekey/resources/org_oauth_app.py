@@ -13,7 +13,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, AliasGenerator, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic.alias_generators import to_camel
@@ -132,9 +132,28 @@ class OrgOAuthAppState(State):
     owner_only_secret_rotation: bool | None = None
     secret: Secret | None = Field(default=None, description="The app's secret; unset while an adopted one is kept.")
     previous_secret: Secret | None = Field(default=None, description="The secret before, while it still works.")
+    next_secret: Secret | None = Field(
+        default=None,
+        description="A new secret that the vendor has been given and refuses so far, while `secret` still works.",
+    )
     last_updated_at: int | None = Field(
         default=None, description="The vendor's stamp of the last change that rekey made or saw, in the vendor's unit."
     )
+
+    def in_waiting(self) -> Self:
+        """Return it with the old secret as the present one, where that has its grace."""
+        if self.previous_secret is None:
+            return self
+        old = {"secret": self.previous_secret, "previous_secret": None, "next_secret": self.secret}
+        return self.model_copy(update={**old, "generation": self.generation - 1})
+
+    def handed_on(self) -> Self:
+        """Return it with the next secret as the present one, if there is one."""
+        if self.next_secret is None:
+            return self
+        previous = self.secret if self.previous_expires_at else None
+        new = {"secret": self.next_secret, "previous_secret": previous, "next_secret": None}
+        return self.model_copy(update={**new, "generation": self.generation + 1})
 
 
 class OrgOAuthApp(Resource[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
@@ -237,7 +256,7 @@ class OrgOAuthApp(Resource[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
         if found is None:
             raise NotFound(f"{api.name}: there is no app {s.oauth_app_id}")
         remains = f"the app {s.oauth_app_id} remains: Navigator documents no way to delete it"
-        if not self.accepted(api, s):
+        if not self.accepted(api, s) and not self.accepted(api, s.handed_on()):
             return f"{remains}; its secret is not one that rekey gave it, and stays"
         if _seen(s, found).last_updated_at != found.get("lastUpdatedAt"):
             # That the secret works is not enough: another one may have come, with a grace for ours.
@@ -288,10 +307,6 @@ class OrgOAuthApp(Resource[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
                 s = _minted(api, s, secret, grace)
                 yield s
             s = _shown(s, answer)
-            # Sources disagree on whether PATCH lets the old secret live: it is tried, not believed.
-            old = None if secret is None else s.previous_secret
-            if old is not None and not api.accepts_client(s.org_id, s.oauth_app_id, old):
-                s = s.model_copy(update={"previous_secret": None, "previous_expires_at": None})
         yield s
 
 
@@ -375,9 +390,9 @@ def _objects(answer: Body, name: str) -> list[Body]:
 
 def _minted(api: Navigator, s: OrgOAuthAppState, secret: SecretStr, grace: timedelta | None) -> OrgOAuthAppState:
     ends = (api.around.now() + grace).replace(microsecond=0) if grace else None
-    return s.model_copy(
-        update={"secret": secret, "previous_secret": s.secret if grace else None, "previous_expires_at": ends}
-    )
+    previous = s.secret if grace else None
+    new = {"secret": secret, "previous_secret": previous, "next_secret": None, "previous_expires_at": ends}
+    return s.model_copy(update=new)
 
 
 RESOURCE = OrgOAuthApp()
