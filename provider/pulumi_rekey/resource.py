@@ -420,8 +420,8 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
     def _stop_before_a_faulty_endpoint(self, i: InputsT, s: StateT) -> None:
         """Make sure that the endpoint knows a good secret when it sees one, before the first of a run is ended."""
         tells = i.rotation.verify and not self.resource.shown
-        if self.api is not None and tells and not self.api.verdicts.has_accepted:
-            self._verdict(s)
+        if self.api is not None and tells:
+            self.api.verdicts.prove(self._name(s), lambda: self._asked(s))
 
     def _stop_before_own_login(self, client: str | None) -> None:
         if self.api is None or client is None or client != self.api.endpoint.client():
@@ -456,7 +456,11 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         ask = ask or (lambda: self._asked(s))
         if self.api is None:
             return ask()
-        return self.api.verdicts.of(f"{self.resource.name} {getattr(s, self.resource.id_output)}", ask)
+        return self.api.verdicts.of(self._name(s), ask)
+
+    def _name(self, s: StateT) -> str:
+        """Return the credential's name in this run."""
+        return f"{self.resource.name} {getattr(s, self.resource.id_output)}"
 
     def _asked(self, s: StateT) -> bool | None:
         try:

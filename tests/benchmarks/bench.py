@@ -7,6 +7,7 @@ import argparse
 import math
 import os
 import platform
+import resource
 import statistics
 import tempfile
 import threading
@@ -48,6 +49,7 @@ class Figures:
     """What one program took, over all runs."""
 
     seconds: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in OPERATIONS})
+    cpu: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in OPERATIONS})
     megabytes: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in OPERATIONS})
     bytes_each: list[float] = field(default_factory=list)
 
@@ -75,9 +77,15 @@ def resident(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def measured(stack: Stack, *arguments: str) -> tuple[float, float]:
-    """Seconds and peak megabytes of one command, which must succeed."""
-    started = time.perf_counter()
+def processor_seconds() -> float:
+    """What all processes that have ended by now, and that this one has waited for, have used."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def measured(stack: Stack, *arguments: str) -> tuple[float, float, float]:
+    """Seconds, processor seconds and peak megabytes of one command, which must succeed."""
+    started, used = time.perf_counter(), processor_seconds()
     process = stack.start(*arguments)
     peak, done = [0.0], threading.Event()
 
@@ -93,7 +101,7 @@ def measured(stack: Stack, *arguments: str) -> tuple[float, float]:
     watcher.join()
     if process.returncode:
         raise SystemExit(f"pulumi {arguments[0]} failed:\n{text}")
-    return seconds, peak[0]
+    return seconds, processor_seconds() - used, peak[0]
 
 
 def run(program: str, scenario: Scenario, engine: Engine, sandbox: Sandbox, figures: Figures) -> None:
@@ -112,8 +120,9 @@ def run(program: str, scenario: Scenario, engine: Engine, sandbox: Sandbox, figu
             if operation in {"create", "update"}:
                 stack.run("config", "set", "release", operation)
             command = "destroy" if operation == "destroy" else "up"
-            seconds, megabytes = measured(stack, command, *flags)
+            seconds, cpu, megabytes = measured(stack, command, *flags)
             figures.seconds[operation].append(seconds)
+            figures.cpu[operation].append(cpu)
             figures.megabytes[operation].append(megabytes)
             if operation == "update":
                 state = next((stack.state / ".pulumi/stacks").rglob("*.json")).stat().st_size
@@ -142,17 +151,19 @@ def show(scenario: Scenario, found: dict[str, Figures]) -> None:
     """Print the table of a scenario."""
     floor = found["floor"]
     print(f"\n### {scenario.title}, -p {scenario.parallel}, {len(floor.bytes_each)} pairs\n")
-    print("| | operation | floor, s | s | ratio | goal | memory ratio |\n|---|---|---|---|---|---|---|")
+    print("| | operation | floor, s | s | ratio | goal | processor ratio | memory ratio |")
+    print("|---|---|---|---|---|---|---|---|")
     for name, figures in found.items():
         for operation in OPERATIONS if name != "floor" else ():
             of, to = figures.seconds[operation], floor.seconds[operation]
             goal = scenario.goals.get(operation, "") if name == "rekey" else ""
+            cpu = ratio(figures.cpu[operation], floor.cpu[operation])
             memory = ratio(figures.megabytes[operation], floor.megabytes[operation])
             medians = f"{statistics.median(to):.2f} | {statistics.median(of):.2f}"
-            print(f"| {name} | {operation} | {medians} | {ratio(of, to):.2f} | {goal} | {memory:.2f} |")
+            print(f"| {name} | {operation} | {medians} | {ratio(of, to):.2f} | {goal} | {cpu:.2f} | {memory:.2f} |")
         if name != "floor":
             each, of_floor = statistics.median(figures.bytes_each), statistics.median(floor.bytes_each)
-            print(f"| {name} | bytes of state each | {of_floor:.0f} | {each:.0f} | {each / of_floor:.2f} | 1 | |")
+            print(f"| {name} | bytes of state each | {of_floor:.0f} | {each:.0f} | {each / of_floor:.2f} | 1 | | |")
 
 
 def growth(runs: int, engine: Engine, sandbox: Sandbox) -> None:

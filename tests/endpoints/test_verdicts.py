@@ -1,7 +1,9 @@
 """An endpoint that refuses many credentials at once is at fault, and they are not."""
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from pulumi_rekey.endpoints.verdicts import MOST_REFUSED, Verdicts
@@ -45,9 +47,6 @@ def test_what_cannot_be_told_counts_nothing() -> None:
     verdicts = Verdicts("vcd")
     for number in range(9):
         assert verdicts.of(str(number), lambda: None) is None
-    assert not verdicts.has_accepted
-    verdicts.of("good", lambda: True)
-    assert verdicts.has_accepted
 
 
 def test_a_try_that_fails_is_over() -> None:
@@ -74,3 +73,45 @@ def test_those_that_are_tried_at_once_are_judged_together() -> None:
         for one in tried:
             with pytest.raises(Stopped, match="refuses 5 of the 5"):
                 one.result(timeout=10)
+
+
+def _answered(answer: bool | None, asked: list[bool | None]) -> bool | None:  # noqa: FBT001 - it is a verdict
+    asked.append(answer)
+    return answer
+
+
+def asked_by_prove(verdicts: Verdicts, answers: Sequence[bool | None]) -> int:
+    """How many of those that ask for a proof, one after another, had to ask the endpoint."""
+    asked = []
+    for number, answer in enumerate(answers):
+        verdicts.prove(str(number), partial(_answered, answer, asked))
+    return len(asked)
+
+
+@pytest.mark.parametrize(
+    ("answers", "asked"), [((True, True, True), 1), ((None, None), 1), ((False, True, True), 2), ((False, False), 2)]
+)
+def test_one_that_is_not_refused_is_proof_for_all(answers: tuple[bool | None, ...], asked: int) -> None:
+    assert asked_by_prove(Verdicts("vcd"), answers) == asked
+
+
+def test_one_that_was_accepted_before_is_proof() -> None:
+    verdicts = Verdicts("vcd")
+    verdicts.of("good", lambda: True)
+    assert asked_by_prove(verdicts, (False,)) == 0
+
+
+def test_no_more_are_asked_once_the_endpoint_is_at_fault() -> None:
+    verdicts = Verdicts("vcd")
+    with pytest.raises(Stopped, match="refuses 3 of the 3"):
+        asked_by_prove(verdicts, (False, False, False))
+    with pytest.raises(Stopped, match="refuses 3 of the 3"):
+        asked_by_prove(verdicts, (False,))
+
+
+def test_those_that_ask_for_a_proof_at_once_share_one() -> None:
+    verdicts, asked = Verdicts("vcd"), []
+    with ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(verdicts.prove, str(n), lambda: asked.append(1) is None) for n in range(40)]:
+            done.result(timeout=10)
+    assert len(asked) == 1

@@ -27,12 +27,22 @@ class Verdicts:
         self._being_tried = 0
         self._refused: set[str] = set()
         self._accepted: set[str] = set()
+        self._proof = threading.Lock()
+        self._proven = False
 
-    @property
-    def has_accepted(self) -> bool:
-        """Whether a credential was accepted in this run, so that the endpoint can tell good ones."""
-        with self._settled:
-            return bool(self._accepted)
+    def prove(self, credential: str, ask: Callable[[], bool | None]) -> None:
+        """Make sure that the endpoint has accepted a credential in this run, so that it can tell good ones.
+
+        Those who come at the same time wait for the first one, and ask only if that tells nothing.
+
+        :raises Stopped: if it refuses so many that it is at fault.
+        """
+        with self._proof:
+            if self._proven or self._accepted:
+                return
+            self._stop_if_at_fault()
+            # Where nobody can tell, another try tells no more.
+            self._proven = self.of(credential, ask) is not False
 
     def of(self, credential: str, ask: Callable[[], bool | None]) -> bool | None:
         """Ask about a credential, which has a name in this run; one that is refused waits for those beside it.
