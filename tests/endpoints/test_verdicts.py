@@ -75,16 +75,16 @@ def test_those_that_are_tried_at_once_are_judged_together() -> None:
                 one.result(timeout=10)
 
 
-def _answered(answer: bool | None, asked: list[bool | None]) -> bool | None:  # noqa: FBT001 - it is a verdict
+def _answered(*, answer: bool | None, asked: list[bool | None]) -> bool | None:
     asked.append(answer)
     return answer
 
 
 def asked_by_prove(verdicts: Verdicts, answers: Sequence[bool | None]) -> int:
     """How many of those that ask for a proof, one after another, had to ask the endpoint."""
-    asked = []
+    asked: list[bool | None] = []
     for number, answer in enumerate(answers):
-        verdicts.prove(str(number), partial(_answered, answer, asked))
+        verdicts.prove(str(number), partial(_answered, answer=answer, asked=asked))
     return len(asked)
 
 
@@ -110,8 +110,9 @@ def test_no_more_are_asked_once_the_endpoint_is_at_fault() -> None:
 
 
 def test_those_that_ask_for_a_proof_at_once_share_one() -> None:
-    verdicts, asked = Verdicts("vcd"), []
+    verdicts = Verdicts("vcd")
+    asked: list[bool | None] = []
     with ThreadPoolExecutor(8) as pool:
-        for done in [pool.submit(verdicts.prove, str(n), lambda: asked.append(1) is None) for n in range(40)]:
+        for done in [pool.submit(verdicts.prove, str(n), partial(_answered, answer=True, asked=asked)) for n in range(40)]:
             done.result(timeout=10)
     assert len(asked) == 1
