@@ -71,9 +71,17 @@ def fields_marked(model: type[BaseModel], mark: JsonDict) -> frozenset[str]:
     )
 
 
+#: Every diff of every resource asks.
+_SECRET_FIELDS: dict[type[BaseModel], frozenset[str]] = {}
+
+
 def secret_fields(model: type[BaseModel]) -> frozenset[str]:
     """Return the names of the model's secret fields."""
-    return frozenset(name for name, field in model.model_fields.items() if _is_secret(field.annotation))
+    found = _SECRET_FIELDS.get(model)
+    if found is None:
+        found = frozenset(name for name, field in model.model_fields.items() if _is_secret(field.annotation))
+        _SECRET_FIELDS[model] = found
+    return found
 
 
 def _is_secret(annotation: Any) -> bool:

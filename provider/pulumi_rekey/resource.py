@@ -109,12 +109,10 @@ class Resource(ABC, Generic[InputsT, StateT, SessionT]):
 
     def changed(self, i: InputsT, s: StateT) -> frozenset[str]:
         """Return the names of the settings in which the vendor differs from what is wanted."""
+        shared = type(i).model_fields.keys() & type(s).model_fields.keys()
+        settings = shared - _FRAME - fields_marked(type(i), IMMUTABLE) - secret_fields(type(i))
         return frozenset(
-            name
-            for name in type(i).model_fields.keys() & type(s).model_fields.keys()
-            if name not in _FRAME | fields_marked(type(i), IMMUTABLE) | secret_fields(type(i))
-            and (wanted := getattr(i, name)) is not None
-            and wanted != getattr(s, name)
+            name for name in settings if (wanted := getattr(i, name)) is not None and wanted != getattr(s, name)
         )
 
     def given(self, i: InputsT, s: StateT) -> str | None:

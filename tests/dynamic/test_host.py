@@ -174,7 +174,7 @@ def stack_host(monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     with host._STACK._lock:
         known = host._STACK._endpoints
     for session in known._sessions.values() if known else ():
-        session._http.close()
+        session.connections.close()
 
 
 # -- what is pickled --------------------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ def connect(time: Time) -> Iterator[Connect]:
     connect = Connect(time)
     yield connect
     for session in connect.sessions:
-        session._http.close()
+        session.connections.close()
 
 
 @pytest.fixture

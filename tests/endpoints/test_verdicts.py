@@ -113,6 +113,8 @@ def test_those_that_ask_for_a_proof_at_once_share_one() -> None:
     verdicts = Verdicts("vcd")
     asked: list[bool | None] = []
     with ThreadPoolExecutor(8) as pool:
-        for done in [pool.submit(verdicts.prove, str(n), partial(_answered, answer=True, asked=asked)) for n in range(40)]:
+        for done in [
+            pool.submit(verdicts.prove, str(n), partial(_answered, answer=True, asked=asked)) for n in range(40)
+        ]:
             done.result(timeout=10)
     assert len(asked) == 1

@@ -52,7 +52,7 @@ class Program:
     def close(self) -> None:
         """Hang up; in the host the end of the process does that."""
         for session in self._sessions:
-            session._http.close()
+            session.connections.close()
 
     def advance(self, duration: str) -> None:
         """Let time pass, here and at the vendors."""

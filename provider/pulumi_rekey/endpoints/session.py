@@ -1,7 +1,5 @@
 """The one door to HTTP: login, retries, limits and errors are here, and nowhere else.
 
-httpx is loaded with the first session: a run in which nothing changes needs none.
-
 A vendor's file says how to log in, which headers to send and how its errors read; a resource's verbs say method,
 path and payload.
 """
@@ -11,8 +9,6 @@ from __future__ import annotations
 import itertools
 import random
 import re
-import ssl
-import sys
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -22,7 +18,6 @@ from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from urllib.parse import quote, urljoin
 
@@ -44,7 +39,8 @@ from ..errors import (
     printable_code,
 )
 from .answer import Body, decode
-from .config import Endpoint, is_loopback, origin
+from .config import Endpoint, origin
+from .connections import PLAIN, Connections
 from .verdicts import Verdicts
 
 if TYPE_CHECKING:
@@ -74,8 +70,6 @@ _BY_STATUS: dict[int, type[VendorError]] = {
 _GATEWAY = frozenset({500, 502, 503, 504})
 _UNAUTHENTICATED = 401
 _NOT_FOUND = 404
-# An answer as it is, not compressed.
-_PLAIN = "identity"
 # What a header can carry; a vendor whose requests are signed instead has an empty one.
 _TOKEN = re.compile(r"[!-~]*")
 _TOO_MANY = 429
@@ -105,37 +99,6 @@ class Token:
     ends: float | None = None
 
 
-def _load_httpx() -> None:
-    """Import httpx without its command line, which brings rich and click: two thirds of the time that it takes."""
-    unwanted = "httpx._main"
-    missing = unwanted not in sys.modules
-    if missing:
-        # What is not there to be imported is what httpx is ready for.
-        sys.modules[unwanted] = None  # type: ignore[assignment]  # documented: this halts an import
-    try:
-        import httpx  # noqa: F401 - for later
-    finally:
-        if missing:
-            sys.modules.pop(unwanted, None)
-
-
-@cache
-def _tls_context(ca_bundle: str | None, *, verified: bool) -> ssl.SSLContext:
-    # One context serves all clients: loading the CA certificates costs a tenth of a second.
-    import httpx
-
-    context = httpx.create_ssl_context()
-    if ca_bundle is not None:
-        try:
-            context.load_verify_locations(cafile=ca_bundle)
-        except (OSError, ssl.SSLError):
-            raise Misconfigured("caBundle is not a readable file of PEM certificates") from None
-    if not verified:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
 def fill(path: str, ids: tuple[str, ...]) -> str:
     """Put ids into a path's ``{}``, each escaped to stay one segment."""
     for segment in ids:
@@ -157,37 +120,19 @@ class Session(ABC, Generic[EndpointT]):
     right: ClassVar[str]
 
     def __init__(self, name: str, endpoint: EndpointT, surroundings: Surroundings) -> None:
-        _load_httpx()
-        import httpx
-
         self.name = name
         self.endpoint = endpoint
         self.around = surroundings
         self._token: Token | None = None
         self._refused_login: Unauthenticated | None = None
         self._login = threading.Lock()
-        self._slots = threading.BoundedSemaphore(endpoint.max_concurrent)
         #: What the endpoint has said of credentials that it should accept.
         self.verdicts = Verdicts(name)
         #: Serialises read-modify-write of an object that all resources of the endpoint share.
         self.exclusive = threading.RLock()
-        scheme, host, _ = origin(endpoint.url)
-        plain_http = scheme == "http"
         if endpoint.allow_unverified_ssl:
             surroundings.warn(f"endpoint {name}: the server's certificate is not checked (allowUnverifiedSsl)")
-        self._http = httpx.Client(
-            # http is for loopback only, where no certificate is and no proxy stands.
-            verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            if plain_http
-            else _tls_context(endpoint.ca_bundle, verified=not endpoint.allow_unverified_ssl),
-            trust_env=not is_loopback(host),
-            timeout=httpx.Timeout(endpoint.timeout, pool=ALL_ATTEMPTS),
-            limits=httpx.Limits(
-                max_connections=endpoint.max_concurrent, max_keepalive_connections=endpoint.max_concurrent
-            ),
-            headers={"accept-encoding": _PLAIN, "user-agent": "pulumi-rekey"},
-            follow_redirects=False,
-        )
+        self.connections = Connections(endpoint)
 
     # -- what a vendor's file says ------------------------------------------------------------------------------
 
@@ -258,7 +203,7 @@ class Session(ABC, Generic[EndpointT]):
         need carry no body; one that is there must still be JSON, as a login page is not. All attempts end within
         :data:`ALL_ATTEMPTS` seconds.
         """
-        request = self._http.build_request(
+        request = self.connections.request(
             method, self.endpoint.url + fill(path, ids), params=query, json=json, headers=self.headers()
         )
         source = self._source(request)
@@ -274,7 +219,7 @@ class Session(ABC, Generic[EndpointT]):
         seen: set[str] = set()
         while url not in seen and len(seen) < MOST_PAGES:
             seen.add(url)
-            request = self._http.build_request("GET", url, params=params, headers=self.headers())
+            request = self.connections.request("GET", url, params=params, headers=self.headers())
             source = self._source(request)
             answer = self._attempts(request, source, repeatable=True, authorized=True)
             if not answer.is_success:
@@ -305,7 +250,7 @@ class Session(ABC, Generic[EndpointT]):
 
     def log_in_with(self, method: str, url: str, **how: Any) -> tuple[httpx.Response, Body]:
         """Send a login, which is safe to repeat: it makes a token and ends none."""
-        request = self._http.build_request(method, url, **how)
+        request = self.connections.request(method, url, **how)
         source = self._source(request)
         answer = self._attempts(request, source, repeatable=True, authorized=False)
         if answer.is_success:
@@ -323,7 +268,7 @@ class Session(ABC, Generic[EndpointT]):
 
     def get_in_public(self, url: str) -> tuple[httpx.Response, Body]:
         """GET what is for everybody, without the account's token."""
-        request = self._http.build_request("GET", url, headers={"accept": "application/json"})
+        request = self.connections.request("GET", url, headers={"accept": "application/json"})
         source = self._source(request)
         answer = self._attempts(request, source, repeatable=True, authorized=False)
         if not answer.is_success:
@@ -335,7 +280,7 @@ class Session(ABC, Generic[EndpointT]):
 
         :raises Unreachable: if nobody answers there, or one whose certificate is not trusted.
         """
-        request = self._http.build_request("GET", self.endpoint.url)
+        request = self.connections.request("GET", self.endpoint.url)
         source = self._source(request)
         try:
             answer = self._attempts(request, source, repeatable=True, authorized=False)
@@ -359,7 +304,7 @@ class Session(ABC, Generic[EndpointT]):
 
         :raises Error: if the answer says nothing about these credentials.
         """
-        request = self._http.build_request(method, **how)
+        request = self.connections.request(method, **how)
         source = self._source(request)
         answer = self._attempts(request, source, repeatable=True, authorized=False)
         if answer.is_success:
@@ -376,7 +321,7 @@ class Session(ABC, Generic[EndpointT]):
 
     def oauth_error(self, url: str, client_id: str, client_secret: str, form: Mapping[str, str]) -> str | None:
         """Knock at a token endpoint as a client (Basic) and return the OAuth error code; nothing if there is none."""
-        request = self._http.build_request("POST", url, data=dict(form), headers=basic(client_id, client_secret))
+        request = self.connections.request("POST", url, data=dict(form), headers=basic(client_id, client_secret))
         # Safe to repeat: it only asks.
         answer = self._attempts(request, self._source(request), repeatable=True, authorized=False)
         return printable_code(self._error_body(answer).get("error"))
@@ -450,15 +395,15 @@ class Session(ABC, Generic[EndpointT]):
     def _exchange(self, request: httpx.Request, source: str, end: float, *, asks: bool) -> httpx.Response:
         import httpx
 
-        with self._slots:
+        with self.connections.one() as client:
             # A host that outlives its engine must mint nothing: asked directly before each write and each retry of one.
             if asks and not self.around.wanted():
                 raise Abandoned(f"{source}: the engine that asked for this is gone")
-            answer = self._http.send(request, stream=True)
+            answer = client.send(request, stream=True)
             try:
                 if answer.status_code in _REDIRECTS:
                     raise BadAnswer(f"{source}: the answer is a redirect ({answer.status_code}); it was not followed")
-                if answer.headers.get("content-encoding", _PLAIN) != _PLAIN:
+                if answer.headers.get("content-encoding", PLAIN) != PLAIN:
                     # A few compressed bytes could fill the memory.
                     raise BadAnswer(f"{source}: the answer is compressed, which was not asked for")
                 content = bytearray()
@@ -509,7 +454,7 @@ class Session(ABC, Generic[EndpointT]):
                 return Unreachable(f"{source}: no connection")
             case httpx.ProxyError():
                 return Unreachable(f"{source}: the proxy makes no connection")
-            case httpx.ConnectTimeout() | httpx.PoolTimeout():
+            case httpx.ConnectTimeout():
                 return Unreachable(f"{source}: no connection in time")
             case httpx.TimeoutException():
                 return AnswerLost(f"{source}: no whole answer in time")
