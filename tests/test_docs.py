@@ -1,4 +1,9 @@
-"""The documentation says what is so: its programs type-check, its commands exist, its links lead somewhere."""
+"""The documentation says what is so: every block of code is judged, and every link leads somewhere.
+
+Python is type-checked. Shell is parsed, and its commands are looked up; docs/tutorial.md and docs/interrupted-runs.md
+are executed by tests of their own. YAML is judged by the schema of what it is, JSON by the sandbox, and what programs
+print is compared with what they print here.
+"""
 
 import ast
 import json
@@ -7,61 +12,62 @@ import shlex
 import shutil
 import subprocess
 import sys
-import textwrap
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
+import jsonschema
 import pytest
 import yaml
+from pulumi_rekey import resource as reconciler
+from pulumi_rekey.manifest.entries import read
+from pulumi_rekey.resources import oidc_relying_party, org_oauth_app
+from pulumi_rekey.rotation import Policy, Seen, decide, warnings
 from pulumi_rekey.sandbox.server import VENDORS
 
-from tests.engine import Engine
+from tests.engine import Engine, Stack
+from tests.pages import PAGES, ROOT, Block, blocks, blocks_of, prose
 from tools import reference
 from tools.schemas import all_resources
 from tools.vendors import Sandbox
 
-ROOT = Path(__file__).parent.parent
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/README.md")])
-#: What a fence may say that it holds; `text` is what programs print.
-KINDS = {"python", "sh", "yaml", "json", "text"}
-FENCE = re.compile(r"^(?P<indent> *)```(?P<kind>\w*)\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 #: A command and what it is told, up to where the shell goes on with something else.
 COMMAND = re.compile(
-    r"(?:^|\s)(?P<program>pulumi|make|rekey|python -m pulumi_rekey\.sandbox)(?P<told> [^&|;<>#\n]+)", re.MULTILINE
+    r"(?:^|(?<!-n)\s)(?P<program>pulumi|make|rekey|python -m pulumi_rekey\.sandbox)"
+    r"(?P<told> [^&|;<>#\n]+)",
+    re.MULTILINE,
 )
+#: The providers of examples that are type-checked where these are installed: tests/examples/test_consumers.py.
+OF_CONSUMERS = ("pulumi_github", "pulumi_kubernetes", "pulumi_vault")
 #: The commands of pulumi that have commands of their own.
 OF_TWO_WORDS = {"config", "stack"}
+
+#: The languages of the blocks that a test below judges, and the pages whose `text` one compares.
+JUDGED: set[str] = set()
+COMPARED: set[str] = {"docs/tutorial.md"}
+
+
+def judged(*kinds: str) -> list[Block]:
+    """The blocks of these languages, for the test that judges them."""
+    JUDGED.update(kinds)
+    return list(blocks(*kinds))
+
+
+def compared(*pages: str) -> list[Block]:
+    """What programs print according to these pages, for the test that compares it."""
+    JUDGED.add("text")
+    COMPARED.update(pages)
+    return [block for page in pages for block in blocks_of(ROOT / page) if block.kind == "text"]
+
 
 MISSPELT = """
 import pulumi_rekey as rekey
 
 rekey.OidcRelyingParty("portal", client_nmae="Portal", redirect_uris=["https://portal.example.com/callback"])
 """
-
-
-class Block(NamedTuple):
-    """What stands in one fence."""
-
-    page: Path
-    line: int
-    kind: str
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.page.relative_to(ROOT)}:{self.line}"
-
-
-def blocks(*kinds: str) -> Iterator[Block]:
-    """The blocks of these kinds, in all pages."""
-    for page in PAGES:
-        text = page.read_text()
-        for found in FENCE.finditer(text):
-            if not kinds or found["kind"] in kinds:
-                line = text.count("\n", 0, found.start()) + 1
-                yield Block(page, line, found["kind"], textwrap.dedent(found["text"]))
 
 
 def commands(program: str) -> Iterator[tuple[str, list[str]]]:
@@ -82,18 +88,34 @@ def flags_of(words: list[str]) -> list[str]:
     return [word.partition("=")[0] for word in words if word.startswith("--")]
 
 
-def test_every_fence_says_what_it_holds() -> None:
-    assert [str(block) for block in blocks() if block.kind not in KINDS] == []
+def test_every_fence_is_a_block() -> None:
+    """What is no block to the tests (tildes, words behind the language, a fence that is not closed) is not judged."""
+    for page in PAGES:
+        fences = re.findall(r"^ *(?:```|~~~)", page.read_text(), re.MULTILINE)
+        assert len(fences) == 2 * len(list(blocks_of(page))), page
+
+
+def test_every_block_is_judged() -> None:
+    every = [block for page in PAGES for block in blocks_of(page)]
+    assert [str(block) for block in every if block.kind not in JUDGED] == []
+    pages = {block.page.relative_to(ROOT).as_posix() for block in every if block.kind == "text"}
+    assert pages == COMPARED
+
+
+# -- Python ------------------------------------------------------------------------------------------------------------
+
+PYTHON = judged("python")
 
 
 def test_programs_type_check_for_users(tmp_path: Path) -> None:
     """As a user's type checker sees the installed package, with none of this project's settings."""
-    programs = {f"block_{number}": block for number, block in enumerate(blocks("python"))}
+    programs = {f"block_{number}": block for number, block in enumerate(PYTHON)}
     for name, block in programs.items():
         (tmp_path / f"{name}.py").write_text(block.text)
-    for example in ROOT.glob("examples/*/*.py"):
-        name = example.parent.name if example.stem == "__main__" else example.stem
-        (tmp_path / f"{name}.py").write_text(example.read_text())
+    for example in ROOT.glob("examples/**/*.py"):
+        if not any(need in example.read_text() for need in OF_CONSUMERS):
+            name = f"example_{example.parent.name}" if example.stem == "__main__" else example.stem
+            (tmp_path / f"{name}.py").write_text(example.read_text())
     (tmp_path / "misspelt.py").write_text(MISSPELT)
     run = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--cache-dir", ROOT / ".mypy_cache" / "docs", "."],
@@ -112,17 +134,175 @@ def test_programs_type_check_for_users(tmp_path: Path) -> None:
 
 def test_programs_stand_for_themselves() -> None:
     """A reader who copies one block has all that it needs."""
-    for block in blocks("python"):
+    for block in PYTHON:
         names = [name for node in ast.parse(block.text).body if isinstance(node, ast.Import) for name in node.names]
         assert "rekey" in {name.asname for name in names}, block
 
 
-@pytest.mark.parametrize("block", [*blocks("yaml", "json")], ids=str)
-def test_data_parses(block: Block) -> None:
-    if block.kind == "json":
-        json.loads(block.text)
+# -- YAML and JSON -----------------------------------------------------------------------------------------------------
+
+GITLAB = ("--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci")
+GITHUB = ("--builtin-schema", "vendor.github-workflows")
+MANIFESTS = jsonschema.Draft202012Validator(json.loads((ROOT / "schemas" / "manifest.json").read_text()))
+#: Its fields have been compared with the operator's reference.
+OPERATOR = ROOT / "examples" / "pipelines" / "pulumi-operator" / "stack.yaml"
+
+
+@pytest.mark.parametrize("block", judged("yaml"), ids=str)
+def test_yaml_is_what_its_reader_takes(block: Block, tmp_path: Path) -> None:
+    file = tmp_path / "block.yaml"
+    file.write_text(block.text)
+    (first, *_) = documents = list(yaml.safe_load_all(block.text))
+    if block.file.endswith(".gitlab-ci.yml"):
+        output_of(sys.executable, "-m", "check_jsonschema", *GITLAB, str(file))
+    elif block.file.startswith(".github/workflows/"):
+        output_of(sys.executable, "-m", "check_jsonschema", *GITHUB, str(file))
+    elif block.file == "Pulumi.yaml":
+        assert block.page.name == "tutorial.md", "its test runs the project"
+    elif "apiVersion" in first:
+        *_, known = yaml.safe_load_all(OPERATOR.read_text())
+        assert fields(first) <= fields(known)
     else:
-        assert list(yaml.safe_load_all(block.text))
+        for document in documents:
+            MANIFESTS.validate(document)
+        assert read([file]).problems == ()
+
+
+def fields(document: Any, above: str = "") -> set[str]:
+    """The names of all fields of an object of Kubernetes, with those above them, but for names that users choose."""
+    if not isinstance(document, dict):
+        return {above}
+    chosen = above in {"/spec/envRefs", "/metadata"}
+    return set().union(*(fields(value, above if chosen else f"{above}/{key}") for key, value in document.items()))
+
+
+@pytest.mark.parametrize("block", judged("json"), ids=str)
+def test_the_sandbox_takes_what_is_said(block: Block, sandbox: Sandbox) -> None:
+    body = json.loads(block.text)
+    control = "clock" if "advance" in body else "faults" if "path" in body else "dialect"
+    assert sandbox.post(f"/_sandbox/{control}", body), block
+
+
+# -- what programs print -----------------------------------------------------------------------------------------------
+
+PREVIEWS = compared("README.md", "docs/rotation.md")
+EVENING = datetime(2027, 2, 23, 18, tzinfo=UTC)
+NIGHTLY = {"cron": "0 2 * * *", "timezone": "Europe/Sofia", "duration": "4h"}
+PORTAL = {"client_name": "Portal", "redirect_uris": ["https://portal.example.com/callback"]}
+BILLING = {"org_id": "0f6d1c4e-7a1b-4a55-9d0b-0d6f6b0c9a11"}
+
+
+def said_of(resource: reconciler.Resource[Any, Any, Any], arguments: dict[str, Any], **policy: Any) -> str | None:
+    """What the preview says of a credential that is 91 days old in the evening before the window opens."""
+    inputs = resource.inputs.model_validate(arguments | {"rotation": policy})
+    seen = {"triggers": {"release": "2027-01"}}
+    state = resource.state.model_construct(
+        generation=1, rotated_at=EVENING - timedelta(days=91), rotation=Seen.model_validate(seen)
+    )
+    decision = decide(inputs.rotation, state, EVENING)
+    return reconciler.explanation(resource, reconciler.Plan(decision=decision), inputs)
+
+
+def test_previews_say_so() -> None:
+    portal, billing = oidc_relying_party.RESOURCE, org_oauth_app.RESOURCE
+    said = {
+        said_of(portal, PORTAL, max_age="90d"),
+        said_of(portal, PORTAL, max_age="90d", windows=[NIGHTLY]),
+        said_of(portal, PORTAL, triggers={"release": "2027-02"}),
+        said_of(billing, BILLING, max_age="30d", grace="24h"),
+        said_of(billing, BILLING, max_age="30d", grace="0s", rotate_now="INC-4711 leaked in a log"),
+        *(
+            f"warning: {text}"
+            for text in warnings(Policy.model_validate({"windows": [NIGHTLY]}), EVENING.replace(hour=17, minute=3))
+        ),
+    }
+    assert {line for block in PREVIEWS for line in block.text.splitlines()} <= said
+
+
+REFUSED = compared("docs/errors.md")
+ROTATED_BY_CONFIG = """
+import pulumi, pulumi_rekey as rekey
+
+rekey.OidcRelyingParty(
+    "portal",
+    client_name="Portal",
+    redirect_uris=["https://portal.example.com/callback"],
+    rotation=rekey.Rotation(triggers={"release": pulumi.Config().get("release") or "1"}),
+)
+"""
+
+
+def test_an_error_reads_like_that(stack: Stack, sandbox: Sandbox) -> None:
+    (block,) = REFUSED
+    stack.program(ROTATED_BY_CONFIG)
+    stack.up()
+    of_an_auditor = {"rekey:endpoints.vcd.apiToken": sandbox.credentials["vcd"]["weak_api_token"]}
+    stack.configure({"release": "2"}, of_an_auditor)
+    shown = re.sub(r"\w*…", r"[\\w:-]+", re.escape(block.text.strip()))
+    assert re.search(shown, stack.up(fails=True).text)
+
+
+READY = compared("docs/sandbox.md")
+
+
+def test_the_sandbox_says_when_it_is_ready() -> None:
+    (block,) = READY
+    command = [sys.executable, "-m", "pulumi_rekey.sandbox", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        ready = process.stdout.readline() if process.stdout else ""
+        process.terminate()
+    assert re.sub(r":\d+$", ":8181", ready) == block.text
+
+
+LAYERS = compared("CONTRIBUTING.md")
+
+
+def test_the_layers_are_there() -> None:
+    (block,) = LAYERS
+    folder, found = ROOT, 0
+    for line in block.text.splitlines():
+        indent, name = re.match(r"( *)(\S*)", line).groups()  # type: ignore[union-attr]  # it matches anything
+        if not indent:
+            folder = ROOT / name
+        elif len(indent) == 2:
+            assert (folder / name).exists(), name
+            found += 1
+        assert folder.is_dir(), name
+    assert found > 5
+
+
+STACKS = compared("docs/scale.md")
+
+
+def test_each_stack_reads_its_own_folder(tmp_path: Path) -> None:
+    """The defaults beside the stacks' folders are not read, as the tree says; those in a folder are."""
+    (block,) = STACKS
+    folder = [tmp_path]
+    for line in block.text.splitlines():
+        depth = len(line) - len(line.lstrip())
+        name, _, said = line.strip().partition(" ")
+        path = folder[depth // 2] / name
+        if name.endswith("/"):
+            path.mkdir()
+            folder[depth // 2 + 1 :] = [path]
+        elif name == "defaults.yaml":
+            path.write_text(f"defaults: {{rotation: {{max_age: {'1h' if said else '90d'}}}}}\n")
+        else:
+            path.write_text("kind: OpenIdProviderKey\nname: signing\n")
+    stacks = sorted(path for path in (tmp_path / "credentials").iterdir() if path.is_dir())
+    assert len(stacks) == 2
+    for stack in stacks:
+        (entry,) = read([stack]).entries
+        assert entry.spec.plain() == {"rotation": {"max_age": "90d"}}, stack
+
+
+# -- shell -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("block", judged("sh"), ids=str)
+def test_shell_parses(block: Block) -> None:
+    done = subprocess.run(["bash", "-n"], input=block.text, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_make_has_the_targets() -> None:
@@ -155,9 +335,12 @@ def test_rekey_has_the_commands_and_flags(program: str, module: str) -> None:
         assert [flag for flag in flags_of(words) if flag not in told] == [], where
 
 
+# -- links and tables --------------------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
-    for found in LINK.finditer(FENCE.sub("", page.read_text())):
+    for found in LINK.finditer(prose(page)):
         path, _, heading = found["target"].partition("#")
         if path.startswith("https://"):
             continue
@@ -169,7 +352,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def headings(page: Path) -> set[str]:
     """The names by which a page's headings are linked to."""
-    found = re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text()), re.MULTILINE)
+    found = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
 
 
@@ -192,10 +375,3 @@ def test_the_sandbox_has_the_switches() -> None:
     rows = re.findall(r"^\| `([a-z]+\.[a-z_]+)` \| (.+?) \|", (reference.DOCS / "sandbox.md").read_text(), re.MULTILINE)
     said = {name: tuple(re.findall(r"`(.+?)`", values)) for name, values in rows}
     assert said == {name: values for vendor in VENDORS.values() for name, values in vendor.switches.items()}
-
-
-def test_the_sandbox_takes_what_is_said(sandbox: Sandbox) -> None:
-    for block in blocks("json"):
-        body = json.loads(block.text)
-        control = "clock" if "advance" in body else "faults" if "path" in body else "dialect"
-        assert sandbox.post(f"/_sandbox/{control}", body), block
