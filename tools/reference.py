@@ -1,10 +1,11 @@
-"""Write the tables in docs/: arguments, outputs and settings, generated from the models; `--check` only compares.
+"""Write the tables in docs/: arguments, outputs, settings and manifests, from the models; `--check` only compares.
 
 A table stands between `<!-- table: NAME -->` and `<!-- end of table -->`; the text around it is written by people.
 """
 
 import ast
 import inspect
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Set
@@ -16,13 +17,14 @@ import pulumi_rekey
 from pulumi_rekey.dynamic.resource import Credential
 from pulumi_rekey.endpoints import KINDS, session_class
 from pulumi_rekey.endpoints.config import CREDENTIAL, Endpoint, environment_names
+from pulumi_rekey.manifest import kinds
 from pulumi_rekey.model import IMMUTABLE, WRITE_ONLY, Model, fields_marked, secret_fields
 from pulumi_rekey.resource import Inputs, State
 from pulumi_rekey.rotation import Policy
 from pulumi_rekey.windows import Window
 from pydantic.alias_generators import to_camel
 
-from tools.schemas import Schema, all_resources
+from tools.schemas import Schema, all_resources, manifest_schema
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -49,6 +51,9 @@ def tables() -> dict[str, Callable[[], str]]:
         found[f"endpoint {kind}"] = partial(
             settings, model, model.model_fields.keys() - Endpoint.model_fields.keys() | environment_names(model).keys()
         )
+    found["manifest kinds"] = manifest_kinds
+    found["manifest Pair"] = partial(manifest_keys, kinds.PAIR, "spec")
+    found["manifest options"] = partial(manifest_keys, kinds.PAIR, "options")
     return found
 
 
@@ -68,8 +73,9 @@ def arguments(model: type[Model], constructor: type) -> str:
             "Not kept in the outputs." if name in fields_marked(model, WRITE_ONLY) else "",
             default(field),
         ]
-        required = " (required)" if model.model_fields[name].is_required() else ""
-        rows.append((f"`{name}`{required}", type_of(parameter.annotation).removesuffix(" | None"), meaning))
+        required = model.model_fields[name].is_required()
+        kind = f"`{type_of(parameter.annotation).removesuffix(' | None')}`"
+        rows.append((named(name, required=required), kind, sentences(meaning)))
     return table(("Argument", "Type", "Meaning"), rows)
 
 
@@ -81,7 +87,8 @@ def outputs(model: type[State], inputs: type[Inputs] | None, constructor: type[C
         if name not in constructor.output_names():
             continue
         meaning = fields[name].get("description") or given[name]["description"]
-        rows.append((f"`{name}`", type_of(annotation), [meaning, "Secret." if name in secret_fields(model) else ""]))
+        secret = "Secret." if name in secret_fields(model) else ""
+        rows.append((named(name), f"`{type_of(annotation)}`", sentences([meaning, secret])))
     return table(("Output", "Type", "Meaning"), rows)
 
 
@@ -99,9 +106,38 @@ def settings(model: type[Endpoint], names: Set[str]) -> str:
             bounds(field),
             default(field),
         ]
-        required = " (required)" if model.model_fields[name].is_required() else ""
-        rows.append((f"`{to_camel(name)}`{required}", variables.get(name, ""), meaning))
+        variable = f"`{variables[name]}`" if name in variables else ""
+        required = model.model_fields[name].is_required()
+        rows.append((named(to_camel(name), required=required), variable, sentences(meaning)))
     return table(("Setting", "Environment", "Meaning"), rows)
+
+
+def manifest_kinds() -> str:
+    """What the `spec` of each kind of credential takes, and what other entries can refer to."""
+    rows = []
+    for kind, constructor in kinds.credentials().items():
+        fields = kinds.resource_of(kind).inputs.model_fields
+        keys = (named(name, required=fields[name].is_required()) for name in kinds.arguments(kind))
+        outputs = (named(name) for name in kinds.outputs(kind) if name not in Credential.output_names())
+        page = f"resources/{constructor.__module__.rpartition('.')[2]}.md"
+        if not (DOCS / page).exists():
+            page = f"rotation.md#{kind.lower()}"
+        rows.append((f"[`{kind}`]({page})", ", ".join(keys), ", ".join(outputs)))
+    return table(("Kind", "Keys of `spec`", "Outputs of its own"), rows)
+
+
+def manifest_keys(kind: str, part: str) -> str:
+    """The keys of a part of an entry, as the schema has them that editors complete by."""
+    schema = json.loads(manifest_schema())
+    entry = next(found for found in schema["oneOf"] if found["properties"].get("kind") == {"const": kind})
+    described = entry["properties"][part]
+    if "$ref" in described:
+        described = schema["$defs"][described["$ref"].rpartition("/")[2]]
+    rows = [
+        (named(name, required=name in described.get("required", ())), key["description"])
+        for name, key in described["properties"].items()
+    ]
+    return table((f"Key of `{part}`", "Meaning"), rows)
 
 
 def properties(model: type[Model], *, by_alias: bool = True) -> dict[str, dict[str, Any]]:
@@ -143,12 +179,20 @@ def code(value: object) -> str:
     return f"`{value!r}`".replace("'", '"')
 
 
-def table(head: tuple[str, str, str], rows: Iterable[tuple[str, str, list[str]]]) -> str:
-    """A Markdown table: a name, something in code, a meaning in sentences."""
-    lines = [" | ".join(head), "--- | --- | ---"]
-    for name, middle, meaning in rows:
-        cells = name, f"`{middle}`" if middle else "", " ".join(filter(None, meaning))
-        lines.append(" | ".join(cell.replace("|", "\\|") for cell in cells))
+def named(name: str, *, required: bool = False) -> str:
+    """A name in code, and whether it must be given."""
+    return f"`{name}`{' (required)' if required else ''}"
+
+
+def sentences(meaning: Iterable[str]) -> str:
+    """The sentences that are not empty."""
+    return " ".join(filter(None, meaning))
+
+
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """A Markdown table."""
+    lines = [" | ".join(head), " | ".join("---" for _ in head)]
+    lines += [" | ".join(cell.replace("|", "\\|") for cell in row) for row in rows]
     return "".join(f"| {line} |\n" for line in lines)
 
 

@@ -153,7 +153,10 @@ def _pair(kind: str, every: dict[str, Any]) -> dict[str, Any]:
         "both": {"$ref": side, "description": "What both are told."},
         "blue": {"$ref": side, "description": "What blue alone is told."},
         "green": {"$ref": side, "description": "What green alone is told."},
-        "rotation": _or_null({"$ref": "#/$defs/PairPolicy"}),
+        "rotation": {
+            "description": "What holds back or asks for a rotation of either; without max_age and jitter.",
+            **_or_null({"$ref": "#/$defs/PairPolicy"}),
+        },
         "rotate_now": _map(
             {side: {"type": "string", "minLength": 1} for side in SIDES},
             description="For each side that is to rotate now, the reason.",

@@ -11,6 +11,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Final
 
+from pydantic import Field
+
 from ..model import Model, secret_fields
 from .defaults import FOLDER_DEFAULTS, Defaults, filled, read_defaults
 from .judging import judge, pair, sides
@@ -28,9 +30,13 @@ ENTRY_KEYS: Final = ("kind", "name", "spec", "options")
 class Options(Model):
     """Pulumi's options for one resource."""
 
-    protect: bool = False
-    retain_on_delete: bool = False
-    aliases: tuple[str, ...] = ()
+    protect: bool = Field(default=False, description="Whether it is an error to delete it.")
+    retain_on_delete: bool = Field(
+        default=False, description="Whether it is only forgotten where it would be deleted; no vendor is called."
+    )
+    aliases: tuple[str, ...] = Field(
+        default=(), description="Names that it had before, so that it is not another one under its new name."
+    )
 
 
 @dataclass(frozen=True)
