@@ -6,7 +6,7 @@ WORKERS ?= 2
 bin := .venv/bin
 venv := .venv/installed
 
-.PHONY: help demo test chaos-sample chaos bench lint fmt schemas reference sandbox engine browser clean
+.PHONY: help demo test chaos-sample chaos bench lint fmt schemas reference docs sandbox engine browser clean
 
 help:
 	@echo "make demo      watch a real pulumi up manage five credentials, on a sandbox of the vendors"
@@ -15,7 +15,8 @@ help:
 	@echo "make bench     measure it beside the engine's own floor"
 	@echo "make lint      check style and types            make fmt      put the style right"
 	@echo "make schemas   write schemas/ from the models   make sandbox  serve the vendors on port 8181"
-	@echo "make reference write docs' tables from the models   make clean  remove all that make has made"
+	@echo "make reference write docs' tables from the models   make docs     build the site of docs/ in .build/site"
+	@echo "make clean     remove all that make has made"
 
 demo: $(venv) engine
 	@$(bin)/python -m tools.demo
@@ -46,6 +47,10 @@ schemas: $(venv)
 
 reference: $(venv)
 	@$(bin)/python -m tools.reference
+
+docs: $(venv)
+	@$(bin)/python -m properdocs build --strict -f properdocs.yml
+	@echo "docs: .build/site/index.html" >&2
 
 sandbox: $(venv)
 	@$(bin)/python -m pulumi_rekey.sandbox

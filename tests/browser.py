@@ -13,18 +13,40 @@ from typing import Any
 import httpx
 
 PATIENCE = 20  # seconds until chromedriver answers
+#: A script that returns the texts of a page that are too pale, or too dark, to be read.
+CONTRAST = """
+const parse = text => text.match(/[\\d.]+/g).map(Number);
+const light = ([r, g, b]) => [r, g, b].map(c => c / 255).map(c => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4)
+  .reduce((sum, c, i) => sum + c * [.2126, .7152, .0722][i], 0);
+const behind = element => {
+  for (let at = element; at; at = at.parentElement) {
+    const colour = parse(getComputedStyle(at).backgroundColor);
+    if (colour.length === 3 || colour[3] === 1) return colour;
+  }
+};
+const poor = [];
+for (const element of document.querySelectorAll('body *')) {
+  const own = [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim());
+  if (!own || element.closest('title')) continue;
+  const style = getComputedStyle(element);
+  const [a, b] = [light(parse(element.closest('svg') ? style.fill : style.color)), light(behind(element))];
+  const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+  if (ratio < 4.5) poor.push(element.textContent.trim() + ' ' + ratio.toFixed(2));
+}
+return poor;
+"""
 
 
 class Browser:
-    """One page at a time, which may reach nothing but files."""
+    """One page at a time, which may reach nothing but files and this machine."""
 
     def __init__(self, driver: httpx.Client, session: str) -> None:
         self._driver = driver
         self._session = session
 
-    def open(self, page: Path) -> None:
-        """Show a file, wait until it is there, and keep nothing of the page before."""
-        self._post("url", {"url": page.as_uri()})
+    def open(self, page: Path | str) -> None:
+        """Show a file or an address, wait until it is there, and keep nothing of the page before."""
+        self._post("url", {"url": page if isinstance(page, str) else page.as_uri()})
 
     def run(self, script: str, *arguments: object) -> Any:
         """What a JavaScript function's body returns. The page itself may have no script; this one is the driver's."""
@@ -45,8 +67,8 @@ class Browser:
         self._post("actions", {"actions": [{"type": "key", "id": "keyboard", "actions": keys}]})
 
     def complaints(self) -> list[str]:
-        """What stands in the console since it was last asked: refused styles, failed requests."""
-        return [entry["message"] for entry in self._post("se/log", {"type": "browser"})]
+        """What stands in the console since it was last asked: refused styles, failed requests, no mere remarks."""
+        return [entry["message"] for entry in self._post("se/log", {"type": "browser"}) if entry["level"] != "INFO"]
 
     def picture(self, file: Path) -> None:
         """Write the whole page as PNG."""
@@ -93,7 +115,7 @@ def browser(profile: Path) -> Iterator[Browser]:
 def _session(driver: httpx.Client, profile: Path) -> str:
     # As root, and in a container with a small /dev/shm, Chromium runs only without these two.
     alone = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars"]
-    offline = ["--disable-background-networking", "--host-resolver-rules=MAP * ~NOTFOUND"]
+    offline = ["--disable-background-networking", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
     options = {"args": [*alone, *offline, f"--user-data-dir={profile}"]}
     wanted = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
     give_up = time.monotonic() + PATIENCE

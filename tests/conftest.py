@@ -1,5 +1,6 @@
 """The vendors and the engine, for every test: each test meets the first state of both."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from tools.vendors import Sandbox, running_sandbox
 
+from .browser import Browser, browser, driver_on_path
 from .engine import Engine, Stack
 
 
@@ -55,3 +57,14 @@ def bare_stack(_empty_stack: Stack, tmp_path: Path) -> Stack:
 def stack(_configured_stack: Stack, sandbox: Sandbox, tmp_path: Path) -> Stack:
     """A stack that knows the sandbox as its endpoints."""
     return _configured_stack.copy(tmp_path / "stack")
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A headless browser, where there is one."""
+    if driver_on_path() is None:
+        if os.environ.get("CI"):
+            pytest.fail("chromedriver is not on PATH: `make browser` installs it")
+        pytest.skip("chromedriver is not on PATH")
+    with browser(tmp_path_factory.mktemp("browser")) as running:
+        yield running

@@ -1,0 +1,167 @@
+"""The documentation as a site: built strictly, whole, without another host, and readable in a real browser."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from html.parser import HTMLParser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.browser import CONTRAST, Browser
+from tests.pages import PAGES, ROOT, blocks_of
+
+#: What a repository's front page says, index.md says on the site.
+FRONT = ROOT / "README.md"
+SOURCES = ("docs", "examples", "schemas", "tools/site.py", "properdocs.yml", *(page.name for page in ROOT.glob("*.md")))
+SCREENS = {
+    "wide": {"width": 1280},
+    "dark": {"width": 1280, "dark": True},
+    "narrow": {"width": 360, "height": 800, "phone": True},
+    "narrow-dark": {"width": 360, "height": 800, "phone": True, "dark": True},
+}
+#: With tables, code and long words.
+SHOWN = ("index", "tutorial", "rotation", "comparison", "resources/oidc_relying_party", "examples/gitops/index")
+
+
+def build(root: Path, into: Path) -> subprocess.CompletedProcess[str]:
+    """What `make docs` does."""
+    # Not with --quiet: it silences what --strict counts.
+    command = [sys.executable, "-m", "properdocs", "build", "--strict", "-f", str(root / "properdocs.yml")]
+    return subprocess.run(
+        [*command, "-d", str(into)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    done = build(ROOT, folder)
+    assert done.returncode == 0, done.stdout
+    return folder
+
+
+def place(page: Path) -> str:
+    """Where the site has a page."""
+    path = page.relative_to(ROOT / "docs" if page.is_relative_to(ROOT / "docs") else ROOT)
+    return path.with_name("index.html" if path.stem == "README" else f"{path.stem}.html").as_posix()
+
+
+class Content(HTMLParser):
+    """What a page makes a browser load, and the texts of its blocks of code."""
+
+    def __init__(self, page: Path) -> None:
+        super().__init__()
+        self.loaded: list[str] = []
+        self.code: list[str] = []
+        self._within = False
+        self.feed(page.read_text())
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.loaded += [value or "" for name, value in attrs if name == ("href" if tag == "link" else "src")]
+        if tag == "pre":
+            self._within = True
+            self.code.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._within = self._within and tag != "pre"
+
+    def handle_data(self, data: str) -> None:
+        if self._within:
+            self.code[-1] += data
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page != FRONT], ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_every_page_is_there_with_its_code(site: Path, page: Path) -> None:
+    shown = Content(site / place(page)).code
+    written = [block.text for block in blocks_of(page)]
+    assert shown[: len(written)] == written
+    program = page.with_name("__main__.py")
+    if program.exists():
+        assert program.read_text() in shown[len(written) :], "an example's files stand below its README"
+
+
+def test_nothing_comes_from_another_host(site: Path) -> None:
+    for page in site.rglob("*.html"):
+        loaded = Content(page).loaded
+        assert loaded
+        assert [address for address in loaded if re.match(r"(?:[a-z]+:)?//", address)] == [], page
+    for style in site.rglob("*.css"):
+        assert not re.search(r"(?:url\(|@import)\s*[\"']?(?:https?:)?//", style.read_text()), style
+
+
+def appended(page: str, text: str) -> Callable[[Path], None]:
+    """A change of a page."""
+
+    def change(root: Path) -> None:
+        with (root / page).open("a") as file:
+            file.write(text)
+
+    return change
+
+
+def unlisted(root: Path) -> None:
+    """A page that nothing leads to."""
+    (root / "docs" / "forgotten.md").write_text("# Forgotten\n")
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (appended("docs/errors.md", "\n[x](nowhere.md)\n"), "nowhere.md"),
+        (appended("docs/errors.md", "\n[x](cli.md#nowhere)\n"), "#nowhere"),
+        (appended("docs/errors.md", "\n[x](../examples/nowhere)\n"), "../examples/nowhere"),
+        (appended("SECURITY.md", "\n[x](docs/cli.md#nowhere)\n"), "#nowhere"),
+        (appended("examples/quickstart/README.md", "\n[x](../nowhere/README.md)\n"), "../nowhere/README.md"),
+        (unlisted, "forgotten.md"),
+    ],
+)
+def test_a_link_to_nowhere_ends_the_build(tmp_path: Path, change: Callable[[Path], None], complaint: str) -> None:
+    root = tmp_path / "root"
+    for source in SOURCES:
+        (root / source).parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copy
+        copy(ROOT / source, root / source)
+    change(root)
+    done = build(root, tmp_path / "site")
+    assert done.returncode == 1
+    assert complaint in done.stdout
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves files and tells nobody."""
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its parent's name
+        pass
+
+
+@pytest.fixture(scope="session")
+def served(site: Path) -> Iterator[str]:
+    """The address of the site, since a browser lets nothing search in files."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_the_site_is_readable(chromium: Browser, served: str, tmp_path: Path, screen: str) -> None:
+    chromium.emulate(**SCREENS[screen])  # type: ignore[arg-type]  # a size or a taste
+    for name in SHOWN:
+        chromium.open(f"{served}/{name}.html")
+        assert chromium.complaints() == [], name
+        # Not innerWidth: a telephone shrinks a page that is too wide, and then has that much room.
+        wide = chromium.run("return document.documentElement.scrollWidth")
+        assert wide <= SCREENS[screen]["width"], f"{name}: nothing must be scrolled sideways"
+        assert chromium.run(CONTRAST) == [], name
+        picture = f"docs-{name.replace('/', '-')}-{screen}.png"
+        chromium.picture(Path(os.environ.get("REKEY_PICTURES", tmp_path)) / picture)

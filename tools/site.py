@@ -1,0 +1,107 @@
+"""What the documentation site has beside docs/: a hook of ProperDocs, named in properdocs.yml.
+
+Pages in docs/ link to examples and to pages at the repository's top, by their places in the repository, so that the
+links work wherever the files are read. The site has all of these too, each example with its files below its README, and
+this hook leads the links there. What it cannot lead anywhere is left as it is; the strict build then refuses it.
+"""
+
+import posixpath
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from properdocs.config.defaults import ProperDocsConfig
+from properdocs.structure.files import File, Files
+from properdocs.structure.pages import Page
+from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]  # it has no types
+
+ROOT = Path(__file__).parent.parent
+#: Pages and files from outside of docs/; on the site they have the places that they have in the repository.
+PAGES = ("SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/**/README.md")
+FILES = ("schemas/*.json",)
+#: Of an example's folder, what is not made by running it.
+OF_EXAMPLES = (
+    "Pulumi.yaml",
+    "*.py",
+    "requirements.txt",
+    "stack.yaml",
+    ".gitlab-ci.yml",
+    ".github/workflows/*.yml",
+    "credentials/**/*.yaml",
+    "ci/*",
+)
+LANGUAGES = {".py": "python", ".yaml": "yaml", ".yml": "yaml", ".txt": "text", "": "sh"}
+FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"(?P<text>\[[^\]]*\])\((?P<path>[^)\s#:]+)(?P<heading>#[^)\s]*)?\)")
+STYLES = "highlight.css"
+
+
+def on_config(config: ProperDocsConfig) -> ProperDocsConfig:
+    """Let every page have the colours of code."""
+    config.extra_css.append(STYLES)
+    return config
+
+
+def on_files(files: Files, config: ProperDocsConfig) -> Files:
+    """Add what is not in docs/."""
+    for pattern in (*PAGES, *FILES):
+        for path in sorted(ROOT.glob(pattern)):
+            place = path.relative_to(ROOT).as_posix()
+            text = path.read_text()
+            if place.startswith("examples/"):
+                text += "".join(_listed(path.parent))
+            files.append(File.generated(config, place, content=text))
+    files.append(File.generated(config, STYLES, content=_styles()))
+    return files
+
+
+def on_page_markdown(
+    markdown: str,
+    page: Page,
+    config: ProperDocsConfig,  # noqa: ARG001 - it is called by names
+    files: Files,
+) -> str:
+    """Lead links to where the site has what they name."""
+    here = page.file.src_uri
+
+    def led(found: re.Match[str]) -> str:
+        target = _on_the_site(posixpath.normpath(posixpath.join(_in_the_repository(here), "..", found["path"])))
+        if files.get_file_from_path(target) is None:
+            return found[0]
+        return f"{found['text']}({posixpath.relpath(target, posixpath.dirname(here) or '.')}{found['heading'] or ''})"
+
+    parts, at = [], 0
+    for fence in FENCE.finditer(markdown):
+        parts += [LINK.sub(led, markdown[at : fence.start()]), fence[0]]
+        at = fence.end()
+    return "".join([*parts, LINK.sub(led, markdown[at:])])
+
+
+def _in_the_repository(place: str) -> str:
+    """Where the source of a page of the site is."""
+    return place if place.startswith("examples/") or place in PAGES else f"docs/{place}"
+
+
+def _on_the_site(source: str) -> str:
+    """Where the site has a file of the repository; a folder stands for its README."""
+    if (ROOT / source / "README.md").is_file():
+        source = f"{source}/README.md"
+    return source.removeprefix("docs/")
+
+
+def _listed(folder: Path) -> Iterator[str]:
+    """The files of an example, as its folder shows them wherever the repository is read."""
+    for pattern in OF_EXAMPLES:
+        for path in sorted(folder.glob(pattern)):
+            if path.is_file():
+                yield f"\n## `{path.relative_to(folder).as_posix()}`\n\n"
+                yield f"```{LANGUAGES[path.suffix]}\n{path.read_text()}```\n"
+
+
+def _styles() -> str:
+    """The colours of code by day and by night; these two styles are dark and pale enough to be read."""
+    themes = {"light": "xcode", "dark": "zenburn"}
+    return "\n".join(
+        HtmlFormatter(style=style, nobackground=True).get_style_defs(f'[data-bs-theme="{theme}"] .codehilite')
+        for theme, style in themes.items()
+    )
