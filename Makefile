@@ -6,7 +6,7 @@ WORKERS ?= 2
 bin := .venv/bin
 venv := .venv/installed
 
-.PHONY: help demo test chaos-sample chaos bench lint fmt schemas reference docs sandbox engine browser clean
+.PHONY: help demo test chaos-sample chaos bench lint fmt schemas reference docs sandbox engine browser consumers clean
 
 help:
 	@echo "make demo      watch a real pulumi up manage five credentials, on a sandbox of the vendors"
@@ -21,7 +21,7 @@ help:
 demo: $(venv) engine
 	@$(bin)/python -m tools.demo
 
-test: $(venv) engine browser
+test: $(venv) engine browser consumers
 	@$(bin)/pytest -n $(WORKERS) --dist worksteal --ignore tests/chaos $(ARGS)
 
 chaos-sample: $(venv) engine
@@ -68,6 +68,9 @@ $(venv): pyproject.toml constraints.txt
 	@$(PYTHON) -m venv .venv
 	@$(bin)/pip install --quiet --disable-pip-version-check --constraint constraints.txt pip --editable '.[test]'
 	@touch $@
+
+consumers: $(venv)
+	@$(bin)/python tools/consumer_packages.py
 
 clean:
 	rm -rf .venv .build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
