@@ -54,12 +54,13 @@ def place(page: Path) -> str:
 
 
 class Content(HTMLParser):
-    """What a page makes a browser load, and the texts of its blocks of code."""
+    """What a page makes a browser load, the texts of its blocks of code, and all other text."""
 
     def __init__(self, page: Path) -> None:
         super().__init__()
         self.loaded: list[str] = []
         self.code: list[str] = []
+        self.prose = ""
         self._within = False
         self.feed(page.read_text())
         self.close()
@@ -76,15 +77,20 @@ class Content(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._within:
             self.code[-1] += data
+        else:
+            self.prose += data
 
 
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if page != FRONT], ids=lambda page: str(page.relative_to(ROOT))
 )
 def test_every_page_is_there_with_its_code(site: Path, page: Path) -> None:
-    shown = Content(site / place(page)).code
+    content = Content(site / place(page))
+    shown = content.code
     written = [block.text for block in blocks_of(page)]
     assert shown[: len(written)] == written
+    # Marks that the site's Markdown, which is not that of git hosts, has not understood.
+    assert [mark for mark in ("```", "\\|", "](", "<!--") if mark in content.prose] == []
     program = page.with_name("__main__.py")
     if program.exists():
         assert program.read_text() in shown[len(written) :], "an example's files stand below its README"

@@ -32,6 +32,8 @@ OF_EXAMPLES = (
 )
 LANGUAGES = {".py": "python", ".yaml": "yaml", ".yml": "yaml", ".txt": "text", "": "sh"}
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+ROW = re.compile(r"^\|.*$", re.MULTILINE)
+CODE = re.compile(r"`[^`\n]+`")
 LINK = re.compile(r"(?P<text>\[[^\]]*\])\((?P<path>[^)\s#:]+)(?P<heading>#[^)\s]*)?\)")
 STYLES = "highlight.css"
 
@@ -61,7 +63,7 @@ def on_page_markdown(
     config: ProperDocsConfig,  # noqa: ARG001 - it is called by names
     files: Files,
 ) -> str:
-    """Lead links to where the site has what they name."""
+    """Lead links to where the site has what they name, and write tables as the site's Markdown takes them."""
     here = page.file.src_uri
 
     def led(found: re.Match[str]) -> str:
@@ -72,9 +74,14 @@ def on_page_markdown(
 
     parts, at = [], 0
     for fence in FENCE.finditer(markdown):
-        parts += [LINK.sub(led, markdown[at : fence.start()]), fence[0]]
+        parts += [LINK.sub(led, _rows(markdown[at : fence.start()])), fence[0]]
         at = fence.end()
-    return "".join([*parts, LINK.sub(led, markdown[at:])])
+    return "".join([*parts, LINK.sub(led, _rows(markdown[at:]))])
+
+
+def _rows(text: str) -> str:
+    """The text with code in tables as it is: a bar in it is escaped for git hosts; here the backslash would show."""
+    return ROW.sub(lambda row: CODE.sub(lambda code: code[0].replace("\\|", "|"), row[0]), text)
 
 
 def _in_the_repository(place: str) -> str:
