@@ -78,7 +78,7 @@ def manifest_schema() -> str:
         if cls.not_twice is None:
             definitions[f"{kind}Side"] = _map({name: described[name] for name in described if name != "rotation"})
             documents.append(_document(PAIR, _pair(kind, every), needed=True))
-    options = _referring(Options.model_json_schema(schema_generator=Schema))
+    options = Options.model_json_schema(schema_generator=Schema)
     schema = {
         "$schema": Schema.schema_dialect,
         "title": "A rekey manifest",

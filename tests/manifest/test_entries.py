@@ -423,6 +423,7 @@ def test_every_kind_can_be_said(problems: Problems) -> None:
         {"kind": "OpenIdProviderKey", "name": "a", "spec": {"rotation": "${values.policy}"}},
         {"kind": "OpenIdProviderKey", "name": "a", "spec": {"rotation": {"turn": {"every": "3d", "side": "blue"}}}},
         {"kind": "OpenIdProviderKey", "name": "a", "options": {"protect": "yes"}},
+        {"kind": "OpenIdProviderKey", "name": "a", "options": {"protect": "${config.protect}"}},
         {"kind": "Pair", "name": "a", "spec": {"of": "SyncClientCredentials", "every": "3d"}},
         {"defaults": {"rotation": {"max_age": 3}}},
         {"defaults": {}, "kind": "AppSecret"},
