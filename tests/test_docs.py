@@ -192,12 +192,14 @@ PORTAL = {"client_name": "Portal", "redirect_uris": ["https://portal.example.com
 BILLING = {"org_id": "0f6d1c4e-7a1b-4a55-9d0b-0d6f6b0c9a11"}
 
 
-def said_of(resource: reconciler.Resource[Any, Any, Any], arguments: dict[str, Any], **policy: Any) -> str | None:
-    """What the preview says of a credential that is 91 days old in the evening before the window opens."""
+def said_of(
+    resource: reconciler.Resource[Any, Any, Any], arguments: dict[str, Any], *, days: int = 91, **policy: Any
+) -> str | None:
+    """What the preview says of a credential of that age in the evening before the window opens."""
     inputs = resource.inputs.model_validate(arguments | {"rotation": policy})
     seen = {"triggers": {"release": "2027-01"}}
     state = resource.state.model_construct(
-        generation=1, rotated_at=EVENING - timedelta(days=91), rotation=Seen.model_validate(seen)
+        generation=1, rotated_at=EVENING - timedelta(days=days), rotation=Seen.model_validate(seen)
     )
     decision = decide(inputs.rotation, state, EVENING)
     return reconciler.explanation(resource, reconciler.Plan(decision=decision), inputs)
@@ -209,7 +211,7 @@ def test_previews_say_so() -> None:
         said_of(portal, PORTAL, max_age="90d"),
         said_of(portal, PORTAL, max_age="90d", windows=[NIGHTLY]),
         said_of(portal, PORTAL, triggers={"release": "2027-02"}),
-        said_of(billing, BILLING, max_age="30d", grace="24h"),
+        said_of(billing, BILLING, days=31, max_age="30d", grace="24h"),
         said_of(billing, BILLING, max_age="30d", grace="0s", rotate_now="INC-4711 leaked in a log"),
         *(
             f"warning: {text}"
