@@ -2,19 +2,27 @@
 
 import pulumi
 
+
+class Party(pulumi.ComponentResource):
+    """A component, written as Pulumi's documentation writes them: so its state has a stack trace."""
+
+    def __init__(self, name, inputs, outputs):
+        super().__init__("bench:index:Party", name, inputs)
+        self.register_outputs({**inputs, **outputs})
+
+
 config = pulumi.Config()
 release = config.require("release")
 policy = {"triggers": {"release": release}, "max_age": "90d"}
 for number in range(config.require_int("count")):
-    inputs = {
-        "client_name": f"party {number}",
-        "redirect_uris": [f"https://party-{number}.example.com/callback"],
-        "rotation": policy,
-    }
-    party = pulumi.ComponentResource("bench:index:Party", f"party-{number}", inputs)
-    party.register_outputs(
+    Party(
+        f"party-{number}",
         {
-            **inputs,
+            "client_name": f"party {number}",
+            "redirect_uris": [f"https://party-{number}.example.com/callback"],
+            "rotation": policy,
+        },
+        {
             "rotation": {"triggers": {"release": release}},
             "relying_party_id": f"urn:vcloud:oidcRelyingParty:00000000-0000-0000-0000-{number:012}",
             "client_id": f"00000000-0000-0000-0000-{number:012}",
@@ -24,5 +32,5 @@ for number in range(config.require_int("count")):
             "next_rotation_at": "2027-02-22T16:35:32Z",
             "rotation_reason": f"release {release}",
             "address": "http://127.0.0.1:18181",
-        }
+        },
     )
