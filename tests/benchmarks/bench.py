@@ -12,11 +12,12 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
+from tests.benchmarks.picture import drawn
 from tests.engine import Engine, Stack
 from tools.vendors import Sandbox, running_sandbox
 
@@ -32,7 +33,10 @@ class Scenario:
     count: int
     latency: float
     parallel: int
-    goals: dict[str, float]
+    goals: dict[str, float] = field(default_factory=dict)
+    operations: tuple[str, ...] = OPERATIONS
+    #: Whether new secrets are tried, which is a call for each.
+    verify: bool = True
 
 
 SCENARIOS = {
@@ -40,6 +44,14 @@ SCENARIOS = {
         "200 credentials, 50 ms a call", 200, 0.05, 32, {"create": 0.95, "update": 0.95, "no-op": 1.15, "destroy": 1.15}
     ),
     "50": Scenario("50 credentials, 300 ms a call", 50, 0.3, 32, {"create": 1.3, "update": 1.3, "destroy": 1.6}),
+    "50-unverified": Scenario(
+        "50 credentials, 300 ms a call, verify=False",
+        50,
+        0.3,
+        32,
+        {"create": 1.3, "update": 1.3, "destroy": 1.6},
+        verify=False,
+    ),
     "1": Scenario("1 credential, 0 ms a call", 1, 0.0, 16, {"create": 1.25, "update": 1.25, "no-op": 1.25}),
 }
 
@@ -105,7 +117,7 @@ def measured(stack: Stack, *arguments: str) -> tuple[float, float, float]:
 
 
 def run(program: str, scenario: Scenario, engine: Engine, sandbox: Sandbox, figures: Figures) -> None:
-    """Take one program from create to destroy."""
+    """Take one program through the scenario's operations."""
     sandbox.reset()
     if scenario.latency:
         sandbox.fault(".", latency=scenario.latency, count=0)
@@ -113,10 +125,19 @@ def run(program: str, scenario: Scenario, engine: Engine, sandbox: Sandbox, figu
         stack = engine.new_stack(Path(folder))
         stack.program((PROGRAMS / f"{program}.py").read_text())
         limit = {f"rekey:endpoints.{kind}.maxConcurrent": str(scenario.parallel) for kind in ("vcd",)}
-        plain = sandbox.settings() | limit | {"count": str(scenario.count), "url": sandbox.url, "rekey:owner": "bench"}
+        plain = (
+            sandbox.settings()
+            | limit
+            | {
+                "count": str(scenario.count),
+                "verify": "yes" if scenario.verify else "no",
+                "url": sandbox.url,
+                "rekey:owner": "bench",
+            }
+        )
         stack.configure(plain, sandbox.secret_settings() | {"token": sandbox.credentials["vcd"]["api_token"]})
         flags = ("--yes", "--skip-preview", "--parallel", str(scenario.parallel))
-        for operation in OPERATIONS:
+        for operation in scenario.operations:
             if operation in {"create", "update"}:
                 stack.run("config", "set", "release", operation)
             command = "destroy" if operation == "destroy" else "up"
@@ -147,15 +168,18 @@ def ratio(of: list[float], to: list[float]) -> float:
     return statistics.median(one / other for one, other in zip(of, to, strict=True))
 
 
-def show(scenario: Scenario, found: dict[str, Figures]) -> None:
-    """Print the table of a scenario."""
+def show(scenario: Scenario, found: dict[str, Figures]) -> dict[str, float]:
+    """Print the table of a scenario; return rekey's ratios."""
     floor = found["floor"]
     print(f"\n### {scenario.title}, -p {scenario.parallel}, {len(floor.bytes_each)} pairs\n")
+    ratios: dict[str, float] = {}
     print("| | operation | floor, s | s | ratio | goal | processor ratio | memory ratio |")
     print("|---|---|---|---|---|---|---|---|")
     for name, figures in found.items():
         for operation in OPERATIONS if name != "floor" else ():
             of, to = figures.seconds[operation], floor.seconds[operation]
+            if name == "rekey":
+                ratios[operation] = ratio(of, to)
             goal = scenario.goals.get(operation, "") if name == "rekey" else ""
             cpu = ratio(figures.cpu[operation], floor.cpu[operation])
             memory = ratio(figures.megabytes[operation], floor.megabytes[operation])
@@ -164,6 +188,7 @@ def show(scenario: Scenario, found: dict[str, Figures]) -> None:
         if name != "floor":
             each, of_floor = statistics.median(figures.bytes_each), statistics.median(floor.bytes_each)
             print(f"| {name} | bytes of state each | {of_floor:.0f} | {each:.0f} | {each / of_floor:.2f} | 1 | | |")
+    return ratios
 
 
 def growth(runs: int, engine: Engine, sandbox: Sandbox) -> None:
@@ -173,7 +198,7 @@ def growth(runs: int, engine: Engine, sandbox: Sandbox) -> None:
     print("|---|---|---|---|---|---|")
     seconds: dict[str, list[float]] = {"floor": [], "rekey": []}
     for count in counts:
-        found = compare(("floor", "rekey"), Scenario("", count, 0.0, 32, {}), runs, engine, sandbox)
+        found = compare(("floor", "rekey"), Scenario("", count, 0.0, 32, operations=("create",)), runs, engine, sandbox)
         for name, figures in found.items():
             seconds[name].append(statistics.median(figures.seconds["create"]))
     logs = [math.log(count) for count in counts]
@@ -188,19 +213,23 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5, help="pairs a scenario (default 5)")
     parser.add_argument("--scenario", choices=[*SCENARIOS, "growth"], action="append", help="only this one")
     parser.add_argument("--usual", action="store_true", help="also the usual dynamic provider")
+    parser.add_argument("--picture", type=Path, help="where to draw the ratios, as SVG")
     options = parser.parse_args()
     chosen = options.scenario or [*SCENARIOS, "growth"]
     names = ("floor", "rekey", "usual") if options.usual else ("floor", "rekey")
     with tempfile.TemporaryDirectory(prefix="rekey-bench-home-") as home, running_sandbox() as sandbox:
         engine = Engine(Path(home))
         print(f"{os.cpu_count()} cores, Python {platform.python_version()}, pulumi {version('pulumi')}")
-        tasks: dict[str, Callable[[], None]] = {"growth": lambda: growth(max(options.runs // 2, 1), engine, sandbox)}
+        drawable = []
         for key in chosen:
             if key in SCENARIOS:
                 scenario = SCENARIOS[key]
-                show(scenario, compare(names, scenario, options.runs, engine, sandbox))
+                ratios = show(scenario, compare(names, scenario, options.runs, engine, sandbox))
+                drawable.append((scenario.title, ratios))
             else:
-                tasks[key]()
+                growth(max(options.runs // 2, 1), engine, sandbox)
+    if options.picture:
+        options.picture.write_text(drawn(drawable))
 
 
 if __name__ == "__main__":
