@@ -28,6 +28,7 @@ from pulumi_rekey.rotation import Policy, Seen, decide, warnings
 from pulumi_rekey.sandbox.server import VENDORS
 
 from tests.engine import Engine, Stack
+from tests.lifecycle.test_lifecycle import CASES
 from tests.pages import PAGES, ROOT, Block, blocks, blocks_of, prose
 from tools import reference
 from tools.schemas import all_resources
@@ -181,6 +182,23 @@ def test_the_sandbox_takes_what_is_said(block: Block, sandbox: Sandbox) -> None:
     body = json.loads(block.text)
     control = "clock" if "advance" in body else "faults" if "path" in body else "dialect"
     assert sandbox.post(f"/_sandbox/{control}", body), block
+
+
+# -- calls -------------------------------------------------------------------------------------------------------------
+
+
+def rows_of_calls() -> Iterator[str]:
+    """The table of docs/speed.md, from what the lifecycle's tests count at the sandbox."""
+    for case in CASES:
+        for step in ("create", "update", "rotate", "refresh", "destroy"):
+            calls = ", ".join(f"`{call}`" for call in getattr(case.calls, step))
+            if calls:
+                yield f"| {case.resource} | {step} | {calls} |"
+
+
+def test_calls_are_those_that_the_lifecycle_counts() -> None:
+    page = (ROOT / "docs/speed.md").read_text()
+    assert [line for line in page.splitlines() if "| `GET" in line or "| `POST" in line] == list(rows_of_calls())
 
 
 # -- what programs print -----------------------------------------------------------------------------------------------

@@ -1,0 +1,43 @@
+"""What is loaded where: a program does not wait for what only the host needs, nor a run without calls for HTTP."""
+
+import subprocess
+import sys
+
+import pytest
+
+#: Each costs from a tenth to a quarter of a second.
+HEAVY = ("pydantic", "httpx", "deepdiff", "cryptography", "cronsim", "yaml", "rich", "typer")
+
+
+def loaded(program: str) -> set[str]:
+    """What a program loads beyond what pulumi itself does."""
+    code = (
+        f"import sys, pulumi, pulumi.dynamic\nbefore = set(sys.modules)\n{program}\nprint(*set(sys.modules) - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in done.stdout.split()}
+
+
+def test_a_program_loads_nothing_heavy() -> None:
+    assert loaded("import pulumi_rekey").isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["app_secret", "oidc_relying_party", "open_id_provider_key", "org_oauth_app", "sync_client_credentials"],
+)
+def test_a_host_that_compares_loads_no_http(module: str) -> None:
+    found = loaded(f"import pulumi_rekey.dynamic.host as host\nhost.{module}.resource")
+    assert "pydantic" in found
+    assert found.isdisjoint({"httpx", "deepdiff", "cryptography", "rich", "typer"})
+
+
+def test_http_comes_without_its_command_line() -> None:
+    found = loaded(
+        "from pulumi_rekey.endpoints.connections import Connections\n"
+        "from pulumi_rekey.endpoints.vcd import VcdEndpoint\n"
+        "Connections(VcdEndpoint(url='http://127.0.0.1:1')).close()\n"
+        "assert 'httpx._main' not in sys.modules"
+    )
+    assert "httpx" in found
+    assert found.isdisjoint({"rich", "click", "pygments"})
