@@ -17,7 +17,6 @@ from typing import Any, ClassVar, Final, Generic, Self, TypeVar
 from pydantic import ConfigDict, Field
 
 from . import rotation
-from .durations import in_words
 from .endpoints.config import origin
 from .endpoints.session import Session
 from .errors import Error, NotFound, Partial, Refused, Stopped
@@ -248,16 +247,18 @@ def held_back(resource: Resource[Any, StateT, Any], policy: Policy, s: StateT, d
     return decision
 
 
-def explanation(resource: Resource[InputsT, StateT, SessionT], todo: Plan, i: InputsT) -> str | None:
+def explanation(resource: Resource[InputsT, StateT, SessionT], todo: Plan, i: InputsT, now: datetime) -> str | None:
     """Return in words why the credential rotates and what that means, or why it does not although it is due."""
     if todo.decision.reason is not None:
         if todo.decision.compromised:
             meaning = "the old secret is ended at once, whatever that breaks"
         elif resource.takes_grace and i.rotation.grace:
-            meaning = f"overlap: the old secret works for another {in_words(i.rotation.grace)}"
+            meaning = f"overlap: the old secret works until {rfc3339(now + i.rotation.grace)}"
         else:
             meaning = resource.overlap
-        return f"rotates: {todo.decision.reason}; {meaning}"
+        due = rotation.next_rotation_at(i.rotation, now, None, 0.0)
+        by = "by" if i.rotation.jitter else "on"
+        return f"rotates: {todo.decision.reason}; {meaning}{f'; next due {by} {rfc3339(due)}' if due else ''}"
     if todo.step == VERIFY_NEXT:
         return f"goes on: {todo.step}: it is tried again; the old one stays until it is accepted, or has ended"
     if todo.step in _TRIED:

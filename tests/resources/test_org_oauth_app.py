@@ -345,7 +345,8 @@ def test_refused_beside_a_live_one_stays_in_waiting(refusing: tuple[Navigator, P
 def test_next_run_goes_on_with_the_same_secret(refusing: tuple[Navigator, Program, Any, Any]) -> None:
     navigator, program, _, half = refusing
     wanted = {**navigator.org, "rotation": ROTATING}
-    assert explanation(RESOURCE, program.planned(**wanted), RESOURCE.inputs.model_validate(wanted)) == (
+    inputs = RESOURCE.inputs.model_validate(wanted)
+    assert explanation(RESOURCE, program.planned(**wanted), inputs, program.clock.now()) == (
         "goes on: verify the next secret: it is tried again; the old one stays until it is accepted, or has ended"
     )
     with pytest.raises(Partial, match="the next secret is refused still: the old one stays in the outputs"):

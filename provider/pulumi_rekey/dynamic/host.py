@@ -257,20 +257,21 @@ class Provider(ResourceProvider):
             if not unknown:
                 raise
             return DiffResult(changes=True)
-        todo = plan(self.resource, id_, inputs, state, _STACK.now())
+        now = _STACK.now()
+        todo = plan(self.resource, id_, inputs, state, now)
         if todo.decision.reason is not None:
             own = self._own_login(self.resource.client(state), inputs.endpoint)
             if own is not None:
                 raise Stopped(f"due: {todo.decision.reason}, but it is {own}", todo="use another one for the endpoint")
         # An object that is not known yet is another object.
         replaces = sorted(todo.replace | (unknown & (fields_marked(self.resource.inputs, IMMUTABLE) | {"adopt"})))
-        said = explanation(self.resource, todo, inputs)
+        said = explanation(self.resource, todo, inputs, now)
         if said is None and unknown & {self.resource.secret_input, "rotation"}:
             said = "may rotate: what decides it is known during `pulumi up` only"
         if said is not None and not replaces:
             log("INFO", said, call.urn)
         if not replaces:
-            deferred = warnings(inputs.rotation, _STACK.now()) if todo.decision.deferred else []
+            deferred = warnings(inputs.rotation, now) if todo.decision.deferred else []
             for text in (*deferred, *self.resource.remarks(inputs, state)):
                 log("WARNING", text, call.urn)
         return DiffResult(changes=bool(todo or unknown), replaces=replaces)
