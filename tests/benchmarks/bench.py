@@ -79,14 +79,15 @@ def descendants(pid: int) -> Iterator[int]:
 
 
 def resident(pid: int) -> float:
-    """Megabytes that a process and all that it started hold together."""
-    pages = 0
+    """Megabytes that a process and all that it started hold together; what they share counts once."""
+    kilobytes = 0
     for each in descendants(pid):
         try:
-            pages += int(Path(f"/proc/{each}/statm").read_text().split()[1])
+            lines = Path(f"/proc/{each}/smaps_rollup").read_text().splitlines()
         except OSError:
             continue
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+        kilobytes += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return kilobytes / 1e3
 
 
 def processor_seconds() -> float:
