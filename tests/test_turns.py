@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pulumi_rekey.rotation import Life, Policy, decide, next_rotation_at, seen_after_rotation
+from pulumi_rekey.rotation import Life, Policy, decide, next_rotation_at, possible_from, seen_after_rotation
 from pulumi_rekey.turns import Side, Turn
 from pydantic import ValidationError
 
@@ -126,3 +126,50 @@ def test_two_years_of_daily_runs_of_pairs(seed: int) -> None:
         assert one != other or after - before >= span, "a side rotates once in a slot"
         assert one == other or after - before > span / 4, "consumers have a quarter of a slot at least"
     assert mints
+
+
+# -- when a rotation is possible -----------------------------------------------------------------------------
+
+
+def test_a_rotation_by_time_is_possible_from_its_date_on() -> None:
+    def from_(**fields: object) -> datetime | None:
+        life = Life.model_validate({"generation": 1, "rotated_at": START} | fields)
+        return possible_from(Policy.model_validate({"max_age": "30d"}), life)
+
+    due = START + timedelta(days=30)
+    assert from_() == due
+    assert from_(previous_expires_at=due - timedelta(days=1)) == due
+    assert from_(previous_expires_at=due + timedelta(days=1)) == due + timedelta(days=1)
+    assert from_(rotated_at=None) is None
+
+
+def test_without_a_rule_by_time_none_is_possible() -> None:
+    assert possible_from(Policy(), Life(generation=1, rotated_at=START)) is None
+
+
+def test_a_side_of_a_pair_can_rotate_from_its_next_slot_on_that_a_window_leaves_open() -> None:
+    turn = Turn.model_validate({"every": "90d", "side": "blue"})
+    begins = turn.begins_after(START)
+    life = Life(generation=1, rotated_at=START)
+    assert possible_from(Policy(turn=turn), life) == begins
+    frozen = {"turn": turn, "freeze": [f"{begins:%Y-%m-%d}/{begins + turn.usable:%Y-%m-%d}"]}
+    found = possible_from(Policy.model_validate(frozen), life)
+    assert found is not None
+    assert turn.allows(START, found), "the slot after next, where a freeze takes up all of the next one"
+    assert found > begins + turn.every
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"jitter": "1d"}, "cannot be had beside jitter"),
+        ({"windows": [{"cron": "0 2 1 1 *", "duration": "4h"}]}, "windows can stay closed for three quarters"),
+    ],
+)
+def test_a_turn_leaves_no_room_for(more: dict[str, object], why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        policy("blue", "90d", **more)
+
+
+def test_a_window_that_opens_in_three_quarters_of_a_slot_leaves_room() -> None:
+    assert policy("blue", "90d", windows=[{"cron": "0 2 1 * *", "duration": "4h"}]).windows
