@@ -21,7 +21,7 @@ from pulumi_rekey.resources.oidc_relying_party import RESOURCE
 
 from tools.vendors import Sandbox
 
-from ..endpoints.scripted import said, scripted
+from ..endpoints.scripted import answer, said, scripted
 from .program import MARK, Program
 from .vcd import CALLBACK, Director
 
@@ -63,6 +63,7 @@ def change(vcd: Director, state: Any, name: str = "theirs", uri: str = CALLBACK)
         {"vcd.regenerate": "grace"},
         {"vcd.client_secret": "absent"},
         {"vcd.read_only": "ignored"},
+        {"vcd.changes": "tasks"},
         {"vcd.register": "201", "vcd.client_secret": "absent", "vcd.read_only": "ignored"},
     ],
     ids=str,
@@ -288,6 +289,60 @@ def test_a_created_answer_without_a_secret_loses_nothing(vcd: Director) -> None:
         program.up(**PARTY)
     assert lets_in(vcd, program.up(**PARTY))
     assert len(registered(vcd)) == 1
+
+
+def test_a_secret_that_a_task_made_is_shown_nowhere_and_replaced(vcd: Director) -> None:
+    vcd.sandbox.dialect(vcd__changes="tasks-and-mints")
+    program = vcd.program()
+    lost = (
+        "regenerateSecret: 202: done by a task, which shows no secret: the secret before has ended, and nobody knows"
+        " the new one; run `pulumi up` again"
+    )
+    with pytest.raises(AnswerLost, match=lost):
+        program.up(**PARTY)
+    assert [party["clientName"] for party in registered(vcd)] == [f"Grafana {MARK}"]
+    vcd.sandbox.dialect(vcd__changes="tasks")
+    first = program.up(**PARTY)
+    assert lets_in(vcd, first)
+
+    vcd.sandbox.dialect(vcd__changes="tasks-and-mints")
+    wanted = {**PARTY, "rotation": {"rotate_now": "INC-1"}}
+    with pytest.raises(AnswerLost, match=lost):
+        program.up(**wanted)
+    assert program.state == first
+    vcd.sandbox.dialect(vcd__changes="answered")
+    assert lets_in(vcd, program.up(**wanted))
+    assert len(registered(vcd)) == 1
+
+
+def test_registered_by_a_task_its_secret_is_regenerated_at_once() -> None:
+    shown = {"id": "urn:vcloud:oidcRelyingParty:1", "clientId": "c", "redirectUris": [CALLBACK], "clientSecret": None}
+    with scripted() as server:
+        server.script(
+            said({"access_token": "T"}),
+            said({"values": [], "resultTotal": 0}),
+            answer(202, b"", "location: /api/task/1"),
+            said({"status": "success", "owner": {"id": shown["id"]}}),
+            said({**shown, "clientName": f"Grafana {MARK}"}),
+            said({**shown, "clientName": f"Grafana {MARK}", "clientSecret": "s"}),
+            said({"error": "invalid_grant"}, 400),
+            said({**shown, "clientName": "Grafana"}),
+        )
+        program = Program(Sandbox.__new__(Sandbox), RESOURCE, url=server.url, apiToken="a")
+        state = program.up(**PARTY)
+        program.close()
+    assert server.lines[5] == f"POST /cloudapi/1.0.0/openIdProvider/relyingParties/{shown['id']}/regenerateSecret"
+    assert (state.client_secret.get_secret_value(), state.client_name, state.step) == ("s", "Grafana", None)
+
+
+def test_the_secret_of_an_adopted_one_is_revoked_by_a_task_too(vcd: Director) -> None:
+    theirs = vcd.administrator.registered("theirs")
+    program = vcd.program()
+    ours = program.up(**{**PARTY, "adopt": theirs["id"], "rotation": {"on_adopt": "rotate"}})
+    assert lets_in(vcd, ours)
+    vcd.sandbox.dialect(vcd__changes="tasks-and-mints")
+    assert program.destroy() == []
+    assert not lets_in(vcd, ours)
 
 
 def test_the_mark_of_another_resource_is_not_ours(vcd: Director) -> None:

@@ -62,6 +62,7 @@ def pem(kind: str, passphrase: str | None = None) -> str:
 # -- the whole way, in every dialect ----------------------------------------------------------------------------------
 
 DIALECTS = [
+    {"vcd.changes": "tasks"},
     {},
     {"vcd.private_key": "absent"},
     {"vcd.private_key": "masked"},

@@ -19,9 +19,11 @@ _ID: Final = TypeAdapter(VendorId)
 class Body(Mapping[str, Any]):
     """A JSON object of the vendor, read field by field; a field of another type is a :class:`BadAnswer`."""
 
-    def __init__(self, source: str, fields: dict[str, Any]) -> None:
+    def __init__(self, source: str, fields: dict[str, Any], *, later: bool = False) -> None:
         self._source = source
         self._fields = fields
+        #: Whether it was read after the change instead of being its answer: what is shown only once is not in it.
+        self.later = later
 
     def __getitem__(self, name: str) -> Any:
         return self._fields[name]
@@ -96,7 +98,7 @@ class Body(Mapping[str, Any]):
             raise BadAnswer(f"{self._source}: the answer has none of {', '.join(names)}")
 
 
-def decode(source: str, content: bytes) -> Body:
+def decode(source: str, content: bytes, *, later: bool = False) -> Body:
     """Decode a JSON object; ``source`` (such as ``roma: GET …/secret``) stands in the error."""
     if not content:
         raise BadAnswer(f"{source}: the answer is empty")
@@ -108,4 +110,4 @@ def decode(source: str, content: bytes) -> Body:
         raise BadAnswer(f"{source}: the answer is not JSON") from None
     if not isinstance(fields, dict):
         raise BadAnswer(f"{source}: the answer is not a JSON object")
-    return Body(source, fields)
+    return Body(source, fields, later=later)

@@ -162,6 +162,10 @@ class Session(ABC, Generic[EndpointT]):
             return Unavailable
         return _BY_STATUS.get(status, Rejected)
 
+    def later(self, source: str, request: httpx.Request, answer: httpx.Response) -> Body | None:  # noqa: ARG002 - likewise
+        """Wait for what a vendor that only took the request up does later; nothing if the answer is all there is."""
+        return None
+
     # -- what a resource's verbs use ----------------------------------------------------------------------------
 
     def get(self, path: str, *ids: str, query: Mapping[str, str] | None = None) -> Body:
@@ -210,6 +214,9 @@ class Session(ABC, Generic[EndpointT]):
         answer = self._attempts(request, source, repeatable=repeatable, authorized=True)
         if not answer.is_success:
             raise self._refusal(source, answer)
+        later = self.later(source, request, answer)
+        if later is not None:
+            return later
         return Body(source, {}) if empty and not answer.content else decode(source, answer.content)
 
     def pages(self, path: str, *, query: Mapping[str, str], following: str = "nextPage") -> Iterator[Body]:
@@ -219,17 +226,22 @@ class Session(ABC, Generic[EndpointT]):
         seen: set[str] = set()
         while url not in seen and len(seen) < MOST_PAGES:
             seen.add(url)
-            request = self.connections.request("GET", url, params=params, headers=self.headers())
-            source = self._source(request)
-            answer = self._attempts(request, source, repeatable=True, authorized=True)
-            if not answer.is_success:
-                raise self._refusal(source, answer)
+            source, answer = self.get_at(url, params=params, headers=self.headers())
             yield decode(source, answer.content)
             link = answer.links.get(following, {}).get("url")
             if link is None:
                 return
             url, params = self.same_origin(source, link, base=url), None
         raise BadAnswer(f"{self.name}: GET {path}: the list of pages goes round in a circle, or has no end")
+
+    def get_at(self, url: str, **how: Any) -> tuple[str, httpx.Response]:
+        """GET a URL that the vendor has named, which :meth:`same_origin` has let pass."""
+        request = self.connections.request("GET", url, **how)
+        source = self._source(request)
+        answer = self._attempts(request, source, repeatable=True, authorized=True)
+        if not answer.is_success:
+            raise self._refusal(source, answer)
+        return source, answer
 
     def same_origin(self, source: str, reference: str, *, base: str = "") -> str:
         """Return the URL that a vendor names, whole or relative to a base, if it stays at the endpoint's origin."""

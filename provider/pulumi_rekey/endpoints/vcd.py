@@ -6,16 +6,29 @@ Service Provider Admin Guide.
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import quote
 
 from pydantic import AfterValidator, Field
 
-from ..errors import BadAnswer, Forbidden, Misconfigured, NotFound, Unauthenticated
-from .answer import Body
+from ..errors import (
+    AnswerLost,
+    BadAnswer,
+    Forbidden,
+    Misconfigured,
+    NotFound,
+    Unauthenticated,
+    Unreachable,
+    VendorError,
+    printable_code,
+)
+from .answer import Body, decode
 from .config import CREDENTIAL, Endpoint, Secret, Url, plain
-from .session import Session, Surroundings, Token, basic
+from .session import ALL_ATTEMPTS, Session, Surroundings, Token, basic
 
 if TYPE_CHECKING:
     import httpx
@@ -25,6 +38,12 @@ CLOUDAPI = "/cloudapi/1.0.0"
 _PROVIDER_ORG = "system"
 _URN = "urn:vcloud:"
 _PAGE_SIZE = "128"
+_ACCEPTED = 202
+_SERVER_ERROR = 500
+# Other than by success.
+_FAILED = frozenset({"error", "canceled", "aborted"})
+#: Seconds between looks at a task; the last one from then on.
+_TASK_PAUSES = (0.25, 0.5, 1.0, 2.0, 4.0)
 
 
 def urn_of(kind: str) -> AfterValidator:
@@ -133,6 +152,56 @@ class Vcd(Session[VcdEndpoint]):
         """Read the header that names the request."""
         return answer.headers.get("x-vmware-vcloud-request-id")
 
+    # -- changes that are only taken up: 202, and a task that does them ------------------------------------------
+
+    def later(self, source: str, request: httpx.Request, answer: httpx.Response) -> Body | None:
+        """Follow the task, then GET the object that it has changed: a task names that and shows nothing of it."""
+        if answer.status_code != _ACCEPTED:
+            return None
+        location = answer.headers.get("location")
+        if location is None:
+            raise BadAnswer(f"{source}: the change is only taken up (202), and no task is named")
+        task = self._ended(source, self.same_origin(source, location, base=str(request.url)))
+        if request.method == "DELETE":
+            return Body(source, {}, later=True)
+        owner = task.maybe("owner", dict)
+        url = _object_url(str(request.url), Body(source, owner).id("id") if owner else "")
+        return decode(*self._read_later(source, url, self.headers()), later=True)
+
+    def _ended(self, source: str, url: str) -> Body:
+        """GET a task until it has ended, for as long as all attempts at one request may take."""
+        # Tasks are of the older API, which has media types of its own.
+        headers = {"accept": f"application/*+json;version={self.endpoint.api_version}"}
+        end = self.around.monotonic() + ALL_ATTEMPTS
+        for pause in itertools.chain(_TASK_PAUSES, itertools.repeat(_TASK_PAUSES[-1])):
+            task = decode(*self._read_later(source, url, headers))
+            status = task.text("status")
+            if status == "success":
+                return task
+            if status in _FAILED:
+                raise self._failure_of(source, task, status)
+            if self.around.monotonic() + pause >= end:
+                break
+            self.around.sleep(pause)
+        raise AnswerLost(f"{source}: the task that does it has not ended in {ALL_ATTEMPTS:.0f} s")
+
+    def _read_later(self, source: str, url: str, headers: Mapping[str, str]) -> tuple[str, bytes]:
+        try:
+            where, answer = self.get_at(url, headers=headers)
+        except (VendorError, Unreachable) as failed:
+            # A refusal of this says nothing of the change, which may be done.
+            what = failed.happened.removeprefix(f"{self.name}: ")
+            raise AnswerLost(f"{source}: a task does it, and {what}", request_id=failed.request_id) from None
+        return where, answer.content
+
+    def _failure_of(self, source: str, task: Body, status: str) -> VendorError:
+        error = Body(source, task.maybe("error", dict) or {})
+        code = printable_code(error.get("minorErrorCode"))
+        # What says no reason, such as a task that was cancelled, may have done some of it.
+        kind = self.classify(error.maybe("majorErrorCode", int) or _SERVER_ERROR, code)
+        todo = f"the account needs {self.right}" if kind is Forbidden else None
+        return kind(f"{source}: its task: {status}{f' {code}' if code else ''}", todo=todo)
+
     def proves_right(self) -> bool:
         """GET the first relying party."""
         self.get(f"{CLOUDAPI}/openIdProvider/relyingParties", query={"page": "1", "pageSize": "1"})
@@ -208,6 +277,14 @@ class Vcd(Session[VcdEndpoint]):
         answer, keys = self.get_in_public(where)
         max_age = re.search(r"max-age=(\d{1,8})\b", answer.headers.get("cache-control", ""))
         return keys.objects("keys"), timedelta(seconds=int(max_age[1]) if max_age else 0)
+
+
+def _object_url(url: str, id_: str) -> str:
+    """Return the URL of the object that a request to ``url`` changed, or created in that collection."""
+    head, found, _action = url.partition(f"/{quote(id_, safe=':')}")
+    if not id_:
+        return url
+    return head + found if found else f"{url}/{quote(id_, safe=':')}"
 
 
 SESSION = Vcd

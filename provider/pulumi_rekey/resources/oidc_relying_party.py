@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field
 
 from ..endpoints.answer import Body
 from ..endpoints.vcd import CLOUDAPI, Vcd, urn_of
-from ..errors import NotFound, Stopped
+from ..errors import AnswerLost, NotFound, Stopped
 from ..model import Secret, VendorId
 from ..resource import Inputs, Resource, State
 
@@ -101,11 +101,11 @@ class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, V
         if s is None:
             payload = {"clientName": marked_name, "redirectUris": i.redirect_uris}
             answer = api.post(f"{CLOUDAPI}{_PARTIES}", json=payload)
-            s = OidcRelyingPartyState(**_shown(answer), client_secret=answer.secret("clientSecret"))
-        else:
-            # The answer that held its secret was lost.
-            s = self._regenerated(api, s)
-        yield s
+            s = OidcRelyingPartyState(
+                **_shown(answer), client_secret=None if answer.later else answer.secret("clientSecret")
+            )
+        # Where the answer was lost, or a task's, nobody has seen the secret.
+        yield s if s.client_secret is not None else self._regenerated(api, s)
 
     def _interrupted(self, api: Vcd, i: OidcRelyingPartyInputs, mark: str | None) -> OidcRelyingPartyState | None:
         for party in api.at_start_of_run(_PARTIES):
@@ -144,15 +144,26 @@ class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, V
         yield self._regenerated(api, s)
 
     def _regenerated(self, api: Vcd, s: OidcRelyingPartyState) -> OidcRelyingPartyState:
-        answer = api.post(f"{CLOUDAPI}{_PARTIES}/{{}}/regenerateSecret", s.relying_party_id)
+        answer = self._post_regenerate(api, s)
+        if answer.later:
+            lost = AnswerLost(
+                f"{api.name}: POST …/{s.relying_party_id}/regenerateSecret: 202: done by a task, which shows no secret",
+                todo="run `pulumi up` again: it makes the next one; while Cloud Director answers this with a task, no"
+                " secret can be had from it",
+            )
+            lost.live = "the secret before has ended, and nobody knows the new one"
+            raise lost
         return s.model_copy(update={"client_secret": answer.secret("clientSecret")})
+
+    def _post_regenerate(self, api: Vcd, s: OidcRelyingPartyState) -> Body:
+        return api.post(f"{CLOUDAPI}{_PARTIES}/{{}}/regenerateSecret", s.relying_party_id)
 
     def delete(self, api: Vcd, s: OidcRelyingPartyState) -> None:
         """DELETE what rekey registered; of an adopted one, revoke the secret that rekey minted."""
         if not s.adopted:
             api.remove(_PARTIES, s.relying_party_id)
         elif self.accepted(api, s):
-            self._regenerated(api, s)
+            self._post_regenerate(api, s)
 
     def accepted(self, api: Vcd, s: OidcRelyingPartyState) -> bool | None:
         """Knock at the token endpoint with a code that nobody was given."""
