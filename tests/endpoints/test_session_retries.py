@@ -164,18 +164,33 @@ def test_a_retry_after_that_is_none_is_no_matter(server: Scripted, signed: Any, 
     assert time.pauses[0] < 2
 
 
-def test_an_answer_that_trickles_in_is_given_up(server: Scripted, signed: Any, time: Time) -> None:
+@pytest.mark.parametrize("part", ["head", "body"])
+@pytest.mark.parametrize("kept", [False, True], ids=["new", "kept"])
+def test_an_answer_that_trickles_in_is_given_up(
+    server: Scripted, signed: Any, time: Time, part: str, *, kept: bool
+) -> None:
+    """A byte now and then is in time for each read, and never ends; on a connection that is kept as on a new one."""
+
     def trickle(connection: Any) -> None:
-        connection.sendall(answer(200, b"", length=1000))
+        if kept:
+            connection.sendall(said({}).replace(b"connection: close", b"x: y"))
+            connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 X\r\nx: " if part == "head" else answer(200, b"", length=1000))
         for _ in range(100):
             time.passed += 10
             connection.sendall(b" ")
             threading.Event().wait(0.01)
 
     server.script(trickle)
+    if kept:
+        signed.get("/x")
+        time.passed = 100
+    started = time.passed
     with pytest.raises(AnswerLost, match=r"no whole answer in time"):
         signed.get("/x")
     assert len(server.lines) == 1
+    # The server goes on for a while.
+    assert 60 <= time.passed - started < 500
 
 
 # -- limits -----------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import ssl
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,44 @@ if TYPE_CHECKING:
 PLAIN = "identity"
 
 
+class Line:
+    """A client with one connection and one request at a time, none of whose reads outlasts the request's end."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+        self._left: Callable[[], float] = lambda: 0.0
+
+    def send(self, request: httpx.Request, left: Callable[[], float]) -> httpx.Response:
+        """Send a request for which ``left`` says how many seconds are left, and return the head of the answer."""
+        self._left = left
+        request.extensions["trace"] = self._watched
+        return self._client.send(request, stream=True)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._client.close()
+
+    def _watched(self, event: str, about: dict[str, Any]) -> None:
+        """Bound all reads of a connection that is made.
+
+        httpx's own limit is for each read: an answer of which a byte comes now and then would never end.
+        """
+        import httpcore
+
+        if not event.endswith(("connect_tcp.complete", "start_tls.complete")):
+            return
+        stream: httpcore.NetworkStream = about["return_value"]
+        read = stream.read
+
+        def read_in_time(max_bytes: int, timeout: float | None = None) -> bytes:
+            left = self._left()
+            if left <= 0:
+                raise httpcore.ReadTimeout("the answer trickles in")
+            return read(max_bytes, left if timeout is None else min(timeout, left))
+
+        stream.read = read_in_time  # type: ignore[method-assign]
+
+
 class Connections:
     """The clients of one endpoint; each has one connection and one request at a time.
 
@@ -35,7 +73,7 @@ class Connections:
         self._endpoint = endpoint
         self._slots = threading.BoundedSemaphore(endpoint.max_concurrent)
         # The one that was used last goes first, so that no more are opened than are needed at a time.
-        self._idle: deque[httpx.Client] = deque()
+        self._idle: deque[Line] = deque()
         # Builds requests only, so that this needs no free one.
         self._builder = self._client()
 
@@ -44,22 +82,23 @@ class Connections:
         return self._builder.build_request(method, url, **how)
 
     @contextmanager
-    def one(self) -> Iterator[httpx.Client]:
-        """Lend a client; wait for one while so many are lent as the vendor bears."""
+    def one(self) -> Iterator[Line]:
+        """Lend a line; wait for one while so many are lent as the vendor bears."""
         with self._slots:
             try:
-                client = self._idle.pop()
+                line = self._idle.pop()
             except IndexError:
-                client = self._client()
+                line = Line(self._client())
             try:
-                yield client
+                yield line
             finally:
-                self._idle.append(client)
+                self._idle.append(line)
 
     def close(self) -> None:
         """Hang up; in the host the end of the process does that."""
-        for client in (self._builder, *self._idle):
-            client.close()
+        self._builder.close()
+        for line in self._idle:
+            line.close()
 
     def _client(self) -> httpx.Client:
         _load_httpx()

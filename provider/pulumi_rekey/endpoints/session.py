@@ -407,11 +407,11 @@ class Session(ABC, Generic[EndpointT]):
     def _exchange(self, request: httpx.Request, source: str, end: float, *, asks: bool) -> httpx.Response:
         import httpx
 
-        with self.connections.one() as client:
+        with self.connections.one() as line:
             # A host that outlives its engine must mint nothing: asked directly before each write and each retry of one.
             if asks and not self.around.wanted():
                 raise Abandoned(f"{source}: the engine that asked for this is gone")
-            answer = client.send(request, stream=True)
+            answer = line.send(request, lambda: end - self.around.monotonic())
             try:
                 if answer.status_code in _REDIRECTS:
                     raise BadAnswer(f"{source}: the answer is a redirect ({answer.status_code}); it was not followed")
@@ -423,8 +423,6 @@ class Session(ABC, Generic[EndpointT]):
                     content += chunk
                     if len(content) > MAX_ANSWER_BYTES:
                         raise BadAnswer(f"{source}: the answer is longer than {MAX_ANSWER_BYTES // 1024**2} MiB")
-                    if self.around.monotonic() > end:
-                        raise httpx.ReadTimeout("the answer trickles in", request=request)
             finally:
                 answer.close()
             return httpx.Response(answer.status_code, headers=answer.headers, content=bytes(content), request=request)
