@@ -190,6 +190,24 @@ def test_a_whole_set_of_the_environment_leaves_nothing_of_the_configured_one() -
     assert {opened(getattr(endpoint, name)) for name in endpoint.usable_credentials()} == {"e"}
 
 
+@pytest.mark.parametrize(
+    ("kind", "configured", "environment"),
+    [
+        ("roma", {"accessKey": "c", "secretKey": "c"}, {"HW_SECURITY_TOKEN": "e"}),
+        ("roma", {"accessKey": "c", "secretKey": "c", "securityToken": "c"}, {"HW_SECRET_KEY": "e"}),
+        ("roma", {"accessKey": "c", "secretKey": "c"}, {"HW_USER_NAME": "e", "HW_PASSWORD": "e"}),
+        ("vcd", {"user": "c", "password": "c"}, {"VCD_USER": "e"}),
+        ("navigator", {"clientId": "c", "clientSecret": "c"}, {"CPN_CLIENT_SECRET": "e"}),
+    ],
+)
+def test_parts_in_the_environment_do_not_join_a_whole_set_that_is_configured(
+    kind: str, configured: dict[str, str], environment: dict[str, str]
+) -> None:
+    endpoint = found(kind, {"url": HERE, **configured}, **environment)
+    assert "e" not in {opened(value) for _, value in endpoint}
+    assert len(configured) == [opened(value) for _, value in endpoint].count("c")
+
+
 # -- certificates -----------------------------------------------------------------------------------------------------
 
 

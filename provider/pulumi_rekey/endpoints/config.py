@@ -148,11 +148,18 @@ def gather(
     }
     if belongs:
         given = {field: value for field, value in from_environment.items() if field in credential_names}
-        if any(all(part in given for part in names) for names in model.credentials):
-            # A whole set comes from the environment: what else is configured must not compete with it.
+        # A whole set stands alone, the environment's before the configured one: parts of two are no credential, and
+        # would hand the one's secret over under the other's name.
+        if _has_whole_set(model, given):
             settings = {field: value for field, value in settings.items() if field not in credential_names}
-        taken |= given
+            taken |= given
+        elif not _has_whole_set(model, settings):
+            taken |= given
     return settings | taken, frozenset(taken)
+
+
+def _has_whole_set(model: type[Endpoint], settings: Mapping[str, Any]) -> bool:
+    return any(all(settings.get(part) is not None for part in names) for names in model.credentials)
 
 
 def resolve(
