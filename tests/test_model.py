@@ -66,6 +66,20 @@ class Sample(Model):
     by_name: dict[str, Inner] = Field(default_factory=dict)
 
 
+# -- numbers ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", RESOURCES)
+def test_a_flag_is_no_number(name: str) -> None:
+    """Python would take true for 1: a lifetime of a minute."""
+    model = RESOURCES[name].inputs
+    numbers = [path for path, field in model.model_fields.items() if "int" in str(field.annotation)]
+    assert bool(numbers) == (name in {"GeneratedSecret", "OpenIdProviderKey", "OrgOAuthApp", "SyncClientCredentials"})
+    for path in numbers:
+        for flag in (True, False):
+            assert (path, "must be a number, not true or false") in problems(model, {path: flag}, holds_unknown)
+
+
 # -- marks ------------------------------------------------------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -42,6 +43,19 @@ def vendor_id(value: str) -> str:
 
 #: An id that becomes one segment of a URL.
 VendorId = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(vendor_id)]
+
+
+def _no_flag(value: Any) -> Any:
+    # Python takes true for 1, and the user did not mean that.
+    match value:
+        case bool():
+            raise ValueError("must be a number, not true or false")
+        case _:
+            return value
+
+
+#: On every number: true and false are none.
+NO_FLAG: Final = BeforeValidator(_no_flag)
 
 #: A moment, in UTC; RFC 3339 in the state.
 Moment = AwareDatetime

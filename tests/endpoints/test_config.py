@@ -329,6 +329,8 @@ def test_an_address_that_is_one(url: str) -> None:
         ("vcd", "timeout", 301, "Input should be less than or equal to 300"),
         ("vcd", "timeout", "soon", "Input should be a valid number"),
         ("vcd", "timeout", float("nan"), "Input should be "),
+        ("vcd", "timeout", True, "must be a number, not true or false"),
+        ("vcd", "maxConcurrent", True, "must be a number, not true or false"),
         ("vcd", "maxConcurrent", 0, "Input should be greater than or equal to 1"),
         ("vcd", "maxConcurrent", 257, "Input should be less than or equal to 256"),
         ("vcd", "maxConcurrent", 1.5, "Input should be a valid integer"),

@@ -16,7 +16,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.config import JsonDict
 
 from ..errors import Misconfigured
-from ..model import Model, Secret, fields_marked, property_path, secret_fields
+from ..model import NO_FLAG, Model, Secret, fields_marked, property_path, secret_fields
 
 #: Part of a credential: the environment comes first for it.
 CREDENTIAL: Final[JsonDict] = {"credential": True}
@@ -79,13 +79,13 @@ class Endpoint(Model):
     allow_unverified_ssl: bool = Field(
         default=False, description="Do not check the server's certificate. Warns at every run."
     )
-    timeout: float = Field(
+    timeout: Annotated[float, NO_FLAG] = Field(
         default=30,
         gt=0,
         le=300,
         description="Seconds that one attempt may take to connect, and between bytes.",
     )
-    max_concurrent: int = Field(default=16, ge=1, le=256, description="Requests in flight at once.")
+    max_concurrent: Annotated[int, NO_FLAG] = Field(default=16, ge=1, le=256, description="Requests in flight at once.")
     moved_from: Url | None = Field(
         default=None,
         description="The address before a move; objects made there are then taken as being here.",

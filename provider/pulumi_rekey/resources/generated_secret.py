@@ -7,12 +7,13 @@ secret again, and no overlap is lost. No vendor takes part in it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Annotated
 from uuid import uuid4
 
 from pydantic import Field
 
 from ..made_secret import LEAST_LENGTH, USUAL_LENGTH, Vendor, made_secret
-from ..model import IMMUTABLE, Secret
+from ..model import IMMUTABLE, NO_FLAG, Secret
 from ..resource import Inputs, Resource, State
 
 
@@ -23,7 +24,7 @@ class GeneratedSecretInputs(Inputs):
         description="The kind of endpoint whose rule the secret obeys: navigator for OrgOAuthApp, roma for AppSecret.",
         json_schema_extra=IMMUTABLE,
     )
-    length: int = Field(
+    length: Annotated[int, NO_FLAG] = Field(
         default=USUAL_LENGTH,
         ge=LEAST_LENGTH,
         le=128,

@@ -20,7 +20,7 @@ from pydantic import Field, SecretStr
 from ..endpoints.answer import Body
 from ..endpoints.vcd import CLOUDAPI, Vcd, urn_of
 from ..errors import Conflict, Error, NotFound, Stopped
-from ..model import WRITE_ONLY, Moment, Secret, VendorId, rfc3339
+from ..model import NO_FLAG, WRITE_ONLY, Moment, Secret, VendorId, rfc3339
 from ..resource import Inputs, Resource, State
 from ..rotation import asked_now
 from ..signing_key import KeyPair, UnusableKey, is_published, made_key_pair, read_key_pair, same_public_key
@@ -61,7 +61,7 @@ class OpenIdProviderKeyInputs(Inputs):
     algorithm: Literal["RSA", "EC"] = Field(
         default="RSA", description="The kind of key that rekey makes; takes effect at the next rotation."
     )
-    key_size: int = Field(
+    key_size: Annotated[int, NO_FLAG] = Field(
         default=3072,
         ge=2048,
         le=8192,

@@ -22,7 +22,7 @@ from ..endpoints.answer import Body
 from ..endpoints.navigator import BASE, Navigator
 from ..errors import Forbidden, NotFound, Rejected
 from ..made_secret import made_secret
-from ..model import IMMUTABLE, Model, Secret, VendorId
+from ..model import IMMUTABLE, NO_FLAG, Model, Secret, VendorId
 from ..resource import Inputs, Resource, State
 
 _APPS: Final = f"{BASE}/v2/orgs/{{}}/oauth-apps"
@@ -104,8 +104,8 @@ class OrgOAuthAppInputs(Inputs):
     )
     display_name: str | None = Field(default=None, description="The app's name.", examples=["billing-export"])
     description: str | None = Field(default=None, description="The app's description; empty clears it.")
-    access_token_ttl: int | None = Field(
-        default=None, ge=1, le=2**31 - 1, description="How long the app's access tokens live, in seconds."
+    access_token_ttl: Annotated[int, Field(ge=1, le=2**31 - 1), NO_FLAG] | None = Field(
+        default=None, description="How long the app's access tokens live, in seconds."
     )
     allowed_scopes: Annotated[AllowedScopes, BeforeValidator(_empty_clears)] | None = Field(
         default=None, description="What the app may do; order does not matter, and empty clears it."

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Annotated, Final
 
 from pydantic import ConfigDict, Field
 
@@ -19,7 +19,7 @@ from ..endpoints.answer import Body
 from ..endpoints.broker import Broker
 from ..endpoints.jwt import expiry
 from ..errors import Conflict, NotFound
-from ..model import IMMUTABLE, Model, Secret, VendorId
+from ..model import IMMUTABLE, NO_FLAG, Model, Secret, VendorId
 from ..resource import Inputs, Resource, State
 
 _PATH: Final = "/broker/directories/{}/sync-client"
@@ -44,10 +44,8 @@ class SyncClientCredentialsInputs(Inputs):
         default=None,
         description="True: a long-lived access token. False: a client id and secret. By default as it was.",
     )
-    token_ttl: int | None = Field(
+    token_ttl: Annotated[int, Field(ge=1, le=1_051_200), NO_FLAG] | None = Field(
         default=None,
-        ge=1,
-        le=1_051_200,
         description="How long access tokens live, in minutes: 1 to 1051200 (two years). By default as it was;"
         " the vendor's first value is 262800 (six months).",
         examples=[262_800],
