@@ -321,3 +321,19 @@ def test_tokens_and_credentials_are_in_no_repr(server: Scripted, vcd: Any) -> No
     vcd.get(THING)
     assert "Token-1" not in repr(vcd._token)
     assert "refresh" not in repr(vcd.endpoint)
+
+
+@pytest.mark.parametrize(
+    ("secret", "sent"),
+    [
+        ("aZ09-._~", "aZ09-._~"),
+        ("a+b/c==", "a%2Bb%2Fc%3D%3D"),
+        ("100%25:x y", "100%2525%3Ax%20y"),
+        ("ä", "%C3%A4"),
+    ],
+)
+def test_a_relying_party_is_tried_as_rfc_6749_says(server: Scripted, connect: Connect, secret: str, sent: str) -> None:
+    """Section 2.3.1: whoever decodes it gets another secret out of one that was sent as it is."""
+    server.script(said({"error": "invalid_grant"}, 400))
+    assert connect("vcd", url=server.url, apiToken="a").knows_client("id:1", secret)
+    assert server.heard[0].headers["authorization"] == f"Basic {base64.b64encode(f'id%3A1:{sent}'.encode()).decode()}"

@@ -108,7 +108,7 @@ def fill(path: str, ids: tuple[str, ...]) -> str:
 
 
 def basic(user: str, password: str) -> dict[str, str]:
-    """Return the header of HTTP Basic authentication."""
+    """Return the header of HTTP Basic authentication, user and password as they are."""
     return {"authorization": f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"}
 
 
@@ -333,7 +333,9 @@ class Session(ABC, Generic[EndpointT]):
 
     def oauth_error(self, url: str, client_id: str, client_secret: str, form: Mapping[str, str]) -> str | None:
         """Knock at a token endpoint as a client (Basic) and return the OAuth error code; nothing if there is none."""
-        request = self.connections.request("POST", url, data=dict(form), headers=basic(client_id, client_secret))
+        # Encoded first, as RFC 6749, 2.3.1 has it; the pages of Broker and Navigator have theirs as they are.
+        client = basic(quote(client_id, safe=""), quote(client_secret, safe=""))
+        request = self.connections.request("POST", url, data=dict(form), headers=client)
         # Safe to repeat: it only asks.
         answer = self._attempts(request, self._source(request), repeatable=True, authorized=False)
         return printable_code(self._error_body(answer).get("error"))
