@@ -1,5 +1,6 @@
 """What is peculiar to the secret of a ROMA application: it is chosen by the caller, and the vendor shows it."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -50,6 +51,11 @@ class Roma:
         self.path = "/v2/{project_id}/instances/{instance_id}/apps/{app_id}".format(**self.known)
         self.programs: list[Program] = []
         self.owner = self.program()
+
+    def shows(self, secret: str) -> None:
+        """Let GET show this from now on."""
+        body = json.dumps({"id": self.known["app_id"], "secret": secret})
+        self.sandbox.fault("/secret$", method="GET", status=200, body=body, count=100)
 
     def program(self, login: dict[str, str] = SIGNED, **settings: str) -> Program:
         """A program with this ROMA as its endpoint."""
@@ -206,6 +212,42 @@ def test_what_is_masked_and_ours_is_revoked(roma: Roma) -> None:
     state = program.up(**roma.app, secret=GIVEN)
     program.destroy()
     assert not roma.calls_with(value(state))
+
+
+@pytest.mark.parametrize("shown", ["****", "Giv****", "*r=1"])
+def test_what_shows_too_little_is_not_revoked_and_that_is_said(roma: Roma, shown: str) -> None:
+    """It may be ours, or that of somebody who has moved on."""
+    program = roma.program()
+    state = program.up(**roma.app, secret=GIVEN)
+    roma.shows(shown)
+    assert program.refresh() == state
+    assert not program.planned(**roma.app, secret=GIVEN)
+    app = roma.app["app_id"]
+    assert program.destroy() == [
+        f"roma: the secret of application {app} is masked, so that nobody can tell whether it is still rekey's: it"
+        " stays, and works; reset it in ROMA Connect if nobody else has set it"
+    ]
+    assert roma.puts() == 1
+    assert roma.calls_with(GIVEN)
+
+
+@pytest.mark.parametrize("shown", ["X****", "Gi*X", f"{GIVEN}*1", "****X"])
+def test_what_shows_another_one_is_not_ours(roma: Roma, shown: str) -> None:
+    program = roma.program()
+    program.up(**roma.app, secret=GIVEN)
+    roma.shows(shown)
+    assert program.destroy() == []
+    assert roma.puts() == 1
+    assert program.said == []
+
+
+def test_a_rotation_behind_a_mask_that_shows_nothing_is_handed_on_unverified(roma: Roma) -> None:
+    program = roma.program()
+    program.up(**roma.app)
+    roma.shows("****")
+    state = program.up(**roma.app, **ROTATE)
+    assert program.said == ["the new secret could not be tried from here: it is handed on unverified"]
+    assert roma.calls_with(value(state))
 
 
 # -- what the vendor says no to ---------------------------------------------------------------------------------------

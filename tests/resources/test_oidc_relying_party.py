@@ -345,6 +345,18 @@ def test_the_secret_of_an_adopted_one_is_revoked_by_a_task_too(vcd: Director) ->
     assert not lets_in(vcd, ours)
 
 
+def test_where_nobody_can_tell_an_adopted_secret_is_not_revoked_and_that_is_said(vcd: Director) -> None:
+    theirs = vcd.administrator.registered("theirs")
+    program = vcd.program()
+    ours = program.up(**{**PARTY, "adopt": theirs["id"], "rotation": {"on_adopt": "rotate"}})
+    vcd.sandbox.fault("/oidc/oauth2/token", method="POST", status=400, body='{"error": "slow_down"}', count=1)
+    assert program.destroy() == [
+        f"vcd: nobody can tell from here whether the secret of relying party {theirs['id']} is still rekey's: it stays,"
+        " and works; regenerate it in Cloud Director if nobody else has"
+    ]
+    assert lets_in(vcd, ours)
+
+
 def test_the_mark_of_another_resource_is_not_ours(vcd: Director) -> None:
     other = vcd.administrator.registered(f"Grafana {MARK[::-1]}")
     state = vcd.program().up(**PARTY)

@@ -24,6 +24,8 @@ from ..resource import Inputs, Resource, State
 _ALLOWED: Final = frozenset(string.ascii_letters + string.digits + "!@#$%+=.-/")
 #: Some documentation examples show "JNs****Djd": no secret holds an asterisk, so one that does is masked.
 _MASK: Final = "*"
+#: Characters of a masked secret by which one is told from another; the vendor's examples show six.
+_LEAST_SHOWN: Final = 4
 _PATH: Final = "/v2/{}/instances/{}/apps/{}/secret"
 
 
@@ -103,10 +105,19 @@ class AppSecret(Resource[AppSecretInputs, AppSecretState, Roma]):
         """A given secret that is not the present one is sent."""
         return "the given secret is another one" if i.secret is not None and i.secret != s.secret else None
 
-    def delete(self, api: Roma, s: AppSecretState) -> None:
+    def delete(self, api: Roma, s: AppSecretState) -> str | None:
         """PUT a random secret that nobody keeps, if the present one is still ours."""
-        if self.accepted(api, s):
+        if s.secret is None:
+            return None
+        ours = self.accepted(api, s)
+        if ours:
             self._put(api, s, made_secret("roma"))
+        elif ours is None:
+            return (
+                f"{api.name}: the secret of application {s.app_id} is masked, so that nobody can tell whether it is"
+                " still rekey's: it stays, and works; reset it in ROMA Connect if nobody else has set it"
+            )
+        return None
 
     def accepted(self, api: Roma, s: AppSecretState) -> bool | None:
         """GET the secret back."""
@@ -118,7 +129,7 @@ class AppSecret(Resource[AppSecretInputs, AppSecretState, Roma]):
 
     def _get(self, api: Roma, s: AppSecretState) -> AppSecretState:
         shown = self._shown(api, s)
-        if s.secret is not None and _is_shown_as(s.secret, shown):
+        if s.secret is not None and _is_shown_as(s.secret, shown) is not False:
             return s
         # What is masked is not a secret: then none is known.
         return s.model_copy(update={"secret": None if _MASK in shown.get_secret_value() else shown})
@@ -134,12 +145,15 @@ class AppSecret(Resource[AppSecretInputs, AppSecretState, Roma]):
         return s.model_copy(update={"secret": secret})
 
 
-def _is_shown_as(secret: SecretStr, shown: SecretStr) -> bool:
-    """Tell whether the vendor shows this secret, whole or with its middle masked."""
+def _is_shown_as(secret: SecretStr, shown: SecretStr) -> bool | None:
+    """Tell whether the vendor shows this secret, whole or with its middle masked; nothing if it shows too little."""
     value, seen = secret.get_secret_value(), shown.get_secret_value()
     if _MASK not in seen:
         return hmac.compare_digest(value.encode(), seen.encode())
-    return value.startswith(seen.partition(_MASK)[0]) and value.endswith(seen.rpartition(_MASK)[2])
+    head, tail = seen.partition(_MASK)[0], seen.rpartition(_MASK)[2]
+    if len(head) + len(tail) > len(value) or not value.startswith(head) or not value.endswith(tail):
+        return False
+    return True if len(head) + len(tail) >= _LEAST_SHOWN else None
 
 
 RESOURCE = AppSecret()

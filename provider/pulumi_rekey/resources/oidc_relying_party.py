@@ -158,12 +158,20 @@ class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, V
     def _post_regenerate(self, api: Vcd, s: OidcRelyingPartyState) -> Body:
         return api.post(f"{CLOUDAPI}{_PARTIES}/{{}}/regenerateSecret", s.relying_party_id)
 
-    def delete(self, api: Vcd, s: OidcRelyingPartyState) -> None:
+    def delete(self, api: Vcd, s: OidcRelyingPartyState) -> str | None:
         """DELETE what rekey registered; of an adopted one, revoke the secret that rekey minted."""
         if not s.adopted:
             api.remove(_PARTIES, s.relying_party_id)
-        elif self.accepted(api, s):
+            return None
+        ours = self.accepted(api, s)
+        if ours:
             self._post_regenerate(api, s)
+        elif ours is None and s.client_secret is not None:
+            return (
+                f"{api.name}: nobody can tell from here whether the secret of relying party {s.relying_party_id} is"
+                " still rekey's: it stays, and works; regenerate it in Cloud Director if nobody else has"
+            )
+        return None
 
     def accepted(self, api: Vcd, s: OidcRelyingPartyState) -> bool | None:
         """Knock at the token endpoint with a code that nobody was given."""
