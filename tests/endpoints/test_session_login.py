@@ -337,3 +337,12 @@ def test_a_relying_party_is_tried_as_rfc_6749_says(server: Scripted, connect: Co
     server.script(said({"error": "invalid_grant"}, 400))
     assert connect("vcd", url=server.url, apiToken="a").knows_client("id:1", secret)
     assert server.heard[0].headers["authorization"] == f"Basic {base64.b64encode(f'id%3A1:{sent}'.encode()).decode()}"
+
+
+def test_a_lifetime_without_bounds_does_no_harm(server: Scripted, connect: Connect, time: Time) -> None:
+    server.script(vcd_token(10**400), said({"a": 1}))
+    session = connect("vcd", url=server.url, apiToken="a")
+    assert session.get("/x")["a"] == 1
+    time.passed = 86400
+    assert session.get("/x")["a"] == 1
+    assert server.lines == ["POST /oauth/provider/token", "GET /x", "GET /x"]

@@ -442,6 +442,22 @@ def test_the_next_key_is_not_retired_before_what_it_signed_has_expired(vcd: Dire
     assert first.key_id not in keys(vcd)
 
 
+@pytest.mark.parametrize("life", [10**30, 2**63, 3650 * 86400 + 1, -1, True, "3600", 3600.5, None])
+def test_a_lifetime_that_is_none_stops_before_the_next_key_signs(vcd: Director, life: object) -> None:
+    program = vcd.program()
+    first = program.up(**KEY)
+    program.advance("40d")
+    program.up(**KEY, **ROTATE)
+    program.advance("10m")
+    body = json.dumps({**vcd.administrator.call("GET", ""), "idTokenTimeToLive": life})
+    vcd.sandbox.fault("/openIdProvider$", method="GET", status=200, body=body, count=1)
+    with pytest.raises(BadAnswer, match="is no lifetime of an ID token: the key that signs is the one before; check"):
+        program.up(**KEY, **ROTATE)
+    assert active(vcd) == first.key_id
+    second = program.up(**KEY, **ROTATE)
+    assert (active(vcd), second.previous_key_id) == (second.key_id, first.key_id)
+
+
 def test_a_retirement_of_what_is_already_gone_is_done(vcd: Director) -> None:
     program = vcd.program()
     first = program.up(**KEY)

@@ -58,6 +58,8 @@ ALL_ATTEMPTS = 60.0
 MOST_ATTEMPTS = 5
 #: Seconds before its expiry at which a token is no longer used.
 TOKEN_MARGIN = 60.0
+#: Seconds, which is a week.
+LONGEST_RUN = 604800.0
 
 _BY_STATUS: dict[int, type[VendorError]] = {
     401: Unauthenticated,
@@ -344,6 +346,8 @@ class Session(ABC, Generic[EndpointT]):
         """Return the monotonic second at which a token of this lifetime is used no more."""
         if seconds is None:
             return None
+        # What is longer than any run makes no difference, and could be too much for a float.
+        seconds = min(seconds, LONGEST_RUN)
         # A token that lives shorter than the margin is still good for half of its life.
         return self.around.monotonic() + max(seconds - TOKEN_MARGIN, seconds / 2)
 

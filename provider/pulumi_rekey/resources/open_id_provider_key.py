@@ -19,7 +19,7 @@ from pydantic import Field, SecretStr
 
 from ..endpoints.answer import Body
 from ..endpoints.vcd import CLOUDAPI, Vcd, urn_of
-from ..errors import Conflict, Error, NotFound, Stopped
+from ..errors import BadAnswer, Conflict, Error, NotFound, Stopped
 from ..model import NO_FLAG, WRITE_ONLY, Moment, Secret, VendorId, rfc3339
 from ..resource import Inputs, Resource, State
 from ..rotation import asked_now
@@ -31,6 +31,8 @@ _CONFIGURATION: Final = f"{CLOUDAPI}/openIdProvider"
 _MOST_DESCRIPTION: Final = 220
 #: The end of a description that rekey has written.
 _MARKED: Final = re.compile(r" \[[0-9a-f]{24} \d+\]$")
+#: No ID token lives longer; the vendor's first value is an hour.
+_MOST_LIFE: Final = timedelta(days=3650)
 #: Clocks of relying parties may be behind by so much.
 _SKEW: Final = timedelta(minutes=5)
 #: The bounds of the time for which a next key is published before it signs; between them the set's own max-age counts.
@@ -297,12 +299,10 @@ class OpenIdProviderKey(Resource[OpenIdProviderKeyInputs, OpenIdProviderKeyState
     def _signs(self, api: Vcd, key_id: str) -> bool:
         return _active_key(api.get(_CONFIGURATION)) == key_id
 
-    def _activate(self, api: Vcd, key_id: str) -> Body:
-        """Read, change one field, write, compare; return the configuration as it was before."""
+    def _activate(self, api: Vcd, key_id: str) -> None:
+        """Read, change one field, write, compare."""
         with api.exclusive:
-            before = self._configuration(api)
-            self._make_active(api, before, key_id)
-        return before
+            self._make_active(api, self._configuration(api), key_id)
 
     def _activated(self, api: Vcd, s: OpenIdProviderKeyState) -> Iterator[OpenIdProviderKeyState]:
         with api.exclusive:
@@ -350,9 +350,11 @@ class OpenIdProviderKey(Resource[OpenIdProviderKeyInputs, OpenIdProviderKeyState
         key = api.get(f"{CLOUDAPI}{_KEYS}/{{}}", s.next_key_id or "")
         until = api.around.now().replace(microsecond=0)
         if i.activate:
-            configuration = self._activate(api, key.id("id"))
-            if not i.rotation.means_compromise:
-                until += timedelta(seconds=configuration.number("idTokenTimeToLive")) + _SKEW
+            with api.exclusive:
+                before = self._configuration(api)
+                if not i.rotation.means_compromise:
+                    until += _life_of_id_tokens(api, before) + _SKEW
+                self._make_active(api, before, key.id("id"))
         update = {
             **_shown(key, s.mark),
             "active": i.activate,
@@ -386,6 +388,15 @@ def _may_be(pair: KeyPair, shown: str) -> bool:
         return same_public_key(pair.public, shown)
     except ValueError:
         return True
+
+
+def _life_of_id_tokens(api: Vcd, configuration: Body) -> timedelta:
+    seconds = configuration.get("idTokenTimeToLive")
+    if type(seconds) is not int or not 0 <= seconds <= _MOST_LIFE.total_seconds():
+        wrong = BadAnswer(f"{api.name}: GET openIdProvider: idTokenTimeToLive is no lifetime of an ID token")
+        wrong.live = "the key that signs is the one before"
+        raise wrong
+    return timedelta(seconds=seconds)
 
 
 def _active_key(configuration: Body) -> str | None:
