@@ -422,6 +422,7 @@ def test_every_kind_can_be_said(problems: Problems) -> None:
         {"kind": "OpenIdProviderKey", "name": "values", "spec": {}},
         {"kind": "OpenIdProviderKey", "name": "a", "spec": {"rotation": "${values.policy}"}},
         {"kind": "OpenIdProviderKey", "name": "a", "spec": {"rotation": {"turn": {"every": "3d", "side": "blue"}}}},
+        {"kind": "OpenIdProviderKey", "name": "a", "spec": {"endpoint": {}}},
         {"kind": "OpenIdProviderKey", "name": "a", "options": {"protect": "yes"}},
         {"kind": "OpenIdProviderKey", "name": "a", "options": {"protect": "${config.protect}"}},
         {"kind": "Pair", "name": "a", "spec": {"of": "SyncClientCredentials", "every": "3d"}},

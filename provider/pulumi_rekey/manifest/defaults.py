@@ -74,8 +74,9 @@ def filled(kind: str, policy_keys: Sequence[str], spec: Node, defaults: Sequence
     if rotation is not None and isinstance(rotation.value, dict):
         own = rotation.value if "rotation" in spec.value else {}
         told["rotation"] = _without_nulls(replace(rotation, value=policy | own), policy_keys)
-    for name in arguments(kind):
-        if name in {"endpoint", "rotation"} & told.keys() and told[name].value in (None, {}):
+    # What says nothing; of what the kind does not take, it is said elsewhere.
+    for name, nothing in (("endpoint", (None,)), ("rotation", (None, {}))):
+        if name in arguments(kind) and name in told and told[name].value in nothing:
             del told[name]
     return replace(spec, value=told)
 
