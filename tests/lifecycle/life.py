@@ -59,12 +59,7 @@ class Life:
         self.printed: list[str] = []
         self.credentials: list[Outputs] = []
         self._advanced = 0
-        self._secrets = {
-            value
-            for vendor in sandbox.credentials.values()
-            for name, value in vendor.items()
-            if re.search("secret|password|token", name)
-        }
+        self._secrets = of_the_sandbox(sandbox)
 
     # -- the engine ------------------------------------------------------------------------------------------------
 
@@ -144,6 +139,16 @@ class Life:
         assert any("/backups/" in name for name in texts)
         assert self._secrets
         return [name for name, text in texts.items() if holds_secret(text, self._secrets)]
+
+
+def of_the_sandbox(sandbox: Sandbox) -> set[str]:
+    """The secrets that the vendors have from the start."""
+    return {
+        value
+        for vendor in sandbox.credentials.values()
+        for name, value in vendor.items()
+        if re.search("secret|password|token", name)
+    }
 
 
 def said_in(message: str) -> str:
