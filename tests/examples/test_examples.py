@@ -74,9 +74,17 @@ def test_a_secret_flows_on(example: Stack) -> None:
     file, restarts = example.folder / "portal-oidc.json", example.folder / "restarts"
     example.configure({"restart": f'{sys.executable} -c \'open("{restarts}", "a").write("r")\''})
     found = []
+    fresh, another = example.folder / "portal-oidc.json.new", example.folder / "another"
+    another.touch()
     for rotate in ("monday", "tuesday"):
+        # Somebody's link, then what an interrupted run has left.
+        if rotate == "monday":
+            fresh.symlink_to(another)
+        else:
+            fresh.touch()
         example.configure({"rotate": rotate})
         example.up()
+        assert another.read_text() == ""
         assert file.stat().st_mode & 0o777 == 0o600
         content = json.loads(file.read_text())
         assert content["client_secret"] == example.resource("portal")["outputs"]["client_secret"]

@@ -54,8 +54,10 @@ class SecretFile(Resource):
 
 
 def _write(props: dict[str, Any]) -> None:
-    # Never readable by others, not even for a moment; a reader meets the old file or the new one.
+    # Never readable by others, not even for a moment; a reader meets the old file or the new one. What an interrupted
+    # run has left, or somebody has put there, is not written into.
     fresh = Path(f"{props['path']}.new")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(props["content"])
     fresh.replace(props["path"])
