@@ -6,7 +6,7 @@ WORKERS ?= 2
 bin := .venv/bin
 venv := .venv/installed
 
-.PHONY: help demo test chaos-sample chaos bench lint fmt schemas reference docs sandbox engine browser consumers clean
+.PHONY: help demo test chaos-sample chaos bench lint audit fmt schemas reference docs sandbox engine browser consumers clean
 
 help:
 	@echo "make demo      watch a real pulumi up manage five credentials, on a sandbox of the vendors"
@@ -14,6 +14,7 @@ help:
 	@echo "make chaos     make every call fail, and every process die (within an hour; a sample: make chaos-sample)"
 	@echo "make bench     measure it beside the engine's own floor"
 	@echo "make lint      check style and types            make fmt      put the style right"
+	@echo "make audit     look the versions of all dependencies up in the database of vulnerabilities (needs a network)"
 	@echo "make schemas   write schemas/ from the models   make sandbox  serve the vendors on port 8181"
 	@echo "make reference write docs' tables from the models   make docs     build the site of docs/ in .build/site"
 	@echo "make clean     remove all that make has made"
@@ -37,6 +38,9 @@ lint: $(venv)
 	@$(bin)/ruff check
 	@$(bin)/ruff format --check
 	@$(bin)/mypy
+
+audit: $(venv)
+	@$(bin)/python tools/audit.py
 
 fmt: $(venv)
 	@$(bin)/ruff check --fix
