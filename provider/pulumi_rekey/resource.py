@@ -118,6 +118,10 @@ class Resource(ABC, Generic[InputsT, StateT, SessionT]):
         """Return why a secret that the user gives must be sent, if it must."""
         return None
 
+    def sent_again(self, api: SessionT, i: InputsT, s: StateT) -> InputsT:
+        """Return inputs with which `rotate` sends the secret in waiting again, where there is such a thing."""
+        raise NotImplementedError
+
     def accepted(self, api: SessionT, s: StateT) -> bool | None:
         """Try the present secret as a consumer would; nothing if there is no way to tell."""
         return None
@@ -260,7 +264,7 @@ def explanation(resource: Resource[InputsT, StateT, SessionT], todo: Plan, i: In
         by = "by" if i.rotation.jitter else "on"
         return f"rotates: {todo.decision.reason}; {meaning}{f'; next due {by} {rfc3339(due)}' if due else ''}"
     if todo.step == VERIFY_NEXT:
-        return f"goes on: {todo.step}: it is tried again; the old one stays until it is accepted, or has ended"
+        return f"goes on: {todo.step}: it is tried, and sent, again; the old one stays until then, or until its end"
     if todo.step in _TRIED:
         also = "; rotation is paused" if i.rotation.paused else ", and the next one is minted if it is still refused"
         return f"goes on: {todo.step}: it is tried again{also}"
@@ -351,9 +355,11 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
                 yield self._kept(i, s)
                 return
             elif self._waits(i, s):
-                # A third secret would end the old one, which works.
-                yield self._kept(i, s)
-                raise self._refused(s, "the next secret is refused still")
+                # A third secret would end the old one, which works. The same one again does not, and the vendor may
+                # have answered without taking it.
+                minting = self.resource.rotate(self.api, self.resource.sent_again(self.api, i, s), s)
+                yield from self._minting(i, minting, new.generation, s.rotation_reason or again)
+                return
             else:
                 self._stop_before_own_login(self.resource.client(s))
                 # Nobody can use what is refused: it is no previous secret.
@@ -389,7 +395,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         else:
             waiting = self._unverified(self._overlapping(i, s))
             yield waiting
-            raise self._refused(waiting, "the new secret is minted, and the vendor refuses it")
+            raise self._refused(waiting)
 
     @staticmethod
     def _unverified(s: StateT) -> StateT:
@@ -406,12 +412,12 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         return s.model_copy(update={"previous_secret": None, "previous_expires_at": None})
 
     def _waits(self, i: InputsT, s: StateT) -> bool:
-        """Tell whether the old secret is to go on until the next one is accepted; another one may be given instead."""
+        """Tell whether the old secret still lives beside one in waiting, for which no other one is given."""
         lives = s.previous_expires_at is not None and self.now < s.previous_expires_at
         return s.step == VERIFY_NEXT and lives and self.resource.given(i, s.handed_on()) is None
 
-    def _refused(self, s: StateT, happened: str) -> Refused:
-        refused = Refused(f"{self._where}: {happened}")
+    def _refused(self, s: StateT) -> Refused:
+        refused = Refused(f"{self._where}: the new secret is minted, and the vendor refuses it")
         if s.step == VERIFY_NEXT and s.previous_expires_at is not None:
             refused.live = f"the old one stays in the outputs, and works until {rfc3339(s.previous_expires_at)}"
         return refused

@@ -88,6 +88,8 @@ class Subject:
         self.theirs = self.case.existing() if self.operation.adopts else None
         self.others = self.case.existing() if self.operation.replaces else None
         self.strangers = self.case.objects()
+        #: What is at the vendor before the operation.
+        self.present = self.strangers
         self.before: Outputs | None = None
         #: What a failed run has left half done, with a secret that is good.
         self.half_done: Outputs | None = None
@@ -111,6 +113,7 @@ class Subject:
     def order(self) -> None:
         """Let the fault happen from now on."""
         self.world.forget_calls()
+        self.present = self.case.objects()
         call, fault = self.cell.call, self.cell.fault
         if call is None or fault is None:
             return
@@ -145,7 +148,7 @@ class Subject:
             self.wrong(f"not one line: {errors}")
         if "the old secret still works" in said and not (self.before and self.case.accepts(self.before)):
             self.wrong("said that the old secret still works")
-        if "nothing was created" in said and self.case.objects() != self.strangers:
+        if "nothing was created" in said and self.case.objects() != self.present:
             self.wrong("said that nothing was created")
         self.goes_on = "what was done before is kept" in said
         if self.goes_on and outputs is None:
@@ -183,7 +186,9 @@ class Subject:
         if self.others is not None and before is not None:
             self._judge_replaced(before)
         half = self.half_done
-        if half is not None and any(outputs.get(name) != half[name] for name in self.case.secrets if name in half):
+        # What is in waiting while the old secret works is handed on.
+        due = None if half is None else half | ({"secret": half["next_secret"]} if "next_secret" in half else {})
+        if due is not None and any(outputs.get(name) != due[name] for name in self.case.secrets if name in due):
             self.wrong("did not go on with the secret that was kept")
         if before is not None:
             kept = {name: before.get(name) for name in self.case.secrets if name in before}

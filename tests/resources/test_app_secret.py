@@ -391,7 +391,7 @@ def test_a_given_secret_that_was_lost_is_repaired_by_the_next_run(roma: Roma) ->
 
 
 def test_a_secret_that_the_vendor_does_not_keep_is_not_handed_on_as_good(roma: Roma) -> None:
-    roma.sandbox.fault("/secret$", method="PUT", status=200, body='{"secret": "x"}', count=0)
+    roma.sandbox.fault("/secret$", method="PUT", status=200, body=f'{{"secret": "{GIVEN}"}}', count=0)
     program = roma.program()
     with pytest.raises(Partial, match="the new secret is minted, and the vendor refuses it"):
         program.up(**roma.app, secret=GIVEN)
@@ -400,6 +400,17 @@ def test_a_secret_that_the_vendor_does_not_keep_is_not_handed_on_as_good(roma: R
     state = program.up(**roma.app, secret=GIVEN)
     assert state.step is None
     assert roma.calls_with(value(state))
+
+
+@pytest.mark.parametrize("body", ['{"secret": "x"}', '{"data": null}'])
+def test_a_secret_that_the_vendor_does_not_echo_is_not_set(roma: Roma, body: str) -> None:
+    program = roma.program()
+    program.up(**roma.app, secret=GIVEN)
+    roma.sandbox.fault("/secret$", method="PUT", status=200, body=body)
+    with pytest.raises(BadAnswer):
+        program.destroy()
+    program.destroy()
+    assert roma.secret() != GIVEN
 
 
 def test_somebody_elses_newer_secret_is_not_revoked(roma: Roma) -> None:

@@ -347,18 +347,44 @@ def test_next_run_goes_on_with_the_same_secret(refusing: tuple[Navigator, Progra
     wanted = {**navigator.org, "rotation": ROTATING}
     inputs = RESOURCE.inputs.model_validate(wanted)
     assert explanation(RESOURCE, program.planned(**wanted), inputs, program.clock.now()) == (
-        "goes on: verify the next secret: it is tried again; the old one stays until it is accepted, or has ended"
+        "goes on: verify the next secret: it is tried, and sent, again; the old one stays until then, or until its end"
     )
-    with pytest.raises(Partial, match="the next secret is refused still: the old one stays in the outputs"):
+    with pytest.raises(Partial, match="refuses it: the old one stays in the outputs"):
         program.up(**navigator.org, rotation=ROTATING)
-    assert program.state == half
+    again = program.state
+    assert (again.secret, again.next_secret, again.generation) == (half.secret, half.next_secret, 1)
+    assert again.previous_expires_at <= half.previous_expires_at
+    assert again.rotation_reason == half.rotation_reason
     navigator.sandbox.dialect(navigator__new_secret="accepted")
     done = program.up(**navigator.org, rotation=ROTATING)
     assert (done.secret, done.previous_secret, done.generation) == (half.next_secret, half.secret, 2)
-    assert (done.next_secret, done.step, done.previous_expires_at) == (None, None, half.previous_expires_at)
+    assert (done.next_secret, done.step, done.previous_expires_at) == (None, None, again.previous_expires_at)
     assert navigator.lets_in(done)
     assert navigator.lets_in(done, previous=True)
-    assert len([call for call in navigator.calls() if call.startswith("POST /")]) == 1
+    assert len([call for call in navigator.calls() if call.startswith("POST /")]) == 2
+
+
+def test_one_that_the_vendor_has_not_taken_is_sent_again(navigator: Navigator) -> None:
+    program = navigator.program()
+    first = program.up(**navigator.org)
+    navigator.sandbox.fault("/secret$", method="POST", status=204)
+    with pytest.raises(Partial, match="refuses it: the old one stays in the outputs"):
+        program.up(**navigator.org, rotation=ROTATING)
+    half = program.state
+    done = program.up(**navigator.org, rotation=ROTATING)
+    assert (done.secret, done.previous_secret, done.generation) == (half.next_secret, first.secret, 2)
+    assert navigator.lets_in(done)
+    assert navigator.lets_in(done, previous=True)
+
+
+def test_answer_with_content_is_none_to_a_new_secret(navigator: Navigator) -> None:
+    program = navigator.program()
+    first = program.up(**navigator.org)
+    navigator.sandbox.fault("/secret$", method="POST", status=200, body='{"data": null}')
+    with pytest.raises(BadAnswer, match="not known whether it took effect"):
+        program.up(**navigator.org, rotation=ROTATING)
+    assert program.state == first
+    assert navigator.lets_in(program.up(**navigator.org, rotation=ROTATING))
 
 
 def test_accepted_after_the_old_one_has_ended(refusing: tuple[Navigator, Program, Any, Any]) -> None:

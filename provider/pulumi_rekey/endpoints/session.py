@@ -333,14 +333,21 @@ class Session(ABC, Generic[EndpointT]):
             raise BadAnswer(refusal.happened, request_id=refusal.request_id)
         raise refusal
 
-    def oauth_error(self, url: str, client_id: str, client_secret: str, form: Mapping[str, str]) -> str | None:
-        """Knock at a token endpoint as a client (Basic) and return the OAuth error code; nothing if there is none."""
+    def oauth_error(self, url: str, client_id: str, client_secret: str, form: Mapping[str, str]) -> str:
+        """Knock at a token endpoint as a client (Basic) and return the OAuth error code.
+
+        :raises Error: if the answer has none, as of a gateway that fails.
+        """
         # Encoded first, as RFC 6749, 2.3.1 has it; the pages of Broker and Navigator have theirs as they are.
         client = basic(quote(client_id, safe=""), quote(client_secret, safe=""))
         request = self.connections.request("POST", url, data=dict(form), headers=client)
         # Safe to repeat: it only asks.
-        answer = self._attempts(request, self._source(request), repeatable=True, authorized=False)
-        return printable_code(self._error_body(answer).get("error"))
+        source = self._source(request)
+        answer = self._attempts(request, source, repeatable=True, authorized=False)
+        code = printable_code(self._error_body(answer).get("error"))
+        if code is None:
+            raise BadAnswer(f"{source}: {answer.status_code}: the answer has no OAuth error code")
+        return code
 
     def ends_in(self, seconds: float | None) -> float | None:
         """Return the monotonic second at which a token of this lifetime is used no more."""

@@ -268,7 +268,7 @@ class Vcd(Session[VcdEndpoint]):
             client_secret,
             {"grant_type": "authorization_code", "code": "rekey-probe", "redirect_uri": "https://localhost/"},
         )
-        return {"invalid_grant": True, "invalid_client": False}.get(code or "")
+        return {"invalid_grant": True, "invalid_client": False}.get(code)
 
     def published_keys(self) -> tuple[list[Body], timedelta]:
         """GET the JWK set that relying parties check ID tokens with, and for how long they may cache it."""

@@ -16,6 +16,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field, SecretStr
 
 from ..endpoints.roma import Roma
+from ..errors import BadAnswer
 from ..made_secret import made_secret
 from ..model import IMMUTABLE, Secret, vendor_id
 from ..resource import Inputs, Resource, State
@@ -135,13 +136,11 @@ class AppSecret(Resource[AppSecretInputs, AppSecretState, Roma]):
         return s.model_copy(update={"secret": None if _MASK in shown.get_secret_value() else shown})
 
     def _put(self, api: Roma, s: AppSecretState, secret: SecretStr) -> AppSecretState:
-        api.put(
-            _PATH,
-            api.project(s.project_id),
-            s.instance_id,
-            s.app_id,
-            json={"secret": secret.get_secret_value()},
-        )
+        project = api.project(s.project_id)
+        answer = api.put(_PATH, project, s.instance_id, s.app_id, json={"secret": secret.get_secret_value()})
+        # The vendor echoes what it has set; what echoes nothing, or something else, has not done it.
+        if _is_shown_as(secret, answer.secret("secret")) is False:
+            raise BadAnswer(f"{api.name}: PUT …/{s.app_id}/secret: the answer shows another secret")
         return s.model_copy(update={"secret": secret})
 
 

@@ -20,7 +20,7 @@ from pydantic.alias_generators import to_camel
 
 from ..endpoints.answer import Body
 from ..endpoints.navigator import BASE, Navigator
-from ..errors import Forbidden, NotFound, Rejected
+from ..errors import BadAnswer, Forbidden, NotFound, Rejected
 from ..made_secret import made_secret
 from ..model import IMMUTABLE, NO_FLAG, Model, Secret, VendorId
 from ..resource import Inputs, Resource, State
@@ -236,15 +236,25 @@ class OrgOAuthApp(Resource[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
                 "secretExpirationTimeInSeconds": int(grace.total_seconds()),
             }
             try:
-                api.request("POST", _SECRET, s.org_id, s.oauth_app_id, json=body, repeatable=False, empty=True)
+                answer = api.request("POST", _SECRET, s.org_id, s.oauth_app_id, json=body, repeatable=False, empty=True)
             except (Rejected, Forbidden, NotFound):
                 yield from self._patch(api, i, s, secret=secret, grace=grace)
                 return
+            if answer:
+                raise BadAnswer(
+                    f"{api.name}: POST …/{s.oauth_app_id}/secret: the answer has content; none is documented"
+                )
             s = _minted(api, s, secret, grace)
             yield s
             yield _shown(s, api.get(_APP, s.org_id, s.oauth_app_id))
         else:
             yield from self._patch(api, i, s, secret=secret, grace=grace)
+
+    def sent_again(self, api: Navigator, i: OrgOAuthAppInputs, s: OrgOAuthAppState) -> OrgOAuthAppInputs:
+        """Give the next secret, with what is left of the old one's grace."""
+        left = max((s.previous_expires_at or api.around.now()) - api.around.now(), timedelta())
+        rotation = i.rotation.model_copy(update={"grace": left})
+        return i.model_copy(update={"secret": s.next_secret, "rotation": rotation})
 
     def accepted(self, api: Navigator, s: OrgOAuthAppState) -> bool | None:
         """Ask for an access token with the id and secret."""
