@@ -406,7 +406,10 @@ def test_a_stranger_of_the_same_name_and_uris_is_not_touched(vcd: Director) -> N
         f"vcd: relying party {stranger['id']} has the same name and redirect URIs: nothing was created; set"
         f' adopt="{stranger["id"]}" to manage it'
     )
-    assert text.endswith("or delete it; if this resource was renamed in the program, give it an alias")
+    assert text.endswith(
+        "or delete it; if this resource was renamed in the program, give it an alias; if it is being replaced, let"
+        " it be deleted first (delete_before_replace)"
+    )
     assert vcd.calls() == []
     assert vcd.portal(stranger["clientId"]).signs_in(stranger["clientSecret"])
 

@@ -249,6 +249,10 @@ class Vcd(Session[VcdEndpoint]):
         except (Forbidden, NotFound) as refused:
             if not self._is_gone(collection, id_):
                 raise Forbidden(refused.happened, todo=f"the account needs {self.right}") from None
+        with self.exclusive:
+            if (listing := self._listings.get(collection)) is not None:
+                # What replaces it may have its name.
+                self._listings[collection] = [entry for entry in listing if entry.get("id") != id_]
 
     def _is_gone(self, collection: str, id_: str) -> bool:
         # Only the provider sees the whole list; a tenant's empty list says nothing.

@@ -117,7 +117,8 @@ class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, V
                 raise Stopped(
                     f"{api.name}: relying party {party.id('id')} has the same name and redirect URIs",
                     todo=f'set adopt="{party.id("id")}" to manage it, with rotation.on_adopt="rotate" if nobody'
-                    " has its secret, or delete it; if this resource was renamed in the program, give it an alias",
+                    " has its secret, or delete it; if this resource was renamed in the program, give it an alias; if"
+                    " it is being replaced, let it be deleted first (delete_before_replace)",
                 )
         return None
 

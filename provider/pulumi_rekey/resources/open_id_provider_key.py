@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
@@ -154,6 +154,7 @@ class OpenIdProviderKey(Resource[OpenIdProviderKeyInputs, OpenIdProviderKeyState
 
     def create(self, api: Vcd, i: OpenIdProviderKeyInputs, mark: str | None) -> Iterator[OpenIdProviderKeyState]:
         """POST the key, then make it the active one."""
+        ours: set[str] = set()
         if i.adopt is not None:
             found = api.find(_KEYS, i.adopt)
             if found is None:
@@ -167,9 +168,11 @@ class OpenIdProviderKey(Resource[OpenIdProviderKeyInputs, OpenIdProviderKeyState
                 self._stop_before_anothers(api, present, mark)
             posted = self._posted(api, i, _tail(mark, 1), present)
             s = OpenIdProviderKeyState(**_shown(posted, mark), mark=mark)
+            # What this resource itself has published is about to be replaced.
+            ours = {key.id("id") for key in present if _tail_of(str(key.get("description") or ""), mark)}
         yield s
         if i.activate and not s.active:
-            yield from self._activated(api, s)
+            yield from self._activated(api, s, ours)
 
     def read(self, api: Vcd, s: OpenIdProviderKeyState) -> OpenIdProviderKeyState | None:
         """GET the key, and which one signs."""
@@ -304,11 +307,13 @@ class OpenIdProviderKey(Resource[OpenIdProviderKeyInputs, OpenIdProviderKeyState
         with api.exclusive:
             self._make_active(api, self._configuration(api), key_id)
 
-    def _activated(self, api: Vcd, s: OpenIdProviderKeyState) -> Iterator[OpenIdProviderKeyState]:
+    def _activated(
+        self, api: Vcd, s: OpenIdProviderKeyState, ours: Collection[str] = ()
+    ) -> Iterator[OpenIdProviderKeyState]:
         with api.exclusive:
             before = self._configuration(api)
             predecessor = _active_key(before)
-            if predecessor != s.key_id and s.predecessor_key_id is None:
+            if predecessor not in {s.key_id, *ours} and s.predecessor_key_id is None:
                 # Kept before it is replaced: the answer to that may be lost.
                 s = s.model_copy(update={"predecessor_key_id": predecessor})
                 yield s
@@ -368,6 +373,8 @@ class OpenIdProviderKey(Resource[OpenIdProviderKeyInputs, OpenIdProviderKeyState
 
     def _given_back(self, api: Vcd, s: OpenIdProviderKeyState) -> OpenIdProviderKeyState:
         predecessor = s.predecessor_key_id
+        if predecessor is None:
+            predecessor = self._only_other(api, s)
         if predecessor is None or api.find(_KEYS, predecessor) is None:
             raise Stopped(
                 f"{api.name}: key {s.key_id} signs, and the key that signed before it is gone",
@@ -375,6 +382,15 @@ class OpenIdProviderKey(Resource[OpenIdProviderKeyInputs, OpenIdProviderKeyState
             )
         self._activate(api, predecessor)
         return s.model_copy(update={"active": False})
+
+    @staticmethod
+    def _only_other(api: Vcd, s: OpenIdProviderKeyState) -> str | None:
+        """Return the one key that can sign instead, if there is only one: a replacement knows no predecessor."""
+        ours = (s.key_id, s.next_key_id, s.previous_key_id)
+        others = [key for key in api.all_of(_KEYS) if key.id("id") not in ours]
+        if len(others) != 1 or _MARKED.search(str(others[0].get("description") or "")):
+            return None
+        return others[0].id("id")
 
 
 def _given(i: OpenIdProviderKeyInputs) -> KeyPair:

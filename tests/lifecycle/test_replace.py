@@ -1,0 +1,103 @@
+"""`pulumi up --replace` of what rekey has created: create(new), then delete(old), with one mark for both."""
+
+import pytest
+
+from tests.engine import Stack
+from tools.vendors import Sandbox
+
+from .case import IMPORTS, Said
+from .life import Life, Step
+from .oidc_relying_party import LIST, OidcRelyingPartyCase
+from .open_id_provider_key import OpenIdProviderKeyCase
+from .vcd import LOGIN
+
+DELETED_FIRST = "delete_before_replace=True"
+
+
+@pytest.fixture
+def party(stack: Stack, sandbox: Sandbox) -> Life:
+    return Life(OidcRelyingPartyCase(sandbox), stack, sandbox)
+
+
+@pytest.fixture
+def key(stack: Stack, sandbox: Sandbox) -> Life:
+    return Life(OpenIdProviderKeyCase(sandbox), stack, sandbox)
+
+
+def replace(life: Life, *, fails: bool = False) -> Step:
+    return life.up("--replace", life.stack.resource("it")["urn"], fails=fails)
+
+
+def test_a_relying_party_stands_in_its_own_way(party: Life) -> None:
+    party.up()
+    first = party.outputs()
+    step = replace(party, fails=True)
+    assert step.error.endswith("if it is being replaced, let it be deleted first (delete_before_replace)")
+    assert step.calls == (LOGIN, LIST)
+    assert party.up("--expect-no-changes").calls == ()
+    assert party.outputs() == first
+    assert party.case.accepts(first)
+
+
+def test_a_relying_party_that_is_deleted_first(party: Life) -> None:
+    """Also where another one was created in the same run, before: the list of what was there is then out of date."""
+    party.up(options=DELETED_FIRST)
+    first = party.outputs()
+    case = party.case
+    other = case.declaration(Said("other", changed=True))
+    it = case.declaration(Said(options=f"{DELETED_FIRST}, depends_on=[other]"))
+    party.stack.program("\n".join([*IMPORTS, f"other = {other}", it, ""]))
+    run = party.stack.up("--replace", party.stack.resource("it")["urn"])
+    assert run.steps == ["create other", "delete-replaced it", "replace it", "create-replacement it"]
+    second = party.outputs()
+    assert case.accepts(second)
+    assert not case.is_there(first)
+    assert second["relying_party_id"] != first["relying_party_id"]
+    party.destroy()
+    assert case.objects() == set()
+    assert party.traces() == []
+
+
+def test_a_key_that_was_never_rotated_is_the_same(key: Life) -> None:
+    before = key.case.objects()
+    key.up()
+    first = key.outputs()
+    step = replace(key)
+    assert step.steps == ["create-replacement it", "replace it", "delete-replaced it"]
+    assert not key.case.minting.intersection(step.calls)
+    second = key.outputs()
+    assert second["key_id"] == first["key_id"]
+    assert key.case.accepts(second)
+    assert key.up("--expect-no-changes").calls == ()
+    key.destroy()
+    assert key.case.objects() == before
+
+
+def test_a_key_that_was_rotated_is_another(key: Life) -> None:
+    """The one before has no overlap then: nothing would be left to retire it."""
+    before = key.case.objects()
+    key.up(rotation={"triggers": {"release": 1}})
+    key.up(rotation={"triggers": {"release": 2}})
+    key.settle()
+    first = key.outputs()
+    replace(key)
+    second = key.outputs()
+    assert second["key_id"] != first["key_id"]
+    assert key.case.accepts(second)
+    assert not key.case.knows(first)
+    assert key.up("--expect-no-changes").calls == ()
+    key.destroy()
+    assert key.case.objects() == before
+
+
+def test_a_key_that_is_deleted_first(key: Life) -> None:
+    before = key.case.objects()
+    key.up(options=DELETED_FIRST)
+    first = key.outputs()
+    assert replace(key).steps == ["delete-replaced it", "replace it", "create-replacement it"]
+    second = key.outputs()
+    assert second["key_id"] != first["key_id"]
+    assert second["predecessor_key_id"] == first["predecessor_key_id"]
+    assert key.case.accepts(second)
+    key.destroy()
+    assert key.case.objects() == before
