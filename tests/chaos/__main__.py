@@ -26,6 +26,18 @@ def main() -> int:
     parser.add_argument("--by", default="", help="faults and crashes whose name holds this, such as 'host: SIGKILL'")
     given = parser.parse_args()
     started = time.monotonic()
+    results: list[Result] = []
+    try:
+        try_all(given, results)
+    except KeyboardInterrupt:
+        say("interrupted: the rest has not been tried")
+    report(results)
+    say(f"{time.monotonic() - started:.0f} s")
+    return any(result.problems for result in results)
+
+
+def try_all(given: argparse.Namespace, results: list[Result]) -> None:
+    """Try all cells that are asked for; the results come one by one."""
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder, running_universe(given.worlds) as universe:
         home, project = Path(folder, "home"), Path(folder, "project")
         home.mkdir()
@@ -33,30 +45,25 @@ def main() -> int:
         matrix = Matrix(Engine(home).new_stack(project), universe)
         learned = list(matrix.learn(given.only))
         say(f"{len(learned)} operations make {sum(len(calls) for _, calls in learned)} calls")
-        results = told(result for result, _ in learned)
+        tell(results, (result for result, _ in learned))
         if given.matrix != "crashes":
             cells = [cell for cell in matrix.cells(learned) if cell.fault and given.by in cell.fault.name]
             say(f"{len(cells)} cells with faults")
-            results += told(matrix.run(cells))
+            tell(results, matrix.run(cells))
         if given.matrix != "faults":
             held = [replace(result.cell, call=call) for result, calls in learned for call in calls]
             crashes = [crash for crash in CRASHES if given.by in crash.name]
             say(f"{len(held) * len(crashes)} cells with crashes")
-            results += told(crash_all(matrix, held, crashes))
-    report(results)
-    say(f"{time.monotonic() - started:.0f} s")
-    return any(result.problems for result in results)
+            tell(results, crash_all(matrix, held, crashes))
 
 
-def told(results: Iterable[Result]) -> list[Result]:
-    """All results; of those that are not healed, say why as soon as it is known."""
-    found = []
-    for result in results:
-        found.append(result)
+def tell(results: list[Result], found: Iterable[Result]) -> None:
+    """Add what is found to the results; of what is not healed, say why as soon as it is known."""
+    for result in found:
+        results.append(result)
         for problem in result.problems:
             said = f"\n    it said: {result.error}" if result.error else ""
             say(f"NOT HEALED {result.by}: {result.cell}{said}\n    {problem}")
-    return found
 
 
 def report(results: Sequence[Result]) -> None:

@@ -75,6 +75,10 @@ class Result:
     calls_to_heal: int = 0
 
 
+#: How a destroy says that a secret which the vendor refuses, or cannot be asked about, is left as it is.
+LEFT: Final = re.compile(r"(and|it) stays\b|nothing had to be ended")
+
+
 class Subject:
     """A cell's resource in its world."""
 
@@ -95,6 +99,8 @@ class Subject:
         self.half_done: Outputs | None = None
         #: Whether a failed run has said that the next one goes on from where it came to.
         self.goes_on = False
+        #: Whether a run has said which secret it leaves at the vendor, as one that it could not know for its own.
+        self.named = False
         #: Whether the program declares it.
         self.begun = False
         self.result = Result(cell, cell.fault.name if cell.fault else "")
@@ -203,7 +209,7 @@ class Subject:
 
     def _judge_replaced(self, before: Outputs) -> None:
         # The key that was there before signs on, until its successor is known to all.
-        if self.case.knows(before) and not self.case.settling:
+        if self.case.knows(before) and not self.case.settling and not self.named:
             self.wrong("the object before keeps the secret that it had")
         if self.theirs is not None and not self.case.is_there(self.theirs):
             self.wrong("deleted an object that is not rekey's")
@@ -213,7 +219,7 @@ class Subject:
             self.wrong("is still in the state")
         assert self.before is not None
         # The key that was there before signs on, until its successor is known to all.
-        if self.case.knows(self.before) and not (self.theirs and self.case.settling):
+        if self.case.knows(self.before) and not (self.theirs and self.case.settling) and not self.named:
             self.wrong("the vendor still accepts the secret")
         left = self.case.objects() - self.strangers
         if left and not self.case.remains:
@@ -276,7 +282,10 @@ class Batch:
         self.universe.revive()
         for subject in self.subjects:
             subject.lift()
-        errors = self._errors()
+        errors = self._said("error")
+        for subject in self.subjects:
+            warnings = self._said("warning").get(subject.name, [])
+            subject.named = any(LEFT.search(warning) for warning in warnings)
         if "Traceback" in met.text:
             self.subjects[0].wrong(f"a traceback:\n{met.text}")
         for subject, outputs in self._outputs():
@@ -289,10 +298,10 @@ class Batch:
         healed = self._command(fails=None) if self.command == "destroy" else self._up()
         for subject in self.subjects:
             subject.result.calls_to_heal = len(subject.world.calls())
-        errors = self._errors()
+        errors = self._said("error")
         if [subject for subject in self.subjects if subject.follow_instruction(errors.get(subject.name, []))]:
             self._say({})
-            healed, errors = self._up(), self._errors()
+            healed, errors = self._up(), self._said("error")
         for subject, outputs in self._outputs():
             subject.judge(healed, outputs, errors.get(subject.name, []))
         if self.command == "destroy":
@@ -301,7 +310,7 @@ class Batch:
         for subject in self.subjects:
             mine = [step for step in again.steps if step.endswith(f" {subject.name}")]
             steps = [step for step in mine if not step.startswith("refresh-refresh ")]
-            failed = self._errors().get(subject.name)
+            failed = self._said("error").get(subject.name)
             if steps or failed:
                 subject.wrong(f"state and vendor do not agree: {steps} {failed or ''}")
 
@@ -337,12 +346,12 @@ class Batch:
         for subject in self.subjects:
             yield subject, resources[subject.name].get("outputs") if subject.name in resources else None
 
-    def _errors(self) -> dict[str, list[str]]:
-        """What the last run said went wrong, by the name of the resource."""
+    def _said(self, severity: str) -> dict[str, list[str]]:
+        """What the last run said of that severity, by the name of the resource."""
         found: dict[str, list[str]] = {}
         for line in self.stack.events.read_text().splitlines():
             event = json.loads(line).get("diagnosticEvent", {})
-            if event.get("severity") == "error" and event.get("urn"):
+            if event.get("severity") == severity and event.get("urn"):
                 found.setdefault(event["urn"].rpartition("::")[2], []).append(said_in(event["message"]))
         return found
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from pulumi_rekey.endpoints.session import Session
-from pulumi_rekey.errors import BadAnswer, Misconfigured, NotFound, Unauthenticated, Unavailable
+from pulumi_rekey.errors import BadAnswer, Misconfigured, Unauthenticated, Unavailable
 
 from tools.vendors import SECRET_SETTINGS, SETTINGS, Sandbox
 
@@ -255,7 +255,7 @@ def test_a_refused_login_means_the_credentials(server: Scripted, connect: Connec
 def test_a_login_that_is_not_there_means_the_address(server: Scripted, connect: Connect, kind: str) -> None:
     session = connect(kind, url=server.url, **credentials(server.url)[kind])
     server.script(answer(404, b"<html>no such page</html>"))
-    with pytest.raises(NotFound, match=rf"^{kind}: POST {LOGINS[kind]}: 404: check the address"):
+    with pytest.raises(BadAnswer, match=rf"^{kind}: POST {LOGINS[kind]}: 404: check the address"):
         session.get("/x")
 
 

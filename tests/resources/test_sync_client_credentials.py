@@ -499,3 +499,12 @@ rekey.SyncClientCredentials(
     assert stack.up().steps == ["update scim"]
     assert broker.mintings() == 1
     stack.up("--expect-no-changes")
+
+
+def test_a_login_that_is_not_there_does_not_mean_that_the_object_is_gone(broker: Broker) -> None:
+    program = broker.program()
+    state = program.up(**broker.directory, rotation=ROTATE)
+    broker.sandbox.fault("/token$", method="POST", status=404, count=0)
+    with pytest.raises(BadAnswer, match=r"/token: 404: nothing was changed; check the address of endpoint 'broker'"):
+        program.refresh()
+    assert program.state == state

@@ -271,8 +271,11 @@ class Session(ABC, Generic[EndpointT]):
             return answer, (decode(source, answer.content) if answer.content else Body(source, {}))
         refusal = self._refusal(source, answer)
         if answer.status_code == _NOT_FOUND:
+            # Not NotFound: what is not there is the login, and no object is gone because of it.
             todo = f"check the address of endpoint {self.name!r}"
-            raise NotFound(refusal.happened, todo=todo, request_id=refusal.request_id)
+            wrong = BadAnswer(refusal.happened, todo=todo, request_id=refusal.request_id)
+            wrong.certain = True
+            raise wrong
         if isinstance(refusal, Rejected | Forbidden):
             # A login that is understood and refused means the credentials, whatever status says it.
             refusal = Unauthenticated(refusal.happened, request_id=refusal.request_id)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr
 
 from ..endpoints.answer import Body
 from ..endpoints.vcd import CLOUDAPI, Vcd, urn_of
@@ -145,8 +145,8 @@ class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, V
         yield self._regenerated(api, s)
 
     def _regenerated(self, api: Vcd, s: OidcRelyingPartyState) -> OidcRelyingPartyState:
-        answer = self._post_regenerate(api, s)
-        if answer.later:
+        secret = self._regenerate(api, s)
+        if secret is None:
             lost = AnswerLost(
                 f"{api.name}: POST …/{s.relying_party_id}/regenerateSecret: 202: done by a task, which shows no secret",
                 todo="run `pulumi up` again: it makes the next one; while Cloud Director answers this with a task, no"
@@ -154,10 +154,12 @@ class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, V
             )
             lost.live = "the secret before has ended, and nobody knows the new one"
             raise lost
-        return s.model_copy(update={"client_secret": answer.secret("clientSecret")})
+        return s.model_copy(update={"client_secret": secret})
 
-    def _post_regenerate(self, api: Vcd, s: OidcRelyingPartyState) -> Body:
-        return api.post(f"{CLOUDAPI}{_PARTIES}/{{}}/regenerateSecret", s.relying_party_id)
+    def _regenerate(self, api: Vcd, s: OidcRelyingPartyState) -> SecretStr | None:
+        """POST regenerateSecret and return the new secret, which an answer must have; a task has none to show."""
+        answer = api.post(f"{CLOUDAPI}{_PARTIES}/{{}}/regenerateSecret", s.relying_party_id)
+        return None if answer.later else answer.secret("clientSecret")
 
     def delete(self, api: Vcd, s: OidcRelyingPartyState) -> str | None:
         """DELETE what rekey registered; of an adopted one, revoke the secret that rekey minted."""
@@ -166,7 +168,7 @@ class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, V
             return None
         ours = self.accepted(api, s)
         if ours:
-            self._post_regenerate(api, s)
+            self._regenerate(api, s)
         elif ours is None and s.client_secret is not None:
             return (
                 f"{api.name}: nobody can tell from here whether the secret of relying party {s.relying_party_id} is"

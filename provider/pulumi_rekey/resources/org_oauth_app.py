@@ -271,7 +271,8 @@ class OrgOAuthApp(Resource[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
         if _seen(s, found).last_updated_at != found.get("lastUpdatedAt"):
             # That the secret works is not enough: another one may have come, with a grace for ours.
             return f"{remains}; somebody has changed it, in no setting, so that its secret may be theirs, and stays"
-        api.request("PUT", _SECRET, s.org_id, s.oauth_app_id, empty=True)
+        # An answer without the secret that it has made is of something else.
+        api.put(_SECRET, s.org_id, s.oauth_app_id).secret("clientSecret")
         return f"{remains}; its secret has been replaced by one that nobody knows"
 
     def _found(self, api: Navigator, org_id: str, id_: str) -> Body | None:

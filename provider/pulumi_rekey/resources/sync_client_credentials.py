@@ -190,7 +190,7 @@ class SyncClientCredentials(Resource[SyncClientCredentialsInputs, SyncClientCred
             case False:
                 # Expired, or somebody has minted newer ones, which are not rekey's to end.
                 return "nothing had to be ended: the vendor does not accept rekey's credentials any more"
-        self._generate(api, s, None)
+        self._generate(api, s, None).some_of("client_secret", "access_token")
         return "the sync client has new credentials that nobody knows: what used it needs others"
 
     def _get(
