@@ -23,7 +23,7 @@ demo: $(venv) engine
 	@$(bin)/python -m tools.demo
 
 test: $(venv) engine browser consumers
-	@$(bin)/pytest -n $(WORKERS) --dist worksteal --ignore tests/chaos $(ARGS)
+	@$(bin)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 chaos-sample: $(venv) engine
 	@$(bin)/pytest -n $(WORKERS) --dist worksteal tests/chaos $(ARGS)
