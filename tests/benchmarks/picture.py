@@ -16,6 +16,7 @@ _STYLE: Final = (
 def drawn(scenarios: Iterable[tuple[str, Mapping[str, float]]]) -> str:
     """Draw the ratio of each operation, scenario by scenario, as SVG that is readable on light and on dark."""
     parts: list[str] = []
+    floor = _LEFT + _WIDTH / _MOST
     y = 24
     for title, ratios in scenarios:
         parts.append(f'<text class="title" x="0" y="{y}">{escape(title)}</text>')
@@ -23,12 +24,14 @@ def drawn(scenarios: Iterable[tuple[str, Mapping[str, float]]]) -> str:
         for operation, ratio in ratios.items():
             y += _ROW
             length = min(ratio, _MOST) / _MOST * _WIDTH
+            number = _LEFT + length + 6
+            # The line does not go through a number.
+            number = floor + 6 if floor - 34 < number < floor + 6 else number
             parts += (
                 f'<text x="0" y="{y}">{escape(operation)}</text>',
                 f'<rect class="bar" x="{_LEFT}" y="{y - _BAR + 3}" width="{length:.0f}" height="{_BAR}"/>',
-                f'<text x="{_LEFT + length + 6:.0f}" y="{y}">{ratio:.2f}</text>',
+                f'<text x="{number:.0f}" y="{y}">{ratio:.2f}</text>',
             )
-        floor = _LEFT + _WIDTH / _MOST
         parts.append(f'<line class="floor" x1="{floor:.0f}" x2="{floor:.0f}" y1="{top}" y2="{y + 6}"/>')
         y += _ROW + 12
     parts.append(f'<text x="{_LEFT}" y="{y}">seconds, as a multiple of the engine\'s floor (the line)</text>')
