@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.engine.install import isolated_environment
+from tools.engine.install import heed_interrupts, isolated_environment
 
 PROJECT = "probe"
 STACK = "dev"
@@ -38,6 +38,7 @@ class Engine:
     """The engine's program, home and environment, shared by the stacks of a test session."""
 
     def __init__(self, home: Path) -> None:
+        heed_interrupts()
         self.environment = isolated_environment(home) | {
             "PULUMI_DEBUG_COMMANDS": "true",  # --event-log, from which the steps are read
             # Branches that run in the engine's processes count too.

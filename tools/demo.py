@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.consumers import IdentityProvider, NavigatorClient, Portal, RomaApplication
-from tools.engine.install import UnableError, isolated_environment
+from tools.engine.install import UnableError, heed_interrupts, isolated_environment
 from tools.vendors import Sandbox, running_sandbox
 
 QUICKSTART = Path(__file__).parent.parent / "examples" / "quickstart"
@@ -284,6 +284,7 @@ def say(text: str) -> None:
 def main() -> int:
     """Show it; 1 if any step does not hold."""
     started = time.monotonic()
+    heed_interrupts()
     try:
         with tempfile.TemporaryDirectory(prefix="rekey-demo-") as folder, running_sandbox() as sandbox:
             say(f"The sandbox of the vendors runs at {sandbox.url}; the stack's state is in {folder}.")

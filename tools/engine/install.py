@@ -13,6 +13,7 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -69,6 +70,16 @@ def isolated_environment(home: Path) -> dict[str, str]:
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
     }
+
+
+def heed_interrupts() -> None:
+    """Heed SIGINT in what is started from here, too.
+
+    A shell that starts something in the background has it ignore that signal. The engine ends its hosts by it, and
+    waits five seconds for one that does not heed it, in every run.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class UnableError(Exception):
