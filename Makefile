@@ -22,8 +22,11 @@ help:
 demo: $(venv) engine
 	@$(bin)/python -m tools.demo
 
+# Of tests/chaos the sample of the matrices; the rest of it runs with chaos-sample.
+rest := $(filter-out tests/chaos/test_matrices.py,$(wildcard tests/chaos/test_*.py))
+
 test: $(venv) engine browser consumers
-	@$(bin)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	@$(bin)/pytest -n $(WORKERS) --dist worksteal $(addprefix --ignore ,$(rest)) $(ARGS)
 
 chaos-sample: $(venv) engine
 	@$(bin)/pytest -n $(WORKERS) --dist worksteal tests/chaos $(ARGS)
