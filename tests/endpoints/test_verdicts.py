@@ -107,14 +107,3 @@ def test_no_more_are_asked_once_the_endpoint_is_at_fault() -> None:
         asked_by_prove(verdicts, (False, False, False))
     with pytest.raises(Stopped, match="refuses 3 of the 3"):
         asked_by_prove(verdicts, (False,))
-
-
-def test_those_that_ask_for_a_proof_at_once_share_one() -> None:
-    verdicts = Verdicts("vcd")
-    asked: list[bool | None] = []
-    with ThreadPoolExecutor(8) as pool:
-        for done in [
-            pool.submit(verdicts.prove, str(n), partial(_answered, answer=True, asked=asked)) for n in range(40)
-        ]:
-            done.result(timeout=10)
-    assert len(asked) == 1

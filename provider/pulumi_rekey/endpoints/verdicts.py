@@ -27,22 +27,21 @@ class Verdicts:
         self._being_tried = 0
         self._refused: set[str] = set()
         self._accepted: set[str] = set()
-        self._proof = threading.Lock()
         self._proven = False
 
     def prove(self, credential: str, ask: Callable[[], bool | None]) -> None:
         """Make sure that the endpoint has accepted a credential in this run, so that it can tell good ones.
 
-        Those who come at the same time wait for the first one, and ask only if that tells nothing.
+        Those who come at the same time ask, too: one that is refused must be judged beside the others.
 
         :raises Stopped: if it refuses so many that it is at fault.
         """
-        with self._proof:
-            if self._proven or self._accepted:
-                return
-            self._stop_if_at_fault()
-            # Where nobody can tell, another try tells no more.
-            self._proven = self.of(credential, ask) is not False
+        if self._proven or self._accepted:
+            return
+        self._stop_if_at_fault()
+        # Where nobody can tell, another try tells no more.
+        if self.of(credential, ask) is not False:
+            self._proven = True
 
     def of(self, credential: str, ask: Callable[[], bool | None]) -> bool | None:
         """Ask about a credential, which has a name in this run; one that is refused waits for those beside it.
