@@ -1,13 +1,19 @@
 """An endpoint that refuses many credentials at once is at fault, and they are not."""
 
+import contextlib
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
-from pulumi_rekey.endpoints.verdicts import MOST_REFUSED, Verdicts
+from pulumi_rekey.endpoints.verdicts import LINGER, MOST_REFUSED, Verdicts
 from pulumi_rekey.errors import Stopped
+
+
+def fresh() -> Verdicts:
+    """No verdicts yet, on a clock whose pauses take no time."""
+    return Verdicts("vcd", lambda _seconds: None)
 
 
 def refused(verdicts: Verdicts, *credentials: str) -> list[bool | None]:
@@ -15,7 +21,7 @@ def refused(verdicts: Verdicts, *credentials: str) -> list[bool | None]:
 
 
 def test_as_many_as_somebody_can_replace_are_refused() -> None:
-    verdicts = Verdicts("vcd")
+    verdicts = fresh()
     assert refused(verdicts, "a", "b") == [False] * MOST_REFUSED
     with pytest.raises(Stopped, match="vcd: refuses 3 of the 3 credentials that were tried") as stopped:
         refused(verdicts, "c")
@@ -23,12 +29,12 @@ def test_as_many_as_somebody_can_replace_are_refused() -> None:
 
 
 def test_one_that_is_tried_often_counts_once() -> None:
-    verdicts = Verdicts("vcd")
+    verdicts = fresh()
     assert refused(verdicts, "a", "a", "a", "a") == [False] * 4
 
 
 def test_a_tenth_of_many_is_somebodys_doing_too() -> None:
-    verdicts = Verdicts("vcd")
+    verdicts = fresh()
     for number in range(40):
         assert verdicts.of(f"good {number}", lambda: True) is True
     assert refused(verdicts, "a", "b", "c", "d") == [False] * 4
@@ -37,20 +43,20 @@ def test_a_tenth_of_many_is_somebodys_doing_too() -> None:
 
 
 def test_one_that_is_accepted_later_counts_no_more() -> None:
-    verdicts = Verdicts("vcd")
+    verdicts = fresh()
     refused(verdicts, "a", "b")
     verdicts.of("a", lambda: True)
     assert refused(verdicts, "c") == [False]
 
 
 def test_what_cannot_be_told_counts_nothing() -> None:
-    verdicts = Verdicts("vcd")
+    verdicts = fresh()
     for number in range(9):
         assert verdicts.of(str(number), lambda: None) is None
 
 
 def test_a_try_that_fails_is_over() -> None:
-    verdicts = Verdicts("vcd")
+    verdicts = fresh()
 
     def fails() -> bool:
         raise TimeoutError
@@ -62,7 +68,7 @@ def test_a_try_that_fails_is_over() -> None:
 
 def test_those_that_are_tried_at_once_are_judged_together() -> None:
     """The first that is refused waits for the others, so that none of them is replaced."""
-    verdicts, all_there = Verdicts("vcd"), threading.Barrier(5)
+    verdicts, all_there = fresh(), threading.Barrier(5)
 
     def ask() -> bool:
         all_there.wait(timeout=10)
@@ -92,18 +98,33 @@ def asked_by_prove(verdicts: Verdicts, answers: Sequence[bool | None]) -> int:
     ("answers", "asked"), [((True, True, True), 1), ((None, None), 1), ((False, True, True), 2), ((False, False), 2)]
 )
 def test_one_that_is_not_refused_is_proof_for_all(answers: tuple[bool | None, ...], asked: int) -> None:
-    assert asked_by_prove(Verdicts("vcd"), answers) == asked
+    assert asked_by_prove(fresh(), answers) == asked
 
 
 def test_one_that_was_accepted_before_is_proof() -> None:
-    verdicts = Verdicts("vcd")
+    verdicts = fresh()
     verdicts.of("good", lambda: True)
     assert asked_by_prove(verdicts, (False,)) == 0
 
 
-def test_no_more_are_asked_once_the_endpoint_is_at_fault() -> None:
-    verdicts = Verdicts("vcd")
+def test_those_that_come_after_a_fault_are_stopped_too() -> None:
+    verdicts = fresh()
     with pytest.raises(Stopped, match="refuses 3 of the 3"):
         asked_by_prove(verdicts, (False, False, False))
     with pytest.raises(Stopped, match="refuses 3 of the 3"):
         asked_by_prove(verdicts, (False,))
+
+
+def test_the_first_that_is_refused_waits_for_those_that_are_about_to_be_tried() -> None:
+    """Its verdict can be there before the next try has begun."""
+    late = iter("bc")
+
+    def pause(seconds: float) -> None:
+        assert seconds == LINGER
+        for name in late:
+            with contextlib.suppress(Stopped):
+                verdicts.of(name, lambda: False)
+
+    verdicts = Verdicts("vcd", pause)
+    with pytest.raises(Stopped, match="refuses 3 of the 3"):
+        verdicts.of("a", lambda: False)

@@ -129,7 +129,7 @@ class Session(ABC, Generic[EndpointT]):
         self._refused_login: Unauthenticated | None = None
         self._login = threading.Lock()
         #: What the endpoint has said of credentials that it should accept.
-        self.verdicts = Verdicts(name)
+        self.verdicts = Verdicts(name, surroundings.sleep)
         #: Serialises read-modify-write of an object that all resources of the endpoint share.
         self.exclusive = threading.RLock()
         if endpoint.allow_unverified_ssl:

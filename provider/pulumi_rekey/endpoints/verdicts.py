@@ -14,15 +14,19 @@ from ..errors import Stopped
 
 #: So many refused credentials, or a tenth of those tried if that is more, can still be somebody's doing.
 MOST_REFUSED: Final = 2
-#: Seconds that a refused credential waits for those that are being tried beside it.
+#: Seconds that a refused credential waits for those of the run that are about to be tried: the host takes its calls
+#: one after the other, and the first verdict can be there before the second try has begun.
+LINGER: Final = 2.0
+#: Seconds that it then waits for those that are being tried beside it.
 _PATIENCE: Final = 60.0
 
 
 class Verdicts:
     """The verdicts of one endpoint, shared by all threads of the process."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, sleep: Callable[[float], None]) -> None:
         self._name = name
+        self._sleep = sleep
         self._settled = threading.Condition()
         self._being_tried = 0
         self._refused: set[str] = set()
@@ -38,7 +42,6 @@ class Verdicts:
         """
         if self._proven or self._accepted:
             return
-        self._stop_if_at_fault()
         # Where nobody can tell, another try tells no more.
         if self.of(credential, ask) is not False:
             self._proven = True
@@ -62,6 +65,7 @@ class Verdicts:
                     (self._accepted if verdict else self._refused).add(credential)
                 self._settled.notify_all()
         if verdict is False:
+            self._sleep(LINGER)
             self._stop_if_at_fault()
         return verdict
 
