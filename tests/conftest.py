@@ -65,6 +65,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     if driver_on_path() is None:
         if os.environ.get("CI"):
             pytest.fail("chromedriver is not on PATH: `make browser` installs it")
+        # Only Debian's root can install one: on another machine the rest is tested without it, and CI fails above.
         pytest.skip("chromedriver is not on PATH")
     with browser(tmp_path_factory.mktemp("browser")) as running:
         yield running

@@ -30,6 +30,7 @@ def interpreter() -> Path:
     if not consumer_packages.is_ready():
         if os.environ.get("CI"):
             pytest.fail("the providers' packages are not here: `make consumers` installs them")
+        # 100 MB that only these examples need: who runs pytest by itself can do without, and CI fails above.
         pytest.skip("the providers' packages are not here: `make consumers` installs them")
     return consumer_packages.PYTHON
 
