@@ -159,17 +159,5 @@ def test_a_side_of_a_pair_can_rotate_from_its_next_slot_on_that_a_window_leaves_
     assert found > begins + turn.every
 
 
-@pytest.mark.parametrize(
-    ("more", "why"),
-    [
-        ({"jitter": "1d"}, "cannot be had beside jitter"),
-        ({"windows": [{"cron": "0 2 1 1 *", "duration": "4h"}]}, "windows can stay closed for three quarters"),
-    ],
-)
-def test_a_turn_leaves_no_room_for(more: dict[str, object], why: str) -> None:
-    with pytest.raises(ValueError, match=why):
-        policy("blue", "90d", **more)
-
-
 def test_a_window_that_opens_in_three_quarters_of_a_slot_leaves_room() -> None:
     assert policy("blue", "90d", windows=[{"cron": "0 2 1 * *", "duration": "4h"}]).windows

@@ -12,13 +12,13 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
 from tests.benchmarks.picture import drawn
 from tests.engine import Engine, Stack
+from tests.processes import descendants
 from tools.vendors import Sandbox, running_sandbox
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -66,22 +66,10 @@ class Figures:
     bytes_each: list[float] = field(default_factory=list)
 
 
-def descendants(pid: int) -> Iterator[int]:
-    """A process and all that it started."""
-    yield pid
-    try:
-        tasks = list(Path(f"/proc/{pid}/task").iterdir())
-        children = [child for task in tasks for child in (task / "children").read_text().split()]
-    except OSError:
-        return
-    for child in children:
-        yield from descendants(int(child))
-
-
 def resident(pid: int) -> float:
     """Megabytes that a process and all that it started hold together; what they share counts once."""
     kilobytes = 0
-    for each in descendants(pid):
+    for each in (pid, *(process.pid for process in descendants(pid))):
         try:
             lines = Path(f"/proc/{each}/smaps_rollup").read_text().splitlines()
         except OSError:

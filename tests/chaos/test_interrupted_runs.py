@@ -75,6 +75,7 @@ def test_ctrl_c_twice(life: Life) -> None:
     life.say(rotation=SECOND)
     held = Held(life, "regenerateSecret$")
     send_signal(held.run.pid, signal.SIGINT)
+    # Some time between the two, as between two keystrokes.
     life.sandbox.calls()
     send_signal(held.run.pid, signal.SIGINT)
     held.ended()

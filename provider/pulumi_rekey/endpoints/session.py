@@ -58,7 +58,7 @@ ALL_ATTEMPTS = 60.0
 MOST_ATTEMPTS = 5
 #: Seconds before its expiry at which a token is no longer used.
 TOKEN_MARGIN = 60.0
-#: Seconds, which is a week.
+#: Seconds that no run comes near, so that a longer life of a token is of no use to it: a week.
 LONGEST_RUN = 604800.0
 
 _BY_STATUS: dict[int, type[VendorError]] = {
