@@ -10,7 +10,7 @@ venv := .venv/installed
 
 help:
 	@echo "make demo      watch a real pulumi up manage five credentials, on a sandbox of the vendors"
-	@echo "make test      run every test, on the real engine and the sandbox"
+	@echo "make test      run the tests, on the real engine and the sandbox (some of tests/chaos: make chaos-sample)"
 	@echo "make chaos     make every call fail, and every process die (within an hour; a sample: make chaos-sample)"
 	@echo "make bench     measure it beside the engine's own floor"
 	@echo "make lint      check style and types            make fmt      put the style right"
