@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.engine.install import CLI, ENGINE, ROOT, engine_floor, is_built, numbers, stamp
+from tools.engine.install import CLI, ENGINE, ROOT, engine_floor, is_built, numbers, sdk_module, stamp
 
 FLOOR = ".".join(map(str, engine_floor()))
 
@@ -76,10 +76,23 @@ def test_what_go_complains_of_is_passed_on(checkout: Path) -> None:
     assert found.stderr == "engine: go env GOVERSION failed: go: go.mod requires go >= 9.9 (GOTOOLCHAIN=local)\n"
 
 
+@pytest.mark.skipif(not shutil.which("go"), reason="an engine from PATH needs no go")
+def test_a_machine_that_has_fetched_nothing_gets_the_scripts_beside_the_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOMODCACHE", str(tmp_path))
+    monkeypatch.setenv("GOFLAGS", "-modcacherw")
+    _, sdk = sdk_module()
+    assert sdk.is_relative_to(tmp_path)
+    assert (sdk / "python/dist/pulumi-resource-pulumi-python").exists()
+    assert (sdk / "python/cmd/pulumi-language-python-exec").exists()
+
+
 def test_a_failed_build_leaves_nothing_behind(checkout: Path) -> None:
     answers = """case "$1" in
 env) echo go99.9 ;;
-list) echo '{"Version": "v3.0.0", "Dir": "/nowhere"}' ;;
+mod) echo '{"Version": "v3.0.0", "Dir": "/nowhere"}' ;;
+list) ;;
 *) echo "disk full" >&2; exit 1 ;;
 esac"""
     command(checkout, "go", answers)

@@ -18,13 +18,17 @@ MARK = "0123456789abcdef01234567"
 
 
 class Clock:
-    """The session's and the reconciler's time; a pause takes none of the test's."""
+    """The session's and the reconciler's time; a pause takes none of the test's.
+
+    A second passes between two looks at it, since one may end there at any time.
+    """
 
     def __init__(self) -> None:
         self.passed = timedelta()
 
     def now(self) -> datetime:
         """The moment, to the second, as the host has it."""
+        self.passed += timedelta(seconds=1)
         return (datetime.now(UTC) + self.passed).replace(microsecond=0)
 
     def monotonic(self) -> float:

@@ -130,18 +130,24 @@ def build() -> None:
     with tempfile.TemporaryDirectory(dir=ENGINE.parent, prefix="engine-") as folder:
         fresh = Path(folder) / "engine"
         fresh.mkdir()
-        sdk = json.loads(run(["go", "list", "-m", "-json", SDK], cwd=CLI))
-        compile_tool(CLI, "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", fresh, version=sdk["Version"])
+        version, folder_of_sdk = sdk_module()
+        compile_tool(CLI, "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", fresh, version=version)
         # The newest language host is not published as a module; this one speaks to every engine since.
         compile_tool(LANGUAGE_HOST, f"{SDK}/python/cmd/pulumi-language-python", fresh)
         for script in ("cmd/pulumi-language-python-exec", "dist/pulumi-resource-pulumi-python"):
-            source = Path(sdk["Dir"]) / "python" / script
+            source = folder_of_sdk / "python" / script
             shutil.copyfile(source, fresh / source.name)
             (fresh / source.name).chmod(0o755)
         (fresh / "stamp").write_text(stamp())
         if ENGINE.exists():
             ENGINE.rename(Path(folder) / "old")
         fresh.rename(ENGINE)
+
+
+def sdk_module() -> tuple[str, Path]:
+    """The pinned SDK's version and its folder, fetched if need be: `go list -m` would not fetch it."""
+    sdk = json.loads(run(["go", "mod", "download", "-json", SDK], cwd=CLI))
+    return sdk["Version"], Path(sdk["Dir"])
 
 
 def check_go() -> None:

@@ -237,11 +237,13 @@ class OpenIdProviderKey(Resource[OpenIdProviderKeyInputs, OpenIdProviderKeyState
         self, api: Vcd, i: OpenIdProviderKeyInputs, s: OpenIdProviderKeyState
     ) -> Iterator[OpenIdProviderKeyState]:
         """PUT openIdProvider's activeKey, then DELETE the key before, each when it is due."""
-        now = api.around.now()
-        if s.next_key_id is not None and s.next_activates_at is not None and s.next_activates_at <= now:
+        due = s.next_activates_at is not None and s.next_activates_at <= api.around.now()
+        if s.next_key_id is not None and due:
             s = self._promoted(api, i, s)
             yield s
-        if s.previous_key_id is not None and s.previous_expires_at is not None and s.previous_expires_at <= now:
+        # Asked anew: where it is to go at once, that moment is later than the one above.
+        expired = s.previous_expires_at is not None and s.previous_expires_at <= api.around.now()
+        if s.previous_key_id is not None and expired:
             api.remove(_KEYS, s.previous_key_id)
             yield s.model_copy(update={"previous_key_id": None, "previous_expires_at": None})
 

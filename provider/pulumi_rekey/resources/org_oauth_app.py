@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, AliasGenerator, BeforeValidator, ConfigDict, Field, SecretStr
@@ -231,6 +231,7 @@ class OrgOAuthApp(Resource[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
         secret = i.secret or made_secret("navigator")
         grace = i.rotation.grace
         if grace:
+            ends = _end(api, grace)
             body = {
                 "newClientSecret": secret.get_secret_value(),
                 "secretExpirationTimeInSeconds": int(grace.total_seconds()),
@@ -244,7 +245,7 @@ class OrgOAuthApp(Resource[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
                 raise BadAnswer(
                     f"{api.name}: POST …/{s.oauth_app_id}/secret: the answer has content; none is documented"
                 )
-            s = _minted(api, s, secret, grace)
+            s = _minted(s, secret, ends)
             yield s
             yield _shown(s, api.get(_APP, s.org_id, s.oauth_app_id))
         else:
@@ -305,6 +306,7 @@ class OrgOAuthApp(Resource[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
             if grace is not None:
                 body["secretRotationExpirationInSeconds"] = int(grace.total_seconds())
         if body:
+            ends = _end(api, grace)
             answer = api.request(
                 "PATCH",
                 _APP,
@@ -315,7 +317,7 @@ class OrgOAuthApp(Resource[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
                 query={"context": i.context} if i.context in {"PROVIDER", "TENANT"} else None,
             )
             if secret is not None:
-                s = _minted(api, s, secret, grace)
+                s = _minted(s, secret, ends)
                 yield s
             s = _shown(s, answer)
         yield s
@@ -399,9 +401,13 @@ def _objects(answer: Body, name: str) -> list[Body]:
     return answer.objects(name) if answer.get(name) else []
 
 
-def _minted(api: Navigator, s: OrgOAuthAppState, secret: SecretStr, grace: timedelta | None) -> OrgOAuthAppState:
-    ends = (api.around.now() + grace).replace(microsecond=0) if grace else None
-    previous = s.secret if grace else None
+def _end(api: Navigator, grace: timedelta | None) -> datetime | None:
+    """Return when the old secret ends: asked before the call, so that it is never promised for longer."""
+    return (api.around.now() + grace).replace(microsecond=0) if grace else None
+
+
+def _minted(s: OrgOAuthAppState, secret: SecretStr, ends: datetime | None) -> OrgOAuthAppState:
+    previous = s.secret if ends else None
     new = {"secret": secret, "previous_secret": previous, "next_secret": None, "previous_expires_at": ends}
     return s.model_copy(update=new)
 
