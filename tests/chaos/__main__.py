@@ -16,6 +16,9 @@ from .crashes import CRASHES, crash_all
 from .matrix import Matrix, Result
 from .worlds import running_universe
 
+#: Seconds between two lines that say how far it is.
+PROGRESS_EVERY = 60.0
+
 
 def main() -> int:
     """Try all cells; 1 if one of them is not healed."""
@@ -49,18 +52,23 @@ def try_all(given: argparse.Namespace, results: list[Result]) -> None:
         if given.matrix != "crashes":
             cells = [cell for cell in matrix.cells(learned) if cell.fault and given.by in cell.fault.name]
             say(f"{len(cells)} cells with faults")
-            tell(results, matrix.run(cells))
+            tell(results, matrix.run(cells), len(cells))
         if given.matrix != "faults":
             held = [replace(result.cell, call=call) for result, calls in learned for call in calls]
             crashes = [crash for crash in CRASHES if given.by in crash.name]
             say(f"{len(held) * len(crashes)} cells with crashes")
-            tell(results, crash_all(matrix, held, crashes))
+            tell(results, crash_all(matrix, held, crashes), len(held) * len(crashes))
 
 
-def tell(results: list[Result], found: Iterable[Result]) -> None:
-    """Add what is found to the results; of what is not healed, say why as soon as it is known."""
-    for result in found:
+def tell(results: list[Result], found: Iterable[Result], expected: int = 0) -> None:
+    """Add what is found to the results; of what is not healed, say why as soon as it is known; say how far it is."""
+    started = said_at = time.monotonic()
+    for number, result in enumerate(found, 1):
         results.append(result)
+        if time.monotonic() - said_at > PROGRESS_EVERY:
+            said_at = time.monotonic()
+            left = (said_at - started) / number * (expected - number)
+            say(f"{number} of {expected} cells, about {left / 60:.0f} min left")
         for problem in result.problems:
             said = f"\n    it said: {result.error}" if result.error else ""
             say(f"NOT HEALED {result.by}: {result.cell}{said}\n    {problem}")

@@ -50,12 +50,20 @@ class Step:
         return error
 
 
+def noted(stack: Stack, sandbox: Sandbox, operate: Callable[[], Run]) -> tuple[Run, tuple[str, ...], str]:
+    """A run of the engine, the calls to vendors in it, and its log of events."""
+    sandbox.forget_calls()
+    run = operate()
+    calls = tuple(f"{call['method']} {shape(call['path'])}" for call in sandbox.calls())
+    return run, calls, stack.events.read_text()
+
+
 class Life:
     """The stack, the program as it reads now, and what has been seen."""
 
-    def __init__(self, case: Case, stack: Stack, sandbox: Sandbox) -> None:
+    def __init__(self, case: Case, stack: Stack, sandbox: Sandbox, name: str = "it") -> None:
         self.case, self.stack, self.sandbox = case, stack, sandbox
-        self.said = Said()
+        self.said = Said(name)
         self.printed: list[str] = []
         self.credentials: list[Outputs] = []
         self._advanced = 0
@@ -100,7 +108,11 @@ class Life:
 
     def outputs(self) -> Outputs:
         """The resource's outputs, decrypted; each secret among them is marked, and remembered."""
-        resources = self.stack.export(show_secrets=True)["deployment"]["resources"]
+        return self.outputs_in(self.stack.export(show_secrets=True))
+
+    def outputs_in(self, export: dict[str, Any]) -> Outputs:
+        """Its outputs in an export that shows secrets."""
+        resources = export["deployment"]["resources"]
         (kept,) = [found["outputs"] for found in resources if found["urn"].endswith(f"::{self.said.name}")]
         marked = {name for name, value in kept.items() if isinstance(value, dict) and value.get(_SIGNATURE) == _MARK}
         assert marked == kept.keys() & set(self.case.secrets)
@@ -109,15 +121,14 @@ class Life:
         return self.remember(found)
 
     def _noted(self, operate: Callable[[], Run]) -> Step:
-        self.sandbox.forget_calls()
-        run = operate()
-        calls = tuple(f"{call['method']} {shape(call['path'])}" for call in self.sandbox.calls())
-        events = (self.stack.folder / "events.json").read_text()
+        return self.step(*noted(self.stack, self.sandbox, operate))
+
+    def step(self, run: Run, calls: tuple[str, ...], events: str) -> Step:
+        """What a run of the engine was for it; what was printed is kept."""
         self.printed += [run.text, events]
         found = (json.loads(line).get("diagnosticEvent", {}) for line in events.splitlines())
         about = [event for event in found if event.get("urn", "").endswith(f"::{self.said.name}")]
-        diagnostics = [(event["severity"], said_in(event["message"])) for event in about]
-        return Step(run, calls, diagnostics)
+        return Step(run, calls, [(event["severity"], said_in(event["message"])) for event in about])
 
     # -- secrets ---------------------------------------------------------------------------------------------------
 
