@@ -20,7 +20,8 @@ from pulumi_rekey.model import (
     secret_fields,
     vendor_id,
 )
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pulumi_rekey.rotation import Policy
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError
 
 from tools.schemas import all_resources
 
@@ -78,6 +79,17 @@ def test_a_flag_is_no_number(name: str) -> None:
     for path in numbers:
         for flag in (True, False):
             assert (path, "must be a number, not true or false") in problems(model, {path: flag}, holds_unknown)
+
+
+@pytest.mark.parametrize("model", [*(RESOURCES[name].inputs for name in RESOURCES), Policy], ids=lambda m: m.__name__)
+def test_a_flag_is_true_or_false(model: type[BaseModel]) -> None:
+    """Neither a number, nor a word, which the schemas for editors refuse, too."""
+    types = {path: str(field.annotation) for path, field in model.model_fields.items()}
+    flags = [path for path, type_ in types.items() if "bool" in type_ and "dict" not in type_]
+    for path in flags:
+        for word in (1, 0.0, "yes", "false"):
+            assert (path, "Input should be a valid boolean") in problems(model, {path: word}, holds_unknown)
+            assert path not in dict(problems(model, {path: True}, holds_unknown))
 
 
 # -- marks ------------------------------------------------------------------------------------------------------------

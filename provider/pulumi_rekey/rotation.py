@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema, field_validator
+from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, ValidationInfo, WithJsonSchema, field_validator
 
 from .durations import Duration, as_text, in_words, within
 from .model import Model, Moment, rfc3339
@@ -113,7 +113,7 @@ class Policy(Model):
         " it would expire.",
         examples=[["2026-12-20/2027-01-05", "2027-03-03"]],
     )
-    paused: bool = Field(default=False, description="Whether nothing at all rotates, even by rotate_now.")
+    paused: StrictBool = Field(default=False, description="Whether nothing at all rotates, even by rotate_now.")
     rotate_now: str | None = Field(
         default=None,
         min_length=1,
@@ -126,7 +126,7 @@ class Policy(Model):
         default=None,
         description="What to do with the secret of an object that exists: keep it, or mint a new one.",
     )
-    verify: bool = Field(
+    verify: StrictBool = Field(
         default=True,
         description="Whether a new secret is tried as a consumer would, before it is handed on.",
     )

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, StrictBool
 
 from ..endpoints.answer import Body
 from ..endpoints.vcd import CLOUDAPI, Vcd, urn_of
@@ -73,7 +73,7 @@ class OpenIdProviderKeyInputs(Inputs):
     curve: Literal["P-256", "P-384", "P-521"] = Field(
         default="P-256", description="Curve of an EC key that rekey makes; takes effect at the next rotation."
     )
-    activate: bool = Field(
+    activate: StrictBool = Field(
         default=True, description="Whether this is the key that signs. One key of an endpoint can be."
     )
     adopt: Annotated[VendorId, urn_of("openIdProviderKey")] | None = Field(

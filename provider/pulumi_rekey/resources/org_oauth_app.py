@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, AliasGenerator, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, AliasGenerator, BeforeValidator, ConfigDict, Field, SecretStr, StrictBool
 from pydantic.alias_generators import to_camel
 
 from ..endpoints.answer import Body
@@ -72,7 +72,7 @@ class ServiceScopes(_Scopes):
     """What the app may do in one service."""
 
     service_definition_id: str = Field(description="The service.")
-    all_roles: bool = Field(default=False, description="Whether it has every role of the service.")
+    all_roles: StrictBool = Field(default=False, description="Whether it has every role of the service.")
     roles: tuple[Role, ...] = Field(default=(), description="Roles of the service.")
 
 
@@ -110,7 +110,7 @@ class OrgOAuthAppInputs(Inputs):
     allowed_scopes: Annotated[AllowedScopes, BeforeValidator(_empty_clears)] | None = Field(
         default=None, description="What the app may do; order does not matter, and empty clears it."
     )
-    owner_only_secret_rotation: bool | None = Field(
+    owner_only_secret_rotation: StrictBool | None = Field(
         default=None, description="Whether the app is forbidden to rotate its own secret."
     )
     secret: Annotated[Secret, AfterValidator(_allowed)] | None = Field(

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, StrictBool
 
 from ..endpoints.answer import Body
 from ..endpoints.broker import Broker
@@ -40,7 +40,7 @@ class SyncClientCredentialsInputs(Inputs):
         json_schema_extra=IMMUTABLE,
         examples=["CUSTOMER"],
     )
-    generate_token: bool | None = Field(
+    generate_token: StrictBool | None = Field(
         default=None,
         description="True: a long-lived access token. False: a client id and secret. By default as it was.",
     )
