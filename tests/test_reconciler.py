@@ -1,0 +1,921 @@
+"""What is done, in which order, and what is kept of it when it fails: with lockers for a vendor, and no engine."""
+
+import random
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from pulumi_rekey.endpoints.verdicts import LINGER
+from pulumi_rekey.errors import AnswerLost, NotFound, Partial, Refused, Rejected, Stopped, Unreachable
+from pulumi_rekey.resource import REPLACE, VERIFY, VERIFY_NEXT, Inputs, Reconciler
+from pulumi_rekey.rotation import Seen
+from pydantic import SecretStr
+
+from .lockers import (
+    COUNT,
+    HOME,
+    LOCKER,
+    MARK,
+    START,
+    Endless,
+    Forgetful,
+    Locker,
+    LockerInputs,
+    LockerResource,
+    LockerState,
+    Shown,
+    Silent,
+    TicketState,
+    TriedTicket,
+    Vendor,
+)
+
+DAY = timedelta(days=1)
+#: Between tries of a secret that is refused, and then before the endpoint is judged.
+PATIENCE = [0.5, 1.0, 2.0, 4.0, LINGER]
+REFUSED = [False] * 5
+NINETY = {"max_age": "90d"}
+ASKED = {"grace": "2d", "rotate_now": "INC-1"}
+UNVERIFIED = "the new secret could not be tried from here: it is handed on unverified"
+MINTED_BEFORE = "the vendor refuses the secret that was minted before"
+NOTHING_DONE = r"^nothing was done: report this$"
+#: What no test expects, and the reconciler does not either.
+BROKEN = RuntimeError("a bug")
+
+
+@pytest.fixture
+def vendor() -> Vendor:
+    return Vendor()
+
+
+def put_up(vendor: Vendor, **inputs: Any) -> LockerState:
+    """A locker that `pulumi up` has put up before."""
+    s: LockerState = vendor.up(**inputs)
+    vendor.forget()
+    return s
+
+
+def reached(failed: pytest.ExceptionInfo[Partial]) -> LockerState:
+    """What is kept of what was done before a failure."""
+    state = failed.value.state
+    assert isinstance(state, LockerState)
+    return state
+
+
+def fails(vendor: Vendor, s: LockerState | None = None, **inputs: Any) -> LockerState:
+    """What is kept of a `pulumi up` that fails at what is out of order at the vendor."""
+    with pytest.raises(Partial) as failed:
+        vendor.up(s, **inputs)
+    vendor.faults.clear()
+    return reached(failed)
+
+
+def waiting(vendor: Vendor) -> LockerState:
+    """A locker whose next code the vendor refuses, while the old one has its grace."""
+    s = put_up(vendor)
+    vendor.later("1d")
+    vendor.answers.extend([*REFUSED, True])
+    s = fails(vendor, s, rotation=ASKED)
+    assert s.step == VERIFY_NEXT
+    vendor.later("1h")
+    vendor.forget()
+    return s
+
+
+# -- creation ------------------------------------------------------------------------------------------------
+
+
+def test_a_created_object_is_tried_and_then_gets_its_real_settings(vendor: Vendor) -> None:
+    s = vendor.up(label="tools", endpoint="lockers", rotation=NINETY | {"rotate_now": "INC-1", "triggers": {"a": "1"}})
+    assert vendor.calls == ["add", "set code 1", "try code 1", "open", "label"]
+    assert s == LockerState(
+        locker_id="locker-1",
+        label="tools",
+        code=SecretStr("code 1"),
+        address=HOME,
+        endpoint="lockers",
+        generation=1,
+        rotated_at=START,
+        rotation_reason="created",
+        next_rotation_at=START + 90 * DAY,
+        rotation=Seen(triggers={"a": "1"}, rotate_now="INC-1"),
+    )
+    assert vendor.said == []
+
+
+def test_a_creation_without_settings_sends_none(vendor: Vendor) -> None:
+    vendor.up()
+    assert vendor.calls == ["add", "set code 1", "try code 1"]
+
+
+def test_a_setting_that_is_refused_after_creation_loses_nothing(vendor: Vendor) -> None:
+    vendor.faults["note"] = Rejected("lockers: 400")
+    s = fails(vendor, label="tools", note="keep shut")
+    assert (s.label, s.note, s.codes) == ("tools", "blank", ("code 1", None, None))
+    assert (s.step, s.generation, s.address) == (None, 1, HOME)
+    vendor.faults["label"] = Rejected("lockers: 400")
+    assert fails(vendor, label="tools", note="keep shut").label == MARK
+
+
+def test_a_creation_that_does_nothing_is_an_error(vendor: Vendor) -> None:
+    with pytest.raises(Stopped, match=NOTHING_DONE):
+        vendor.up(resource=Silent(), label="tools")
+    with pytest.raises(Stopped, match=NOTHING_DONE):
+        vendor.up(resource=Silent(), label="tools", adopt="locker-1", rotation={"on_adopt": "rotate"})
+
+
+def test_a_creation_that_fails_says_that_nothing_was_created(vendor: Vendor) -> None:
+    vendor.faults["add"] = Rejected("lockers: 400")
+    with pytest.raises(Rejected, match=": nothing was created; correct the input"):
+        vendor.up()
+
+
+def test_a_creation_whose_answer_is_lost_does_not_say_what_is_live(vendor: Vendor) -> None:
+    vendor.faults["add"] = AnswerLost("lockers: no answer")
+    with pytest.raises(AnswerLost, match=": it is not known whether it took effect;"):
+        vendor.up()
+
+
+def test_what_an_error_knows_of_what_is_live_stands(vendor: Vendor) -> None:
+    failure = Rejected("lockers: 400")
+    failure.live = "the door is open"
+    vendor.faults["add"] = failure
+    with pytest.raises(Rejected, match="the door is open"):
+        vendor.up()
+
+
+def test_a_bug_stays_one(vendor: Vendor) -> None:
+    vendor.faults["add"] = BROKEN
+    with pytest.raises(RuntimeError, match="a bug") as failed:
+        vendor.up()
+    assert not hasattr(failed.value, "live")
+
+
+def test_jitter_draws_its_part_at_minting(vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(random, "random", lambda: 0.25012)
+    s = vendor.up(rotation=NINETY | {"jitter": "40d"})
+    assert s.spread == 0.25
+    assert s.next_rotation_at == START + 80 * DAY
+    assert vendor.up(rotation=NINETY).spread == 0
+    monkeypatch.setattr(random, "random", lambda: 0.12345)
+    vendor.later("1d")
+    assert vendor.up(s, rotation=NINETY | {"jitter": "40d"}).spread == 0.25, "not drawn again"
+    assert vendor.up(s, rotation=NINETY | {"jitter": "40d", "rotate_now": "INC-1"}).spread == 0.123
+
+
+# -- adoption ------------------------------------------------------------------------------------------------
+
+
+def test_an_adopted_object_keeps_its_secret_and_gets_its_settings(vendor: Vendor) -> None:
+    vendor.lockers["locker-9"] = Locker("south", codes={"theirs": None})
+    s = vendor.up(adopt="locker-9", label="tools", rotation=NINETY)
+    assert vendor.calls == ["open", "label"]
+    assert (s.generation, s.rotation_reason, s.rotated_at) == (1, "adopted", START)
+    assert (s.site, s.label, s.codes, s.step) == ("south", "tools", (None, None, None), None)
+    assert s.next_rotation_at == START + 90 * DAY
+    assert vendor.lockers["locker-9"].codes == {"theirs": None}
+
+
+def test_an_adopted_object_that_is_as_wanted_needs_no_call(vendor: Vendor) -> None:
+    vendor.lockers["locker-9"] = Locker("south", label="tools")
+    assert vendor.up(adopt="locker-9", label="tools").label == "tools"
+    assert vendor.calls == []
+
+
+def test_an_adoption_whose_settings_fail_is_kept(vendor: Vendor) -> None:
+    vendor.lockers["locker-9"] = Locker("south")
+    vendor.faults["note"] = Rejected("lockers: 400")
+    s = fails(vendor, adopt="locker-9", label="tools", note="keep shut")
+    assert (s.label, s.note, s.rotation_reason, s.address) == ("tools", "blank", "adopted", HOME)
+    vendor.lockers["locker-9"] = Locker("south")
+    vendor.faults["label"] = Rejected("lockers: 400")
+    s = fails(vendor, adopt="locker-9", label="tools", note="keep shut")
+    assert (s.label, s.rotation_reason) == ("blank", "adopted")
+
+
+def test_what_is_adopted_to_rotate_gets_its_settings_and_then_a_new_secret(vendor: Vendor) -> None:
+    vendor.lockers["locker-9"] = Locker("south", codes={"theirs": None})
+    s = vendor.up(adopt="locker-9", label="tools", rotation={"on_adopt": "rotate"})
+    assert vendor.calls == ["open", "label", "set code 1", "count", "try code 1"]
+    assert (s.generation, s.rotation_reason, s.step) == (1, "adopted with on_adopt=rotate", None)
+    assert (s.label, s.codes) == ("tools", ("code 1", None, None))
+    vendor.lockers["locker-9"] = Locker("south", label="tools")
+    assert vendor.up(adopt="locker-9", label="tools", rotation={"on_adopt": "rotate"}).generation == 1
+
+
+@pytest.mark.parametrize("call", ["open", "note", "set"])
+def test_nothing_is_adopted_until_the_rotation_that_was_asked_for(vendor: Vendor, call: str) -> None:
+    vendor.lockers["locker-9"] = Locker("south")
+    vendor.faults[call] = Rejected("lockers: 400")
+    with pytest.raises(Rejected, match=": nothing was created; correct the input"):
+        vendor.up(adopt="locker-9", label="tools", note="keep shut", rotation={"on_adopt": "rotate"})
+
+
+@pytest.mark.parametrize(("adopt", "reason"), [(None, "created"), ("locker-9", "adopted, the given secret set")])
+def test_a_given_secret_is_set_and_tried(vendor: Vendor, adopt: str | None, reason: str) -> None:
+    vendor.lockers["locker-9"] = Locker("south", codes={"theirs": None})
+    s = vendor.up(adopt=adopt, code="0000", label="tools")
+    assert vendor.calls[-4:] == ["set 0000", "try 0000", "open", "label"]
+    assert (s.generation, s.rotation_reason, s.codes) == (1, reason, ("0000", None, None))
+
+
+# -- the secret is tried -------------------------------------------------------------------------------------
+
+
+def test_a_new_secret_is_tried_until_the_vendor_has_replicated_it(vendor: Vendor) -> None:
+    vendor.answers.extend([False, False])
+    assert vendor.up().step is None
+    assert vendor.calls == ["add", "set code 1", *["try code 1"] * 3]
+    assert vendor.slept == PATIENCE[:2]
+
+
+def test_a_new_secret_that_stays_refused_is_kept_as_such(vendor: Vendor) -> None:
+    vendor.answers.extend(REFUSED)
+    with pytest.raises(Partial, match="lockers: the new secret is minted, and the vendor refuses it") as failed:
+        vendor.up(label="tools")
+    assert vendor.calls == ["add", "set code 1", *["try code 1"] * 5]
+    assert vendor.slept == PATIENCE
+    s = reached(failed)
+    assert (s.step, s.label, s.codes, s.generation) == (VERIFY, MARK, ("code 1", None, None), 1)
+    assert isinstance(failed.value.__cause__, Refused)
+    assert failed.value.__cause__.live is None
+
+
+def test_a_failure_before_the_secret_is_tried_is_kept_as_one_that_is_to_be_tried(vendor: Vendor) -> None:
+    vendor.faults["try"] = BROKEN
+    with pytest.raises(Partial, match="unexpected RuntimeError: what was done before is kept") as failed:
+        vendor.up()
+    assert reached(failed).step == VERIFY
+
+
+@pytest.mark.parametrize("answer", [None, Unreachable("lockers: no connection")])
+def test_a_secret_that_cannot_be_tried_from_here_is_handed_on(vendor: Vendor, answer: Exception | None) -> None:
+    vendor.answers.append(answer)
+    assert vendor.up().step is None
+    assert vendor.said == [UNVERIFIED]
+    assert vendor.slept == []
+
+
+def test_a_secret_is_not_tried_where_the_policy_says_so(vendor: Vendor) -> None:
+    rules: dict[str, Any] = {"verify": False}
+    vendor.answers.append(BROKEN)
+    s = vendor.up(label="tools", rotation=rules)
+    assert vendor.calls == ["add", "set code 1", "open", "label"]
+    assert s.step is None
+    vendor.faults["label"] = BROKEN
+    assert fails(vendor, label="tools", rotation=rules).step is None
+    vendor.forget()
+    s = vendor.up(s, label="tools", rotation=rules | {"grace": "1d", "rotate_now": "INC-1"})
+    assert vendor.calls == ["set code 3", "count"]
+    assert (s.step, s.codes) == (None, ("code 3", "code 1", None))
+
+
+# -- settings ------------------------------------------------------------------------------------------------
+
+
+def test_a_changed_setting_is_sent_and_the_secret_left_alone(vendor: Vendor) -> None:
+    s = put_up(vendor, label="tools")
+    s = vendor.up(s, label="paint")
+    assert vendor.calls == ["open", "label"]
+    assert (s.label, s.generation, s.rotation_reason) == ("paint", 1, "created")
+
+
+def test_what_was_sent_of_the_settings_is_kept(vendor: Vendor) -> None:
+    s = put_up(vendor)
+    vendor.faults["note"] = Rejected("lockers: 400")
+    s = fails(vendor, s, label="paint", note="keep shut", endpoint="mirror", rotation=NINETY)
+    assert (s.label, s.note) == ("paint", "blank")
+    assert (s.endpoint, s.next_rotation_at) == ("mirror", START + 90 * DAY)
+
+
+def test_settings_are_kept_before_a_rotation_that_fails(vendor: Vendor) -> None:
+    s = put_up(vendor)
+    vendor.faults["set"] = Rejected("lockers: 400")
+    s = fails(vendor, s, label="paint", rotation={"rotate_now": "INC-1"})
+    assert (s.label, s.generation, s.rotation.rotate_now) == ("paint", 1, None)
+    assert vendor.calls == ["open", "label", "set code 2"]
+
+
+def test_a_failure_says_what_is_as_before(vendor: Vendor) -> None:
+    s = put_up(vendor)
+    vendor.faults = {"open": Rejected("lockers: 400"), "set": Rejected("lockers: 400")}
+    with pytest.raises(Rejected, match=": its settings are as before;"):
+        vendor.up(s, label="paint")
+    vendor.faults["set"] = Rejected("lockers: 400")
+    with pytest.raises(Rejected, match=": the old secret still works;"):
+        vendor.up(s, rotation={"rotate_now": "INC-1"})
+
+
+def test_what_only_the_books_have_needs_no_call(vendor: Vendor) -> None:
+    s = put_up(vendor, rotation={"triggers": {"a": "1", "b": "2"}})
+    vendor.later("1d")
+    s = vendor.up(s, endpoint="mirror", rotation=NINETY | {"triggers": {"a": "1", "c": "3"}})
+    assert vendor.calls == []
+    assert (s.endpoint, s.address, s.next_rotation_at) == ("mirror", HOME, START + 90 * DAY)
+    assert s.rotation == Seen(triggers={"a": "1", "c": "3"})
+    assert (s.generation, s.rotated_at) == (1, START)
+
+
+# -- rotation ------------------------------------------------------------------------------------------------
+
+
+def test_a_rotation_ends_the_old_secret(vendor: Vendor) -> None:
+    s = put_up(vendor, rotation=NINETY)
+    vendor.later("90d")
+    s = vendor.up(s, rotation=NINETY | {"rotate_now": "INC-1"})
+    assert vendor.calls == ["set code 2", "count", "try code 2"]
+    assert (s.codes, s.step, s.previous_expires_at) == (("code 2", None, None), None, None)
+    assert (s.generation, s.rotated_at, s.rotation_reason) == (2, vendor.now, "rotate_now: INC-1")
+    assert s.next_rotation_at == vendor.now + 90 * DAY
+    assert s.rotation.rotate_now == "INC-1"
+    assert vendor.lockers["locker-1"].codes == {"code 2": None}
+
+
+def test_a_rotation_with_a_grace_tries_both_secrets(vendor: Vendor) -> None:
+    s = put_up(vendor)
+    vendor.later("1d")
+    s = vendor.up(s, rotation=ASKED)
+    assert vendor.calls == ["set code 2", "count", "try code 2", "try code 1"]
+    assert (s.codes, s.step, s.previous_expires_at) == (("code 2", "code 1", None), None, vendor.now + 2 * DAY)
+    assert s.generation == 2
+    assert vendor.said == []
+
+
+def test_an_old_secret_that_has_ended_in_spite_of_a_grace_is_not_kept(vendor: Vendor) -> None:
+    s = put_up(vendor)
+    vendor.answers.extend([True, False])
+    s = vendor.up(s, rotation=ASKED)
+    assert (s.codes, s.step, s.previous_expires_at) == (("code 2", None, None), None, None)
+    assert vendor.said == ["the vendor has ended the old secret at once, although a grace was asked for"]
+    assert vendor.slept == [], "it is no verdict on what the endpoint should accept"
+
+
+def test_an_old_secret_of_which_nothing_is_known_is_kept(vendor: Vendor) -> None:
+    s = put_up(vendor)
+    vendor.answers.extend([True, None])
+    assert vendor.up(s, rotation=ASKED).codes == ("code 2", "code 1", None)
+    assert vendor.said == []
+
+
+def test_each_step_of_a_rotation_is_kept(vendor: Vendor) -> None:
+    s = put_up(vendor)
+    vendor.faults["count"] = Rejected("lockers: 400")
+    half = fails(vendor, s, rotation=ASKED)
+    assert (half.step, half.codes, half.generation) == (COUNT, ("code 1", None, "code 2"), 1)
+    assert half.rotation.rotate_now == "INC-1"
+    vendor.faults["try"] = BROKEN
+    untried = fails(vendor, s, rotation=ASKED)
+    assert (untried.step, untried.codes) == (VERIFY_NEXT, ("code 1", None, "code 3"))
+    vendor.answers.extend([True, BROKEN])
+    tried = fails(vendor, s, rotation=ASKED)
+    assert (tried.step, tried.codes) == (None, ("code 4", "code 1", None))
+    assert tried.generation == 2
+
+
+def test_a_rotation_that_does_nothing_is_an_error(vendor: Vendor) -> None:
+    s = put_up(vendor)
+    with pytest.raises(Stopped, match=NOTHING_DONE):
+        vendor.up(s, Silent(), rotation={"rotate_now": "INC-1"})
+
+
+def test_a_next_secret_that_is_refused_waits_beside_the_old_one(vendor: Vendor) -> None:
+    s = put_up(vendor)
+    vendor.answers.extend([*REFUSED, True])
+    with pytest.raises(Partial) as failed:
+        vendor.up(s, rotation=ASKED)
+    s = reached(failed)
+    assert (s.step, s.codes, s.generation) == (VERIFY_NEXT, ("code 1", None, "code 2"), 1)
+    assert s.previous_expires_at == START + 2 * DAY
+    assert isinstance(failed.value.__cause__, Refused)
+    assert failed.value.__cause__.live == "the old one stays in the outputs, and works until 2026-11-26T12:00:00Z"
+
+
+def test_a_next_secret_that_is_refused_is_the_present_one_where_the_old_one_has_ended(vendor: Vendor) -> None:
+    s = put_up(vendor)
+    vendor.answers.extend([*REFUSED, False])
+    with pytest.raises(Partial) as failed:
+        vendor.up(s, rotation=ASKED)
+    s = reached(failed)
+    assert (s.step, s.codes, s.generation) == (VERIFY, ("code 2", None, None), 2)
+    assert isinstance(failed.value.__cause__, Refused)
+    assert failed.value.__cause__.live is None
+
+
+def test_nothing_is_said_of_an_old_secret_that_rekey_does_not_have(vendor: Vendor) -> None:
+    vendor.lockers["locker-9"] = Locker("south", codes={"theirs": None})
+    s = put_up(vendor, adopt="locker-9")
+    vendor.answers.extend(REFUSED)
+    with pytest.raises(Partial) as failed:
+        vendor.up(s, rotation=ASKED)
+    s = reached(failed)
+    assert (s.step, s.codes, s.previous_expires_at) == (VERIFY, ("code 1", None, None), START + 2 * DAY)
+    assert isinstance(failed.value.__cause__, Refused)
+    assert failed.value.__cause__.live is None
+
+
+def test_no_end_is_told_of_an_old_secret_that_has_none(vendor: Vendor) -> None:
+    s = put_up(vendor)
+    vendor.answers.extend([*REFUSED, True])
+    with pytest.raises(Partial) as failed:
+        vendor.up(s, Endless(), rotation=ASKED)
+    assert reached(failed).step == VERIFY_NEXT
+    assert isinstance(failed.value.__cause__, Refused)
+    assert failed.value.__cause__.live is None
+
+
+def test_an_old_secret_that_has_ended_by_itself_leaves_the_outputs(vendor: Vendor) -> None:
+    s = vendor.up(put_up(vendor), rotation=ASKED)
+    vendor.later("47h59m59s")
+    s = vendor.up(s, label="paint", rotation=ASKED)
+    assert s.codes == ("code 2", "code 1", None)
+    vendor.later("1s")
+    s = vendor.up(s, label="tools", rotation=ASKED)
+    assert (s.codes, s.previous_expires_at) == (("code 2", None, None), None)
+
+
+# -- before a rotation ---------------------------------------------------------------------------------------
+
+
+def due(vendor: Vendor, number: int = 1, **rules: Any) -> list[LockerState]:
+    """Lockers whose codes are due by age."""
+    states = [put_up(vendor, rotation=NINETY | rules) for _ in range(number)]
+    vendor.later("90d")
+    return states
+
+
+def wanted(**rules: Any) -> LockerInputs:
+    return LockerInputs.model_validate({"rotation": NINETY | rules})
+
+
+def test_the_endpoint_accepts_a_good_secret_before_the_first_one_of_a_run_is_ended(vendor: Vendor) -> None:
+    run, (first, second) = vendor.run(), due(vendor, 2)
+    run = vendor.run()
+    run.update("locker-1", wanted(), first)
+    assert vendor.calls == ["try code 1", "set code 3", "count", "try code 3"]
+    vendor.forget()
+    run.update("locker-2", wanted(), second)
+    assert vendor.calls == ["set code 4", "count", "try code 4"]
+
+
+def test_an_endpoint_that_refuses_all_good_secrets_ends_none(vendor: Vendor) -> None:
+    states = due(vendor, 3)
+    run = vendor.run()
+    vendor.answers.extend([False] * 9)
+    for s in states[:2]:
+        # Somebody may have replaced each of them.
+        run.api.verdicts.of(f"Locker {s.locker_id}", lambda: False)
+    with pytest.raises(Stopped, match="lockers: refuses 3 of the 3 credentials") as failed:
+        run.update("locker-3", wanted(), states[2])
+    assert failed.value.live == "no secret was changed"
+    assert vendor.calls == ["try code 3"]
+
+
+@pytest.mark.parametrize(
+    ("resource", "rules"),
+    [(LOCKER, {"verify": False}), (LOCKER, {"rotate_now": "INC-1"}), (Shown(), {})],
+)
+def test_no_proof_is_asked_for_where_it_is_not_wanted(
+    vendor: Vendor, resource: LockerResource, rules: dict[str, Any]
+) -> None:
+    (s,) = due(vendor)
+    vendor.up(s, resource, rotation=NINETY | rules)
+    assert vendor.calls[0] == "set code 2"
+
+
+def test_what_rekey_logs_in_with_never_rotates(vendor: Vendor) -> None:
+    (s,) = due(vendor)
+    own = vendor.run(client_id="client of locker-1", client_secret="x")
+    with pytest.raises(
+        Stopped, match="lockers: client of locker-1 is what this endpoint itself logs in with"
+    ) as failed:
+        own.update("locker-1", wanted(), s)
+    assert failed.value.live == "nothing was changed"
+    assert failed.value.advice == (
+        "let the endpoint log in with another credential, or take this resource out of the program with"
+        " retain_on_delete=True"
+    )
+    assert vendor.calls == []
+    other = vendor.run(client_id="client of locker-2", client_secret="x")
+    assert other.update("locker-1", wanted(), s).generation == 2
+
+
+@pytest.mark.parametrize("client", ["locker-9", "client of locker-9"])
+def test_what_rekey_logs_in_with_is_not_adopted_to_rotate(vendor: Vendor, client: str) -> None:
+    vendor.lockers["locker-9"] = Locker("south")
+    i = LockerInputs.model_validate({"adopt": "locker-9", "rotation": {"on_adopt": "rotate"}})
+    with pytest.raises(Stopped, match=f"{client} is what this endpoint itself logs in with"):
+        vendor.run(client_id=client, client_secret="x").create(i, None)
+    assert vendor.calls == []
+
+
+def test_what_rekey_logs_in_with_is_adopted_where_nothing_ends_its_secret(vendor: Vendor) -> None:
+    vendor.lockers["locker-9"] = Locker("south")
+    own = vendor.run(client_id="locker-9", client_secret="x")
+    assert own.create(LockerInputs(adopt="locker-9"), None).rotation_reason == "adopted"
+    for fields in ({"code": "0000"}, {"rotation": NINETY}):
+        with pytest.raises(Stopped, match="locker-9 is what this endpoint itself logs in with"):
+            own.create(LockerInputs.model_validate({"adopt": "locker-9"} | fields), None)
+
+
+# -- a secret that is to be tried again ----------------------------------------------------------------------
+
+
+def refused(vendor: Vendor, **inputs: Any) -> LockerState:
+    """A locker whose first code the vendor refuses so far."""
+    vendor.answers.extend(REFUSED)
+    s = fails(vendor, **inputs)
+    assert s.step == VERIFY
+    vendor.later("1h")
+    return s
+
+
+@pytest.mark.parametrize("step", [VERIFY, REPLACE])
+def test_a_secret_that_is_accepted_later_is_handed_on(vendor: Vendor, step: str) -> None:
+    s = put_up(vendor).model_copy(update={"step": step})
+    s = vendor.up(s)
+    assert vendor.calls == ["try code 1"]
+    assert (s.step, s.generation, s.codes) == (None, 1, ("code 1", None, None))
+
+
+@pytest.mark.parametrize(
+    ("step", "why"),
+    [(VERIFY, MINTED_BEFORE), (REPLACE, "the vendor refuses the secret, so that somebody has made another")],
+)
+def test_a_secret_that_is_still_refused_is_replaced(vendor: Vendor, step: str, why: str) -> None:
+    s = put_up(vendor).model_copy(update={"step": step})
+    vendor.later("1h")
+    vendor.answers.extend(REFUSED)
+    s = vendor.up(s, rotation={"grace": "2d"})
+    assert vendor.calls == [*["try code 1"] * 5, "set code 2", "count", "try code 2"]
+    assert (s.step, s.generation, s.rotation_reason, s.rotated_at) == (None, 2, why, vendor.now)
+    assert s.codes == ("code 2", None, None), "nobody can use what is refused: it is no previous secret"
+
+
+def test_a_refused_secret_is_not_replaced_while_rotation_is_paused(vendor: Vendor) -> None:
+    s = refused(vendor)
+    vendor.answers.extend(REFUSED)
+    s = vendor.up(s, endpoint="mirror", rotation={"paused": True})
+    assert vendor.calls == ["try code 1"] * 5
+    assert (s.step, s.codes, s.generation, s.endpoint) == (VERIFY, ("code 1", None, None), 1, "mirror")
+    assert vendor.said == [f"{MINTED_BEFORE}; rotation is paused"]
+
+
+def test_a_refused_secret_that_is_not_to_be_tried_is_handed_on(vendor: Vendor) -> None:
+    s = refused(vendor)
+    assert vendor.up(s, rotation={"verify": False}).step is None
+    assert vendor.calls == []
+
+
+def test_a_refused_secret_that_rekey_logs_in_with_is_not_replaced(vendor: Vendor) -> None:
+    s = refused(vendor)
+    vendor.answers.extend(REFUSED)
+    with pytest.raises(Stopped, match="client of locker-1 is what this endpoint itself logs in with"):
+        vendor.run(client_id="client of locker-1", client_secret="x").update("locker-1", LockerInputs(), s)
+    assert vendor.calls == ["try code 1"] * 5
+
+
+def test_a_rotation_that_is_asked_for_does_not_try_what_was_refused(vendor: Vendor) -> None:
+    s = refused(vendor)
+    s = vendor.up(s, rotation={"rotate_now": "INC-1"})
+    assert vendor.calls == ["set code 2", "count", "try code 2"]
+    assert (s.step, s.generation, s.rotation_reason) == (None, 2, "rotate_now: INC-1")
+
+
+def test_what_was_refused_is_forgotten_where_the_next_one_is_not_to_be_tried(vendor: Vendor) -> None:
+    s = vendor.up(refused(vendor), rotation={"rotate_now": "INC-1", "verify": False})
+    assert (s.step, s.codes) == (None, ("code 2", None, None))
+
+
+def test_what_was_refused_is_tried_after_the_settings_are_sent(vendor: Vendor) -> None:
+    s = refused(vendor, label="tools")
+    assert s.label == MARK
+    s = vendor.up(s, label="tools")
+    assert vendor.calls == ["open", "label", "try code 1"]
+    assert (s.label, s.step) == ("tools", None)
+
+
+def test_a_verdict_is_kept_before_what_follows_fails(vendor: Vendor) -> None:
+    s = put_up(vendor).model_copy(update={"step": VERIFY, "told": False})
+    vendor.later("1d")
+    vendor.faults["tell"] = Rejected("lockers: 400")
+    s = fails(vendor, s)
+    assert (s.step, s.told) == (None, False)
+
+
+# -- a secret in waiting -------------------------------------------------------------------------------------
+
+
+def test_a_secret_in_waiting_that_is_accepted_later_is_handed_on(vendor: Vendor) -> None:
+    s = vendor.up(waiting(vendor), rotation=ASKED)
+    assert vendor.calls == ["try code 2", "try code 1"]
+    assert (s.step, s.codes, s.generation) == (None, ("code 2", "code 1", None), 2)
+    assert s.rotation_reason == "rotate_now: INC-1"
+    assert s.previous_expires_at == START + 3 * DAY
+
+
+def test_a_secret_in_waiting_is_handed_on_alone_where_the_old_one_has_ended(vendor: Vendor) -> None:
+    s = waiting(vendor)
+    vendor.answers.extend([True, False])
+    s = vendor.up(s, rotation=ASKED)
+    assert (s.step, s.codes, s.previous_expires_at) == (None, ("code 2", None, None), None)
+
+
+def test_a_secret_in_waiting_that_is_still_refused_is_sent_again(vendor: Vendor) -> None:
+    s = waiting(vendor)
+    vendor.answers.extend(REFUSED)
+    s = vendor.up(s, rotation=ASKED)
+    again = ["again", "set code 2", "count", "try code 2", "try code 1"]
+    assert vendor.calls == [*["try code 2"] * 5, *again]
+    assert (s.step, s.codes, s.generation) == (None, ("code 2", "code 1", None), 2)
+    assert (s.rotated_at, s.rotation_reason) == (vendor.now, "rotate_now: INC-1")
+
+
+def test_a_secret_in_waiting_of_which_nobody_knows_why_is_sent_again_as_refused(vendor: Vendor) -> None:
+    s = waiting(vendor).model_copy(update={"rotation_reason": None})
+    vendor.answers.extend(REFUSED)
+    assert vendor.up(s, rotation=ASKED).rotation_reason == MINTED_BEFORE
+
+
+def test_a_secret_in_waiting_whose_old_one_has_ended_is_replaced(vendor: Vendor) -> None:
+    s = waiting(vendor)
+    vendor.later("47h")
+    vendor.answers.extend(REFUSED)
+    s = vendor.up(s, rotation=ASKED)
+    assert vendor.calls == [*["try code 2"] * 5, "set code 3", "count", "try code 3"]
+    assert (s.step, s.codes, s.generation) == (None, ("code 3", None, None), 3)
+    assert s.rotation_reason == MINTED_BEFORE
+
+
+def test_a_secret_in_waiting_that_is_not_to_be_tried_is_handed_on(vendor: Vendor) -> None:
+    s = vendor.up(waiting(vendor), rotation=ASKED | {"verify": False})
+    assert vendor.calls == []
+    assert (s.step, s.codes, s.generation) == (None, ("code 2", "code 1", None), 2)
+
+
+def test_a_refused_secret_is_not_sent_again_though_the_one_before_has_its_grace(vendor: Vendor) -> None:
+    s = vendor.up(put_up(vendor), rotation=ASKED).model_copy(update={"step": REPLACE})
+    vendor.later("1d")
+    vendor.answers.extend(REFUSED)
+    s = vendor.up(s, rotation=ASKED)
+    assert vendor.calls == [*["try code 2"] * 5, "set code 3", "count", "try code 3"]
+    assert (s.step, s.codes, s.generation) == (None, ("code 3", None, None), 3)
+
+
+def test_what_replaces_a_secret_in_waiting_waits_for_none(vendor: Vendor) -> None:
+    s = waiting(vendor)
+    vendor.later("47h")
+    vendor.answers.extend([*REFUSED, *REFUSED])
+    s = fails(vendor, s, rotation={})
+    assert (s.step, s.codes, s.generation) == (VERIFY, ("code 3", None, None), 3)
+
+
+def test_a_secret_in_waiting_is_replaced_by_one_that_is_given(vendor: Vendor) -> None:
+    s = waiting(vendor)
+    vendor.answers.extend(REFUSED)
+    s = vendor.up(s, code="0000", rotation=ASKED)
+    assert vendor.calls[5:7] == ["set 0000", "count"]
+    assert (s.codes, s.generation) == (("0000", None, None), 3)
+
+
+def test_a_secret_in_waiting_stays_while_rotation_is_paused(vendor: Vendor) -> None:
+    s = waiting(vendor)
+    vendor.answers.extend(REFUSED)
+    s = vendor.up(s, rotation=ASKED | {"paused": True})
+    assert vendor.calls == ["try code 2"] * 5
+    assert (s.step, s.codes, s.generation) == (VERIFY_NEXT, ("code 1", None, "code 2"), 1)
+    assert s.previous_expires_at == START + 3 * DAY
+
+
+# -- later steps ---------------------------------------------------------------------------------------------
+
+
+def test_a_later_step_is_taken_when_it_is_due(vendor: Vendor) -> None:
+    s = vendor.up(put_up(vendor), rotation=ASKED)
+    assert not s.told
+    vendor.later("23h")
+    assert not vendor.up(s, rotation=ASKED).told
+    vendor.later("1h")
+    s = vendor.up(s, endpoint="mirror", rotation=ASKED)
+    assert vendor.calls == ["tell"]
+    assert (s.told, s.generation, s.endpoint) == (True, 2, "mirror")
+
+
+def test_each_later_step_is_kept(vendor: Vendor) -> None:
+    s = put_up(vendor).model_copy(update={"step": COUNT})
+    vendor.faults["tell"] = Rejected("lockers: 400")
+    s = fails(vendor, s, endpoint="mirror")
+    assert vendor.calls == ["count", "tell"]
+    assert (s.step, s.endpoint) == (None, "mirror")
+
+
+def test_a_later_step_is_not_taken_before_a_rotation(vendor: Vendor) -> None:
+    s = put_up(vendor).model_copy(update={"told": False})
+    vendor.later("1d")
+    vendor.up(s, rotation=ASKED)
+    assert "tell" not in vendor.calls
+
+
+# -- reading -------------------------------------------------------------------------------------------------
+
+
+def test_what_is_read_is_the_vendors_and_its_secret_is_tried(vendor: Vendor) -> None:
+    s = put_up(vendor, label="tools")
+    vendor.lockers["locker-1"].label = "paint"
+    assert vendor.run().read(s) == s.model_copy(update={"label": "paint"})
+    assert vendor.calls == ["read", "try code 1"]
+
+
+def test_a_secret_is_not_tried_at_reading_where_that_is_not_wanted_or_of_no_use(vendor: Vendor) -> None:
+    s = put_up(vendor)
+    vendor.run().read(s, verify=False)
+    vendor.run(Shown()).read(s)
+    vendor.run().read(s.model_copy(update={"expires_at": START}))
+    with pytest.raises(Partial, match=f"not done yet: {VERIFY}:"):
+        vendor.run().read(s.model_copy(update={"step": VERIFY}))
+    assert vendor.calls == ["read"] * 4
+    vendor.run().read(s.model_copy(update={"expires_at": START + timedelta(seconds=1)}))
+    assert vendor.calls[4:] == ["read", "try code 1"]
+
+
+def test_a_secret_that_is_refused_at_reading_is_to_be_replaced(vendor: Vendor) -> None:
+    s = put_up(vendor)
+    vendor.lockers["locker-1"].codes.clear()
+    with pytest.raises(Partial) as failed:
+        vendor.run().read(s)
+    assert reached(failed) == s.model_copy(update={"step": REPLACE})
+    assert str(failed.value).startswith(
+        "lockers: not done yet: replace the refused secret: the vendor refuses the secret, so that somebody has made"
+        " another:"
+    )
+
+
+@pytest.mark.parametrize("step", [COUNT, VERIFY, VERIFY_NEXT])
+def test_what_is_half_done_is_a_failure_at_reading(vendor: Vendor, step: str) -> None:
+    s = put_up(vendor).model_copy(update={"step": step})
+    with pytest.raises(Partial) as failed:
+        vendor.run().read(s)
+    assert reached(failed) == s
+    assert str(failed.value).startswith(f"lockers: not done yet: {step}: see the message: what")
+
+
+def test_a_secret_of_which_nothing_is_known_is_read_as_it_is(vendor: Vendor) -> None:
+    s = put_up(vendor)
+    for nothing in (None, Unreachable("lockers: no connection")):
+        vendor.answers.append(nothing)
+        assert vendor.run().read(s) == s
+
+
+def test_many_that_are_refused_at_reading_are_not_to_be_replaced(vendor: Vendor) -> None:
+    states = [put_up(vendor) for _ in range(3)]
+    for locker in vendor.lockers.values():
+        locker.codes.clear()
+    run = vendor.run()
+    for s in (*states[:2], *states[:2]):
+        with pytest.raises(Partial):
+            run.read(s)
+    with pytest.raises(Stopped, match="refuses 3 of the 3 credentials that were tried"):
+        run.read(states[2])
+
+
+def test_what_is_gone_is_read_as_nothing(vendor: Vendor) -> None:
+    s = put_up(vendor)
+    vendor.lockers.clear()
+    assert vendor.run().read(s) is None
+    assert vendor.run(Forgetful()).read(s) is None
+
+
+@pytest.mark.parametrize("verb", ["read", "delete"])
+def test_what_is_said_to_be_gone_and_still_opens_is_not(vendor: Vendor, verb: str) -> None:
+    s = put_up(vendor)
+    for call in ("read", "remove"):
+        vendor.faults[call] = NotFound("lockers: 404")
+    with pytest.raises(Stopped, match="lockers: locker-1 is said to be gone, and its secret is accepted") as failed:
+        getattr(vendor.run(), verb)(s)
+    assert failed.value.advice == "run again; if that stays so, ask the vendor"
+    assert failed.value.live == {"read": "nothing was changed", "delete": "it may still be there"}[verb]
+    vendor.answers.append(None)
+    assert getattr(vendor.run(), verb)(s) is None
+
+
+def test_a_reading_that_fails_changes_nothing(vendor: Vendor) -> None:
+    s = put_up(vendor)
+    vendor.faults["read"] = Unreachable("lockers: no connection")
+    with pytest.raises(Unreachable, match=": nothing was changed;"):
+        vendor.run().read(s)
+
+
+# -- the end -------------------------------------------------------------------------------------------------
+
+
+def test_what_is_ours_is_ended(vendor: Vendor) -> None:
+    s = put_up(vendor)
+    vendor.run().delete(s)
+    assert vendor.calls == ["remove"]
+    assert (vendor.lockers, vendor.said) == ({}, [])
+
+
+def test_what_is_gone_is_what_was_wanted(vendor: Vendor) -> None:
+    s = put_up(vendor)
+    vendor.lockers.clear()
+    vendor.run().delete(s)
+    assert vendor.calls == ["remove", "try code 1"]
+
+
+def test_what_remains_is_said(vendor: Vendor) -> None:
+    vendor.run(Forgetful()).delete(put_up(vendor))
+    assert vendor.said == ["locker-1 stays"]
+
+
+def test_an_end_that_fails_says_that_it_may_still_be_there(vendor: Vendor) -> None:
+    s = put_up(vendor)
+    vendor.faults["remove"] = Rejected("lockers: 400")
+    with pytest.raises(Rejected, match=": it may still be there;"):
+        vendor.run().delete(s)
+    vendor.faults["remove"] = BROKEN
+    with pytest.raises(RuntimeError, match="a bug"):
+        vendor.run().delete(s)
+
+
+def test_what_rekey_logs_in_with_is_not_ended_where_rekey_has_its_secret(vendor: Vendor) -> None:
+    s = put_up(vendor)
+    own = vendor.run(client_id="client of locker-1", client_secret="x")
+    for kept in (s, s.model_copy(update={"code": None, "next_secret": s.code})):
+        with pytest.raises(Stopped, match="client of locker-1 is what this endpoint itself logs in with"):
+            own.delete(kept)
+    assert vendor.calls == []
+    own.delete(s.model_copy(update={"code": None}))
+    assert vendor.calls == ["remove"]
+
+
+# -- another address -----------------------------------------------------------------------------------------
+
+MOVED = "http://127.0.0.1:8181"
+
+
+@pytest.mark.parametrize("more", [{}, {"moved_from": "http://127.0.0.1:9999"}])
+def test_nothing_is_sent_to_another_host_than_it_was_made_at(vendor: Vendor, more: dict[str, str]) -> None:
+    s = put_up(vendor)
+    run = vendor.run(LOCKER, **{"url": MOVED} | more)
+    for verb in (run.read, run.delete, lambda s: run.update("locker-1", LockerInputs(label="paint"), s)):
+        with pytest.raises(Stopped) as failed:
+            verb(s)
+        assert str(failed.value) == (
+            f"endpoint 'lockers' is at {MOVED}, and this object was made at {HOME}: nothing was sent;"
+            f" set rekey:endpoints.lockers.movedFrom to {HOME} if the system has moved"
+        )
+    assert vendor.calls == []
+
+
+def test_what_has_moved_is_taken_as_being_there(vendor: Vendor) -> None:
+    s = put_up(vendor)
+    run = vendor.run(url=MOVED, moved_from=f"{HOME}/api")
+    assert run.read(s) == s
+    assert run.update("locker-1", LockerInputs(label="paint"), s).address == MOVED
+
+
+def test_another_path_of_a_host_is_no_other_address_and_an_unknown_one_is_none(vendor: Vendor) -> None:
+    s = put_up(vendor)
+    assert vendor.run(url=f"{HOME}/api").read(s) == s
+    nowhere = s.model_copy(update={"address": None})
+    assert vendor.run(url=MOVED).read(nowhere) == nowhere
+
+
+# -- without a vendor ----------------------------------------------------------------------------------------
+
+
+def alone(
+    answers: Sequence[bool | None], now: datetime = START, said: list[str] | None = None
+) -> Reconciler[Any, Any, Any]:
+    return Reconciler(TriedTicket(answers), None, now, lambda text: None if said is None else said.append(text))
+
+
+def test_what_has_no_vendor_lives_as_well() -> None:
+    said: list[str] = []
+    i = Inputs.model_validate({"rotation": NINETY})
+    s = alone([True], said=said).create(i, None)
+    assert (s.address, s.generation, s.step, s.next_rotation_at) == (None, 1, None, START + 90 * DAY)
+    s = alone([True], now=START + 90 * DAY, said=said).update(s.ticket_id, i, s)
+    assert (s.generation, s.rotation_reason) == (2, "90 d old, max_age 90 d")
+    elsewhere = s.model_copy(update={"address": HOME})
+    assert alone([True], said=said).read(elsewhere) == elsewhere
+    assert said == []
+    alone([], said=said).delete(s)
+    assert said == ["ticket-1 is forgotten"]
+
+
+def test_what_has_no_vendor_is_tried_once() -> None:
+    with pytest.raises(Partial, match="Ticket: the new secret is minted, and the vendor refuses it"):
+        alone([False, True]).create(Inputs(), None)
+    with pytest.raises(Partial, match="Ticket: not done yet: replace the refused secret"):
+        alone([False, True]).read(TicketState())
+
+
+def test_a_remark_without_a_listener_goes_nowhere() -> None:
+    assert Reconciler(TriedTicket([]), None, START).create(Inputs(), None).generation == 1
+
+
+def test_the_end_of_a_previous_secret_that_is_not_kept_here_stays_in_the_outputs() -> None:
+    s = TicketState(previous_expires_at=START)
+    kept = alone([], now=START + DAY).update("ticket-1", Inputs(endpoint="mirror"), s)
+    assert (kept.previous_expires_at, kept.endpoint) == (START, "mirror")
