@@ -27,6 +27,9 @@ def main() -> int:
     parser.add_argument("--matrix", choices=["faults", "crashes"], help="one of the two")
     parser.add_argument("--only", default="", help="operations whose name holds this, such as 'AppSecret | rotate'")
     parser.add_argument("--by", default="", help="faults and crashes whose name holds this, such as 'host: SIGKILL'")
+    parser.add_argument(
+        "--dialect", action="append", default=[], help="a switch of the sandbox, such as vcd.changes=tasks; repeatable"
+    )
     given = parser.parse_args()
     started = time.monotonic()
     results: list[Result] = []
@@ -41,7 +44,8 @@ def main() -> int:
 
 def try_all(given: argparse.Namespace, results: list[Result]) -> None:
     """Try all cells that are asked for; the results come one by one."""
-    with tempfile.TemporaryDirectory(prefix="chaos-") as folder, running_universe(given.worlds) as universe:
+    dialect = dict(switch.split("=", 1) for switch in given.dialect)
+    with tempfile.TemporaryDirectory(prefix="chaos-") as folder, running_universe(given.worlds, dialect) as universe:
         home, project = Path(folder, "home"), Path(folder, "project")
         home.mkdir()
         project.mkdir()

@@ -85,7 +85,7 @@ class Subject:
     def __init__(self, cell: Cell, universe: Universe, number: int) -> None:
         self.universe, self.number = universe, number
         self.world = universe.worlds[number]
-        self.world.reset()
+        universe.first_state(self.world)
         self.cell, self.operation = cell, cell.operation
         self.case = cell.case(self.world)
         self.name = f"{self.case.resource}-{number}"

@@ -106,6 +106,13 @@ class Universe:
 
     gate: httpx.Client
     worlds: list[Sandbox]
+    #: The switches that are turned in each of them, e.g. {"vcd.changes": "tasks"}.
+    dialect: dict[str, str] = field(default_factory=dict)
+
+    def first_state(self, world: Sandbox) -> None:
+        """Bring a world back to how it begins."""
+        world.reset()
+        world.post("/_sandbox/dialect", {**self.dialect})
 
     def die(self, world: Sandbox, after: int) -> None:
         """Let a world refuse connections once it has answered so many more vendor calls."""
@@ -130,8 +137,8 @@ class Universe:
 
 
 @contextlib.contextmanager
-def running_universe(size: int) -> Iterator[Universe]:
-    """Serve so many worlds."""
+def running_universe(size: int, dialect: dict[str, str] | None = None) -> Iterator[Universe]:
+    """Serve so many worlds, of vendors that speak a dialect."""
     command = [sys.executable, "-m", "tests.chaos.worlds", str(size)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -142,7 +149,7 @@ def running_universe(size: int) -> Iterator[Universe]:
                 worlds = [Sandbox(origin) for origin in origins]
                 for world in worlds:
                     open_clients.callback(world.http.close)
-                yield Universe(client, worlds)
+                yield Universe(client, worlds, dialect or {})
         finally:
             process.terminate()
 
