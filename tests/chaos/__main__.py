@@ -37,8 +37,9 @@ def main() -> int:
         try_all(given, results)
     except KeyboardInterrupt:
         say("interrupted: the rest has not been tried")
-    report(results)
-    say(f"{time.monotonic() - started:.0f} s")
+    finally:
+        report(results)
+        say(f"{time.monotonic() - started:.0f} s")
     return any(result.problems for result in results)
 
 

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -129,7 +130,9 @@ def _send(crash: Crash, engine: subprocess.Popen[str], started: Sequence[Process
                 for host in hosts(started):
                     send_signal(host.pid, sent)
             case "terminal":
-                os.killpg(engine.pid, sent)
+                # It may have ended by itself a moment ago.
+                with suppress(ProcessLookupError):
+                    os.killpg(engine.pid, sent)
             case _:
                 send_signal(engine.pid, sent)
 
