@@ -140,6 +140,8 @@ class Subject:
             else:
                 (rule,) = self.world.http.get("/_sandbox/faults").json()
                 self.result.met = bool(rule["fired"])
+            if not self.result.met:
+                self.wrong("nothing has met with it, so that it shows nothing")
         self.world.http.delete("/_sandbox/faults").raise_for_status()
 
     def wrong(self, problem: str) -> None:

@@ -25,9 +25,7 @@ def test_faults(matrix: Matrix) -> None:
     assert [cell.fault for cell in cells] == list(FAULTS)
     assert {cell.case for cell in cells} == set(CASES)
     for batch in matrix.batches(cells):
-        results = batch.run(looked_at=True)
-        assert [str(result.cell) for result in results if not result.met] == []
-        _healed(results)
+        _healed(batch.run(looked_at=True))
 
 
 @pytest.mark.parametrize("crash", SAMPLED, ids=lambda crash: crash.name)

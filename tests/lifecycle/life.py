@@ -19,7 +19,7 @@ _MARK: Final = "1b47061264138c4ac30d75fd1eb44270"
 _TOKEN: Final = re.compile(rb"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.")
 _PRIVATE_KEY: Final = b"PRIVATE KEY-----"
 _ID: Final = re.compile(
-    r"urn:vcloud:\w+:[0-9a-f-]{36}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32,}|rekey-[0-9a-f]{24}"
+    r"urn:vcloud:\w+:[0-9a-f-]{36}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32,}|rekey-[0-9a-f]{24}|shop-[0-9a-f]{8}"
 )
 
 
