@@ -93,7 +93,7 @@ class Resource(ABC, Generic[InputsT, StateT, SessionT]):
 
     @abstractmethod
     def rotate(self, api: SessionT, i: InputsT, s: StateT) -> Iterator[StateT]:
-        """Mint the next secret."""
+        """Mint the next secret; the last state has no step of the resource's own, or what is refused is not tried again."""
 
     @abstractmethod
     def delete(self, api: SessionT, s: StateT) -> str | None:
