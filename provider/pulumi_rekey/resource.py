@@ -93,7 +93,10 @@ class Resource(ABC, Generic[InputsT, StateT, SessionT]):
 
     @abstractmethod
     def rotate(self, api: SessionT, i: InputsT, s: StateT) -> Iterator[StateT]:
-        """Mint the next secret; the last state has no step of the resource's own, or what is refused is not tried again."""
+        """Mint the next secret.
+
+        The last state has no step of the resource's own: that would stand in for the one which has it verified.
+        """
 
     @abstractmethod
     def delete(self, api: SessionT, s: StateT) -> str | None:
