@@ -78,6 +78,8 @@ class Stack:
     def program(self, text: str) -> None:
         """Write the program, or put another one in its place."""
         (self.folder / "__main__.py").write_text(text)
+        # Python tells a source from the one before by its size and the second in which it was written.
+        shutil.rmtree(self.folder / "__pycache__", ignore_errors=True)
 
     def up(self, *arguments: str, fails: bool | None = False, preview: bool = False) -> Run:
         """`pulumi up`, without the preview before it unless the test wants that too."""
