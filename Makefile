@@ -6,12 +6,12 @@ WORKERS ?= 2
 bin := .venv/bin
 venv := .venv/installed
 
-.PHONY: help demo test chaos-sample chaos bench lint audit fmt schemas reference docs sandbox engine browser consumers clean
+.PHONY: help demo test chaos bench lint audit fmt schemas reference docs sandbox engine browser consumers clean
 
 help:
 	@echo "make demo      watch a real pulumi up manage five credentials, on a sandbox of the vendors"
-	@echo "make test      run the tests, on the real engine and the sandbox (some of tests/chaos: make chaos-sample)"
-	@echo "make chaos     make every call fail, and every process die (within an hour; a sample: make chaos-sample)"
+	@echo "make test      run the tests, on the real engine and the sandbox"
+	@echo "make chaos     make every call fail, and every process die (within an hour; make test has a sample)"
 	@echo "make bench     measure it beside the engine's own floor"
 	@echo "make lint      check style and types            make fmt      put the style right"
 	@echo "make audit     look the versions of all dependencies up in the database of vulnerabilities (needs a network)"
@@ -22,14 +22,8 @@ help:
 demo: $(venv) engine
 	@$(bin)/python -m tools.demo
 
-# Of tests/chaos the sample of the matrices; the rest of it runs with chaos-sample.
-rest := $(filter-out tests/chaos/test_matrices.py,$(wildcard tests/chaos/test_*.py))
-
 test: $(venv) engine browser consumers
-	@$(bin)/pytest -n $(WORKERS) --dist worksteal $(addprefix --ignore ,$(rest)) $(ARGS)
-
-chaos-sample: $(venv) engine
-	@$(bin)/pytest -n $(WORKERS) --dist worksteal tests/chaos $(ARGS)
+	@$(bin)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 chaos: $(venv) engine
 	@$(bin)/python -m tests.chaos $(ARGS)

@@ -9,6 +9,7 @@ import pytest
 from tests.engine import Stack
 from tests.lifecycle.case import Case
 from tests.lifecycle.life import Life
+from tests.lifecycle.lives import Lives
 from tests.lifecycle.oidc_relying_party import REGENERATE, OidcRelyingPartyCase
 from tests.lifecycle.org_oauth_app import OrgOAuthAppCase
 from tests.lifecycle.test_lifecycle import CASES
@@ -49,40 +50,47 @@ def test_two_ups_on_one_stack(stack: Stack, sandbox: Sandbox) -> None:
 # -- on the object ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.resource)
-def test_a_rotation_by_hand_between_two_ups(case: type[Case], stack: Stack, sandbox: Sandbox) -> None:
-    """A refresh finds out and says so; the next up repairs it, and then all is quiet."""
-    life = life_of(case, stack, sandbox)
-    life.up(rotation=FIRST)
-    ours = life.outputs()
-    theirs = life.remember(life.case.rotate_by_hand(ours))
-    step = life.refresh()
-    assert "pulumi:pulumi:Stack" in step.run.text
-    if life.case.readable:
-        assert life.case.accepts(life.outputs())
-    elif life.case.secrets:
-        assert "the vendor refuses the secret, so that somebody has made another" in step.run.text
-        assert "goes on: replace the refused secret" in life.preview().said
-    life.up()
-    assert life.case.accepts(life.outputs())
-    assert life.case.readable or not life.case.secrets or not life.case.knows(theirs)
-    assert life.up("--refresh", "--expect-no-changes").steps in ([], ["refresh-refresh it"])
-    assert life.traces() == []
+def test_a_rotation_by_hand_between_two_ups(stack: Stack, sandbox: Sandbox) -> None:
+    """A refresh finds out and a preview says so, where that can be seen; the next up repairs it, and all is quiet."""
+    lives = Lives(CASES, stack, sandbox)
+    lives.up(rotation=FIRST)
+    theirs = {life: life.remember(life.case.rotate_by_hand(ours)) for life, ours in lives.outputs().items()}
+    said = {life: step.said for life, step in lives.refresh().items()}
+    refused = {life for life in lives if life.case.secrets and not life.case.readable}
+    for life, outputs in lives.outputs().items():
+        assert life.case.accepts(outputs if life.case.readable else theirs[life])
+        assert ("the vendor refuses the secret, so that somebody has made another" in said[life]) == (life in refused)
+    for life, step in lives.preview().items():
+        assert ("goes on: replace the refused secret" in step.said) == (life in refused)
+    lives.up()
+    for life, outputs in lives.outputs().items():
+        assert life.case.accepts(outputs)
+        if life in refused:
+            assert not life.case.knows(theirs[life])
+            assert outputs["generation"] == 2
+            assert "the vendor refuses the secret" in outputs["rotation_reason"]
+    for life, step in lives.up("--refresh", "--expect-no-changes").items():
+        assert step.steps in ([], [f"refresh-refresh {life.said.name}"])
+    lives.up("--expect-no-changes")
+    assert lives.calls == ()
+    assert lives.traces() == []
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.secrets], ids=lambda case: case.resource)
-def test_two_stacks_on_one_object(case: type[Case], stack: Stack, sandbox: Sandbox) -> None:
+def test_two_stacks_on_one_object(stack: Stack, sandbox: Sandbox) -> None:
     """The other stack's rotation is found by a refresh, as anybody's would be."""
-    ours = life_of(case, stack, sandbox)
-    theirs = Life(ours.case, stack.copy(stack.folder.parent / "theirs"), sandbox)
-    at = ours.remember(ours.case.existing())[ours.case.id_output]
-    ours.up(at=at, rotation={"on_adopt": "rotate"} | FIRST)
-    theirs.up(at=at, rotation={"on_adopt": "rotate"} | FIRST)
-    assert ours.case.accepts(theirs.outputs())
-    step = ours.refresh()
-    assert ours.case.readable or "somebody has made another" in step.run.text
+    cases = tuple(case for case in CASES if case.secrets)
+    ours = Lives(cases, stack, sandbox)
+    theirs = Lives(cases, stack.copy(stack.folder.parent / "theirs"), sandbox)
+    at = {life.case.resource: life.case.existing()[life.case.id_output] for life in ours}
+    for lives in (ours, theirs):
+        lives.up(at=lambda life: at[life.case.resource], rotation={"on_adopt": "rotate"} | FIRST)
+    for life, outputs in theirs.outputs().items():
+        assert life.case.accepts(outputs)
+    for life, step in ours.refresh().items():
+        assert life.case.readable or "somebody has made another" in step.said
     ours.up()
-    assert ours.case.accepts(ours.outputs())
+    for life, outputs in ours.outputs().items():
+        assert life.case.accepts(outputs)
 
 
 def test_a_stranger_with_the_same_name_and_redirect_uris(stack: Stack, sandbox: Sandbox) -> None:

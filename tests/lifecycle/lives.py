@@ -42,6 +42,10 @@ class Lives:
         self.say(**changes)
         return self._noted(self.stack.preview)
 
+    def refresh(self) -> dict[Life, Step]:
+        """`pulumi refresh`; what is found to be refused makes it fail."""
+        return self._noted(lambda: self.stack.refresh(fails=None))
+
     def destroy(self) -> dict[Life, Step]:
         """`pulumi destroy`."""
         return self._noted(self.stack.destroy)

@@ -154,24 +154,6 @@ def test_a_secret_changed_by_hand(life: Life) -> None:
     assert life.traces() == []
 
 
-@only(lambda case: not case.readable and not case.rotates_into_another)
-def test_a_credential_that_somebody_else_has_replaced(life: Life) -> None:
-    """Where it cannot be read it is tried: a refresh notices, a preview says so, and an up makes the next one."""
-    case = life.case
-    life.up()
-    theirs = life.remember(case.rotate_by_hand(life.outputs()))
-    life.refresh()
-    assert case.accepts(theirs)
-    assert "replace the refused secret" in life.preview().said
-    life.up()
-    outputs = life.outputs()
-    assert case.accepts(outputs)
-    assert not case.knows(theirs)
-    assert outputs["generation"] == 2
-    assert "the vendor refuses the secret" in outputs["rotation_reason"]
-    assert life.up("--expect-no-changes").calls == ()
-
-
 @pytest.mark.parametrize(
     "text",
     [
