@@ -5,8 +5,6 @@ from html import escape
 from typing import Final
 
 _LEFT, _WIDTH, _ROW, _BAR = 90, 560, 26, 16
-#: The ratio at the right end; a longer bar is cut there, and its number tells.
-_MOST: Final = 2.5
 _STYLE: Final = (
     "text{font:13px system-ui,sans-serif;fill:#333}.title{font-weight:600}.bar{fill:#3b6ea8}.floor{stroke:#b3432b}"
     "@media(prefers-color-scheme:dark){text{fill:#ddd}.bar{fill:#7fb0e6}.floor{stroke:#ff8a70}}"
@@ -15,15 +13,17 @@ _STYLE: Final = (
 
 def drawn(scenarios: Iterable[tuple[str, Mapping[str, float]]]) -> str:
     """Draw the ratio of each operation, scenario by scenario, as SVG that is readable on light and on dark."""
+    scenarios = list(scenarios)
     parts: list[str] = []
-    floor = _LEFT + _WIDTH / _MOST
+    most = max((ratio for _, ratios in scenarios for ratio in ratios.values()), default=1.0)
+    floor = _LEFT + _WIDTH / most
     y = 24
     for title, ratios in scenarios:
         parts.append(f'<text class="title" x="0" y="{y}">{escape(title)}</text>')
         top = y + 8
         for operation, ratio in ratios.items():
             y += _ROW
-            length = min(ratio, _MOST) / _MOST * _WIDTH
+            length = ratio / most * _WIDTH
             number = _LEFT + length + 6
             # The line does not go through a number.
             number = floor + 6 if floor - 34 < number < floor + 6 else number
