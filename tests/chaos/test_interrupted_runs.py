@@ -4,6 +4,7 @@ import re
 import shlex
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,7 @@ class Held:
     """An `up` that a vendor keeps waiting, and what it has started."""
 
     def __init__(self, life: Life, path: str, method: str = "POST") -> None:
+        self.sandbox, self.method, self.path = life.sandbox, method, re.compile(path)
         life.sandbox.fault(path, method=method, latency=4.0)
         self.run = life.stack.start("up", "--yes", "--skip-preview")
         while not life.sandbox.http.get("/_sandbox/faults").json()[0]["fired"]:
@@ -45,11 +47,19 @@ class Held:
         self.started: list[Process] = list(descendants(self.run.pid))
 
     def ended(self) -> subprocess.Popen[str]:
-        """The run, once it is over; nothing of it is left."""
+        """The run, once it is over; nothing of it is left, here or at the vendor."""
         self.text, _ = self.run.communicate(timeout=60)
         for process in self.started:
             end(process)
+        # What a vendor has begun it finishes, whoever asked for it.
+        deadline = time.monotonic() + 60
+        while not self._is_answered():
+            assert time.monotonic() < deadline
         return self.run
+
+    def _is_answered(self) -> bool:
+        calls = self.sandbox.calls()
+        return any(call["method"] == self.method and self.path.search(call["path"]) for call in calls)
 
 
 def test_the_engine_was_killed_while_it_created(life: Life) -> None:
