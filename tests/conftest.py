@@ -65,7 +65,6 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     if driver_on_path() is None:
         if os.environ.get("CI"):
             pytest.fail("chromedriver is not on PATH: `make browser` installs it")
-        # Only Debian's root can install one: on another machine the rest is tested without it, and CI fails above.
-        pytest.skip("chromedriver is not on PATH")
+        pytest.skip("no chromedriver on PATH, and only Debian's root can install one; in CI this fails")
     with browser(tmp_path_factory.mktemp("browser")) as running:
         yield running

@@ -15,7 +15,7 @@ def drawn(scenarios: Iterable[tuple[str, Mapping[str, float]]]) -> str:
     """Draw the ratio of each operation, scenario by scenario, as SVG that is readable on light and on dark."""
     scenarios = list(scenarios)
     parts: list[str] = []
-    most = max((ratio for _, ratios in scenarios for ratio in ratios.values()), default=1.0)
+    most = max(1.0, *(ratio for _, ratios in scenarios for ratio in ratios.values()))
     floor = _LEFT + _WIDTH / most
     y = 24
     for title, ratios in scenarios:

@@ -66,11 +66,11 @@ def try_all(given: argparse.Namespace, results: list[Result]) -> None:
 
 
 def tell(results: list[Result], found: Iterable[Result], expected: int = 0) -> None:
-    """Add what is found to the results; of what is not healed, say why as soon as it is known; say how far it is."""
+    """Add what is found to the results, and say why as soon as something is not healed; of so many, how far it is."""
     started = said_at = time.monotonic()
     for number, result in enumerate(found, 1):
         results.append(result)
-        if time.monotonic() - said_at > PROGRESS_EVERY:
+        if expected and time.monotonic() - said_at > PROGRESS_EVERY:
             said_at = time.monotonic()
             left = (said_at - started) / number * (expected - number)
             say(f"{number} of {expected} cells, about {left / 60:.0f} min left")

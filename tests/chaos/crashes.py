@@ -4,13 +4,11 @@ Every cell is held at a call of its own, by a vendor that takes its time over it
 engine interrupts operations at each of their calls at once.
 """
 
-import os
 import random
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -130,9 +128,8 @@ def _send(crash: Crash, engine: subprocess.Popen[str], started: Sequence[Process
                 for host in hosts(started):
                     send_signal(host.pid, sent)
             case "terminal":
-                # It may have ended by itself a moment ago.
-                with suppress(ProcessLookupError):
-                    os.killpg(engine.pid, sent)
+                # A number below zero is a whole process group.
+                send_signal(-engine.pid, sent)
             case _:
                 send_signal(engine.pid, sent)
 

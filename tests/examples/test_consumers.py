@@ -30,8 +30,9 @@ def interpreter() -> Path:
     if not consumer_packages.is_ready():
         if os.environ.get("CI"):
             pytest.fail("the providers' packages are not here: `make consumers` installs them")
-        # 100 MB that only these examples need: who runs pytest by itself can do without, and CI fails above.
-        pytest.skip("the providers' packages are not here: `make consumers` installs them")
+        pytest.skip(
+            "100 MB of providers that only these examples need: `make consumers` installs them; in CI this fails"
+        )
     return consumer_packages.PYTHON
 
 

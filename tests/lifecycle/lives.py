@@ -19,7 +19,6 @@ class Lives:
         self._lives = [Life(case(sandbox), stack, sandbox, case.resource) for case in cases]
         #: The calls of the last run, of all resources.
         self.calls: tuple[str, ...] = ()
-        self._advanced = 0
 
     def __iter__(self) -> Iterator[Life]:
         return iter(self._lives)
@@ -53,9 +52,8 @@ class Lives:
     def settle(self) -> None:
         """Let the time pass after which the rotations are over, with the ups that they need."""
         for minutes in max((life.case.settling for life in self), key=len):
-            self._advanced += minutes
-            self.sandbox.advance(f"{minutes}m")
-            self.stack.environment["REKEY_CLOCK_ADVANCE"] = f"{self._advanced}m"
+            # They have one clock.
+            self._lives[0].advance(minutes)
             for life, step in self.up().items():
                 assert step.steps == ([f"update {life.said.name}"] if life.case.settling else [])
 

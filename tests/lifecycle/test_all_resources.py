@@ -34,10 +34,9 @@ def test_a_new_policy_and_its_edits_rotate_nothing(lives: Lives) -> None:
             assert outputs[life.case.setting] != first[life][life.case.setting]
 
 
-def test_a_preview_needs_no_credential(lives: Lives, bare_stack: Stack) -> None:
+def test_a_preview_needs_no_credential(bare_stack: Stack, sandbox: Sandbox) -> None:
     """Neither that of a creation nor that of a rotation; an up without one says which."""
-    lives.stack = bare_stack
-    sandbox = lives.sandbox
+    lives = Lives(CASES, bare_stack, sandbox)
     plain = {path: value for path, value in sandbox.settings().items() if not path.endswith(("Key", "clientId"))}
     bare_stack.configure({"rekey:owner": "0f8e7d6c5b4a39281706f5e4d3c2b1a0"} | plain)
     for life, step in lives.preview(rotation={"triggers": {"release": 1}}).items():

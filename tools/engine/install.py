@@ -130,12 +130,12 @@ def build() -> None:
     with tempfile.TemporaryDirectory(dir=ENGINE.parent, prefix="engine-") as folder:
         fresh = Path(folder) / "engine"
         fresh.mkdir()
-        version, folder_of_sdk = sdk_module()
+        version, sdk = sdk_module()
         compile_tool(CLI, "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", fresh, version=version)
         # The newest language host is not published as a module; this one speaks to every engine since.
         compile_tool(LANGUAGE_HOST, f"{SDK}/python/cmd/pulumi-language-python", fresh)
         for script in ("cmd/pulumi-language-python-exec", "dist/pulumi-resource-pulumi-python"):
-            source = folder_of_sdk / "python" / script
+            source = sdk / "python" / script
             shutil.copyfile(source, fresh / source.name)
             (fresh / source.name).chmod(0o755)
         (fresh / "stamp").write_text(stamp())
