@@ -266,7 +266,7 @@ def test_what_is_no_id(text: str) -> None:
 @given(
     st.datetimes(
         datetime(1970, 1, 2),  # noqa: DTZ001 - hypothesis wants its bounds without a zone
-        datetime(9000, 1, 1),  # noqa: DTZ001
+        datetime(9000, 1, 1),  # noqa: DTZ001 - the same
         timezones=st.just(UTC) | st.just(timezone(timedelta(hours=5, minutes=30))),
     )
 )

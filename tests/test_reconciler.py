@@ -63,6 +63,13 @@ def reached(failed: pytest.ExceptionInfo[Partial]) -> LockerState:
     return state
 
 
+def live(failed: pytest.ExceptionInfo[Partial]) -> str | None:
+    """What is said of the old secret where the new one is refused."""
+    refused = failed.value.__cause__
+    assert isinstance(refused, Refused)
+    return refused.live
+
+
 def fails(vendor: Vendor, s: LockerState | None = None, **inputs: Any) -> LockerState:
     """What is kept of a `pulumi up` that fails at what is out of order at the vendor."""
     with pytest.raises(Partial) as failed:
@@ -238,8 +245,7 @@ def test_a_new_secret_that_stays_refused_is_kept_as_such(vendor: Vendor) -> None
     assert vendor.slept == PATIENCE
     s = reached(failed)
     assert (s.step, s.label, s.codes, s.generation) == (VERIFY, MARK, ("code 1", None, None), 1)
-    assert isinstance(failed.value.__cause__, Refused)
-    assert failed.value.__cause__.live is None
+    assert live(failed) is None
 
 
 def test_a_failure_before_the_secret_is_tried_is_kept_as_one_that_is_to_be_tried(vendor: Vendor) -> None:
@@ -387,8 +393,7 @@ def test_a_next_secret_that_is_refused_waits_beside_the_old_one(vendor: Vendor) 
     s = reached(failed)
     assert (s.step, s.codes, s.generation) == (VERIFY_NEXT, ("code 1", None, "code 2"), 1)
     assert s.previous_expires_at == START + 2 * DAY
-    assert isinstance(failed.value.__cause__, Refused)
-    assert failed.value.__cause__.live == "the old one stays in the outputs, and works until 2026-11-26T12:00:00Z"
+    assert live(failed) == "the old one stays in the outputs, and works until 2026-11-26T12:00:00Z"
 
 
 def test_a_next_secret_that_is_refused_is_the_present_one_where_the_old_one_has_ended(vendor: Vendor) -> None:
@@ -398,8 +403,7 @@ def test_a_next_secret_that_is_refused_is_the_present_one_where_the_old_one_has_
         vendor.up(s, rotation=ASKED)
     s = reached(failed)
     assert (s.step, s.codes, s.generation) == (VERIFY, ("code 2", None, None), 2)
-    assert isinstance(failed.value.__cause__, Refused)
-    assert failed.value.__cause__.live is None
+    assert live(failed) is None
 
 
 def test_nothing_is_said_of_an_old_secret_that_rekey_does_not_have(vendor: Vendor) -> None:
@@ -410,8 +414,7 @@ def test_nothing_is_said_of_an_old_secret_that_rekey_does_not_have(vendor: Vendo
         vendor.up(s, rotation=ASKED)
     s = reached(failed)
     assert (s.step, s.codes, s.previous_expires_at) == (VERIFY, ("code 1", None, None), START + 2 * DAY)
-    assert isinstance(failed.value.__cause__, Refused)
-    assert failed.value.__cause__.live is None
+    assert live(failed) is None
 
 
 def test_no_end_is_told_of_an_old_secret_that_has_none(vendor: Vendor) -> None:
@@ -420,8 +423,7 @@ def test_no_end_is_told_of_an_old_secret_that_has_none(vendor: Vendor) -> None:
     with pytest.raises(Partial) as failed:
         vendor.up(s, Endless(), rotation=ASKED)
     assert reached(failed).step == VERIFY_NEXT
-    assert isinstance(failed.value.__cause__, Refused)
-    assert failed.value.__cause__.live is None
+    assert live(failed) is None
 
 
 def test_an_old_secret_that_has_ended_by_itself_leaves_the_outputs(vendor: Vendor) -> None:

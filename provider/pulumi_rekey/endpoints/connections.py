@@ -59,7 +59,7 @@ class Line:
                 raise httpcore.ReadTimeout("the answer trickles in")
             return read(max_bytes, left if timeout is None else min(timeout, left))
 
-        stream.read = read_in_time  # type: ignore[method-assign]
+        stream.read = read_in_time  # type: ignore[method-assign]  # this stream alone reads so
 
 
 class Connections:

@@ -278,8 +278,7 @@ def _files(path: Path) -> list[Path]:
         return sorted(file for file in inside if file.is_file() and not _hidden(file.relative_to(path)))
     if path.is_file():
         return [path]
-    # Path.glob takes no absolute pattern.
-    found = map(Path, glob.glob(str(path), recursive=True))  # noqa: PTH207
+    found = map(Path, glob.glob(str(path), recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
     return sorted(file for file in found if file.is_file())
 
 
