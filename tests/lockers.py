@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from pulumi_rekey.durations import parse
 from pulumi_rekey.endpoints.answer import Body
 from pulumi_rekey.endpoints.config import Endpoint
-from pulumi_rekey.endpoints.session import Session, Surroundings, Token
+from pulumi_rekey.endpoints.session import Runtime, Session, Token
 from pulumi_rekey.errors import NotFound
 from pulumi_rekey.model import IMMUTABLE, Secret
-from pulumi_rekey.resource import Inputs, Reconciler, Resource, State
+from pulumi_rekey.policy.durations import parse
+from pulumi_rekey.reconciler.apply import Reconciler
+from pulumi_rekey.reconciler.contract import Inputs, Resource, State
 from pydantic import Field, SecretStr
 
 if TYPE_CHECKING:
@@ -59,9 +60,9 @@ class Vendor:
 
     def run(self, resource: Resource[Any, Any, Any] | None = None, **settings: str) -> Reconciler[Any, Any, Any]:
         """A reconciler of one run, with a session of its own."""
-        around = Surroundings(monotonic=lambda: 0.0, sleep=self.slept.append, now=lambda: self.now)
+        runtime = Runtime(monotonic=lambda: 0.0, sleep=self.slept.append, now=lambda: self.now)
         endpoint = LockersEndpoint.model_validate({"url": HOME} | settings)
-        return Reconciler(resource or LOCKER, Lockers(self, endpoint, around), self.now, self.said.append)
+        return Reconciler(resource or LOCKER, Lockers(self, endpoint, runtime), self.now, self.said.append)
 
     def up(self, s: "LockerState | None" = None, resource: Resource[Any, Any, Any] | None = None, **inputs: Any) -> Any:
         """What one `pulumi up` comes to; without a state it creates."""
@@ -141,8 +142,8 @@ class Lockers(Session[LockersEndpoint]):
     model = LockersEndpoint
     right = "the right to manage lockers"
 
-    def __init__(self, vendor: Vendor, endpoint: LockersEndpoint, around: Surroundings) -> None:
-        super().__init__("lockers", endpoint, around)
+    def __init__(self, vendor: Vendor, endpoint: LockersEndpoint, runtime: Runtime) -> None:
+        super().__init__("lockers", endpoint, runtime)
         self.vendor = vendor
         self.connections.close()
 
@@ -181,13 +182,13 @@ class LockerState(State):
     #: Whether the guard knows of the code.
     told: bool = True
 
-    def in_waiting(self) -> Self:
+    def with_candidate_pending(self) -> Self:
         if self.previous_secret is None:
             return self
         old = {"code": self.previous_secret, "previous_secret": None, "next_secret": self.code}
         return self.model_copy(update=old | {"generation": self.generation - 1})
 
-    def handed_on(self) -> Self:
+    def promoted(self) -> Self:
         if self.next_secret is None:
             return self
         new = {"code": self.next_secret, "previous_secret": self.code, "next_secret": None}
@@ -240,12 +241,12 @@ class LockerResource(Resource[LockerInputs, LockerState, Lockers]):
     def given(self, i: LockerInputs, s: LockerState) -> str | None:
         return "another code is given" if i.code is not None and i.code != s.code else None
 
-    def sent_again(self, api: Lockers, i: LockerInputs, s: LockerState) -> LockerInputs:
+    def resend_inputs(self, api: Lockers, i: LockerInputs, s: LockerState) -> LockerInputs:
         api.vendor.called("again")
         return i.model_copy(update={"code": s.next_secret})
 
     def rotate(self, api: Lockers, i: LockerInputs, s: LockerState) -> Iterator[LockerState]:
-        until = api.around.now() + i.rotation.grace if i.rotation.grace else None
+        until = api.runtime.now() + i.rotation.grace if i.rotation.grace else None
         minted = {
             "code": api.vendor.set_code(s.locker_id, i.code, until),
             "previous_secret": s.code if until else None,

@@ -21,10 +21,11 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from pulumi_rekey import resource as reconciler
 from pulumi_rekey.manifest.entries import read
+from pulumi_rekey.policy.decide import decide, warnings
+from pulumi_rekey.policy.model import AppliedPolicy, Policy
+from pulumi_rekey.reconciler import contract, plan
 from pulumi_rekey.resources import oidc_relying_party, org_oauth_app
-from pulumi_rekey.rotation import Policy, Seen, decide, warnings
 from pulumi_rekey.sandbox.server import VENDORS
 
 from tests.engine import Engine, Stack
@@ -212,16 +213,16 @@ BILLING = {"org_id": "0f6d1c4e-7a1b-4a55-9d0b-0d6f6b0c9a11"}
 
 
 def said_of(
-    resource: reconciler.Resource[Any, Any, Any], arguments: dict[str, Any], *, days: int = 91, **policy: Any
+    resource: contract.Resource[Any, Any, Any], arguments: dict[str, Any], *, days: int = 91, **policy: Any
 ) -> str | None:
     """What the preview says of a credential of that age in the evening before the window opens."""
     inputs = resource.inputs.model_validate(arguments | {"rotation": policy})
     seen = {"triggers": {"release": "2027-01"}}
     state = resource.state.model_construct(
-        generation=1, rotated_at=EVENING - timedelta(days=days), rotation=Seen.model_validate(seen)
+        generation=1, rotated_at=EVENING - timedelta(days=days), rotation=AppliedPolicy.model_validate(seen)
     )
     decision = decide(inputs.rotation, state, EVENING)
-    return reconciler.explanation(resource, reconciler.Plan(decision=decision), inputs, EVENING)
+    return plan.explanation(resource, plan.Plan(decision=decision), inputs, EVENING)
 
 
 def test_previews_say_so() -> None:

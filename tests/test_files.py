@@ -10,7 +10,7 @@ PACKAGE = Path(pulumi_rekey.__file__).parent
 #: Where a file is written, and what it is. One that may hold a secret has to be made with mode 0600.
 WRITTEN = {
     # The report, which is made of a state whose secrets stay encrypted.
-    "cli.py": ["write_bytes"],
+    "cli/main.py": ["write_bytes"],
 }
 WRITING = frozenset(
     {"write_text", "write_bytes", "writelines", "mkstemp", "mkdtemp", "touch", "dump", "copyfile", "copy2"}

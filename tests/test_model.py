@@ -20,7 +20,7 @@ from pulumi_rekey.model import (
     secret_fields,
     vendor_id,
 )
-from pulumi_rekey.rotation import Policy
+from pulumi_rekey.policy.model import Policy
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError
 
 from tools.schemas import all_resources

@@ -4,18 +4,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from pulumi_rekey.resource import (
+from pulumi_rekey.policy.decide import Decision, applied_by_rotation
+from pulumi_rekey.policy.model import Policy
+from pulumi_rekey.reconciler.contract import Inputs
+from pulumi_rekey.reconciler.plan import (
     REPLACE,
     VERIFY,
     VERIFY_NEXT,
-    Inputs,
     Plan,
     explanation,
     held_back,
     plan,
     policy_problems,
 )
-from pulumi_rekey.rotation import Decision, Policy, seen_after_rotation
 from pydantic import SecretStr
 
 from .lockers import COUNT, LOCKER, START, TELL, LockerInputs, LockerResource, LockerState, Ticket, TicketState
@@ -38,7 +39,7 @@ def kept(i: LockerInputs, **fields: Any) -> LockerState:
         "generation": 1,
         "rotated_at": START,
         "next_rotation_at": START + rules.max_age if rules.max_age else None,
-        "rotation": seen_after_rotation(rules),
+        "rotation": applied_by_rotation(rules),
         "endpoint": i.endpoint,
     }
     return LockerState.model_validate({"locker_id": "locker-1", "code": SecretStr("code 1")} | life | fields)
@@ -65,12 +66,12 @@ def test_a_resource_that_says_no_more_than_it_must() -> None:
     assert TICKET.adopts(i) is None
     assert not TICKET.gives(i)
     assert [TICKET.takes_grace, TICKET.shown, TICKET.marked] == [False] * 3
-    assert s.in_waiting() is s
-    assert s.handed_on() is s
+    assert s.with_candidate_pending() is s
+    assert s.promoted() is s
     with pytest.raises(NotImplementedError):
         TICKET.update(None, i, s, frozenset())
     with pytest.raises(NotImplementedError):
-        TICKET.sent_again(None, i, s)
+        TICKET.resend_inputs(None, i, s)
 
 
 def test_settings_are_compared_where_they_are_wanted() -> None:
@@ -102,7 +103,7 @@ def test_an_object_is_adopted_by_the_input_that_names_it() -> None:
     assert LOCKER.adopts(LockerInputs.model_construct(adopt=9)) is None
 
     class AtItsLabel(LockerResource):
-        taken_over = "label"
+        adopted_by_input = "label"
 
     assert AtItsLabel().adopts(inputs(label="locker-9")) == "locker-9"
 
@@ -113,7 +114,7 @@ def test_an_object_that_is_named_is_claimed() -> None:
     assert list(LOCKER.claims({"adopt": None})) == []
 
     class AtItsLabel(LockerResource):
-        taken_over = "label"
+        adopted_by_input = "label"
 
     assert list(AtItsLabel().claims({"adopt": "locker-9", "label": "tools"})) == [("label", "tools")]
 

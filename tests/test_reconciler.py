@@ -6,10 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from pulumi_rekey.endpoints.verdicts import LINGER
+from pulumi_rekey.endpoints.credential_checks import LINGER_S
 from pulumi_rekey.errors import AnswerLost, NotFound, Partial, Refused, Rejected, Stopped, Unreachable
-from pulumi_rekey.resource import REPLACE, VERIFY, VERIFY_NEXT, Inputs, Reconciler
-from pulumi_rekey.rotation import Seen
+from pulumi_rekey.policy.model import AppliedPolicy
+from pulumi_rekey.reconciler.apply import Reconciler
+from pulumi_rekey.reconciler.contract import Inputs
+from pulumi_rekey.reconciler.plan import REPLACE, VERIFY, VERIFY_NEXT
 from pydantic import SecretStr
 
 from .lockers import (
@@ -33,7 +35,7 @@ from .lockers import (
 
 DAY = timedelta(days=1)
 #: Between tries of a secret that is refused, and then before the endpoint is judged.
-PATIENCE = [0.5, 1.0, 2.0, 4.0, LINGER]
+PATIENCE = [0.5, 1.0, 2.0, 4.0, LINGER_S]
 REFUSED = [False] * 5
 NINETY = {"max_age": "90d"}
 ASKED = {"grace": "2d", "rotate_now": "INC-1"}
@@ -106,7 +108,7 @@ def test_a_created_object_is_tried_and_then_gets_its_real_settings(vendor: Vendo
         rotated_at=START,
         rotation_reason="created",
         next_rotation_at=START + 90 * DAY,
-        rotation=Seen(triggers={"a": "1"}, rotate_now="INC-1"),
+        rotation=AppliedPolicy(triggers={"a": "1"}, rotate_now="INC-1"),
     )
     assert vendor.said == []
 
@@ -319,7 +321,7 @@ def test_what_only_the_books_have_needs_no_call(vendor: Vendor) -> None:
     s = vendor.up(s, endpoint="mirror", rotation=NINETY | {"triggers": {"a": "1", "c": "3"}})
     assert vendor.calls == []
     assert (s.endpoint, s.address, s.next_rotation_at) == ("mirror", HOME, START + 90 * DAY)
-    assert s.rotation == Seen(triggers={"a": "1", "c": "3"})
+    assert s.rotation == AppliedPolicy(triggers={"a": "1", "c": "3"})
     assert (s.generation, s.rotated_at) == (1, START)
 
 
@@ -466,7 +468,7 @@ def test_an_endpoint_that_refuses_all_good_secrets_ends_none(vendor: Vendor) -> 
     vendor.answers.extend([False] * 9)
     for s in states[:2]:
         # Somebody may have replaced each of them.
-        run.api.verdicts.of(f"Locker {s.locker_id}", lambda: False)
+        run.api.checks.of(f"Locker {s.locker_id}", lambda: False)
     with pytest.raises(Stopped, match="lockers: refuses 3 of the 3 credentials") as failed:
         run.update("locker-3", wanted(), states[2])
     assert failed.value.live == "no secret was changed"

@@ -8,22 +8,20 @@ import pulumi_rekey
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pulumi_rekey.durations import as_text
-from pulumi_rekey.dynamic.policy import Rotation
 from pulumi_rekey.model import problems, rfc3339
-from pulumi_rekey.rotation import (
+from pulumi_rekey.policy.decide import (
     DEADLINE,
     Decision,
-    Life,
-    Policy,
-    Seen,
+    applied_by_rotation,
+    applied_without_rotation,
     decide,
     next_rotation_at,
-    seen_after_rotation,
-    seen_without_rotation,
     warnings,
 )
-from pulumi_rekey.windows import Window
+from pulumi_rekey.policy.durations import as_text
+from pulumi_rekey.policy.model import AppliedPolicy, Policy, RotationState
+from pulumi_rekey.policy.windows import Window
+from pulumi_rekey.programs.rotation import Rotation
 
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
@@ -36,8 +34,8 @@ def policy(**fields: Any) -> Policy:
     return Policy.model_validate(fields)
 
 
-def life(**fields: Any) -> Life:
-    return Life.model_validate({"generation": 1, "rotated_at": MINTED} | fields)
+def life(**fields: Any) -> RotationState:
+    return RotationState.model_validate({"generation": 1, "rotated_at": MINTED} | fields)
 
 
 def day(number: float) -> datetime:
@@ -51,7 +49,7 @@ def test_nothing_is_due_without_a_rule() -> None:
     assert decide(Policy(), life(), day(5000)) == Decision()
     assert decide(policy(windows=[SUNDAYS], grace="1d", jitter="1d"), life(), day(5000)) == Decision()
     assert decide(policy(max_age="90d", paused=True), life(), day(89)) == Decision()
-    assert decide(policy(max_age="90d"), Life(), day(5000)) == Decision()
+    assert decide(policy(max_age="90d"), RotationState(), day(5000)) == Decision()
 
 
 def test_age() -> None:
@@ -166,8 +164,8 @@ def test_the_due_date_lies_between_minting_and_the_rules(
 # -- triggers ------------------------------------------------------------------------------------------------
 
 
-def seen(**triggers: str) -> Life:
-    return life(rotation=Seen(triggers=triggers))
+def seen(**triggers: str) -> RotationState:
+    return life(rotation=AppliedPolicy(triggers=triggers))
 
 
 def test_a_changed_value_rotates_and_is_not_told() -> None:
@@ -188,29 +186,31 @@ def test_an_added_or_removed_name_does_not_rotate() -> None:
 
 @pytest.mark.parametrize(("was", "now"), [(3, 3.0), ("3", 3.0), (True, "true"), (False, "false"), (2.5, "2.5")])
 def test_one_value_has_one_text(was: object, now: object) -> None:
-    kept = seen_after_rotation(policy(triggers={"a": was}))
+    kept = applied_by_rotation(policy(triggers={"a": was}))
     assert decide(policy(triggers={"a": now}), life(rotation=kept), day(1)) == Decision()
 
 
 def test_a_change_stays_open_until_it_has_rotated() -> None:
     changed = policy(triggers={"a": "2", "new": "1"}, rotate_now="INC-2")
-    before = life(rotation=Seen(triggers={"a": "1", "gone": "1"}, rotate_now="INC-1"))
-    kept = seen_without_rotation(changed, before)
-    assert kept == Seen(triggers={"a": "1", "new": "1"}, rotate_now="INC-1")
-    assert seen_without_rotation(changed, life(rotation=kept)) == kept
-    after = seen_after_rotation(changed)
-    assert after == Seen(triggers={"a": "2", "new": "1"}, rotate_now="INC-2")
+    before = life(rotation=AppliedPolicy(triggers={"a": "1", "gone": "1"}, rotate_now="INC-1"))
+    kept = applied_without_rotation(changed, before)
+    assert kept == AppliedPolicy(triggers={"a": "1", "new": "1"}, rotate_now="INC-1")
+    assert applied_without_rotation(changed, life(rotation=kept)) == kept
+    after = applied_by_rotation(changed)
+    assert after == AppliedPolicy(triggers={"a": "2", "new": "1"}, rotate_now="INC-2")
     assert decide(changed, life(rotation=after), day(1)) == Decision()
 
 
 def test_the_state_of_another_version_is_read() -> None:
-    old = Life.model_validate({"generation": 3, "rotated_at": MINTED, "rotation": {"triggers": {}, "since": "1.0"}})
+    old = RotationState.model_validate(
+        {"generation": 3, "rotated_at": MINTED, "rotation": {"triggers": {}, "since": "1.0"}}
+    )
     assert decide(policy(max_age="90d", jitter="10d"), old, day(90)).reason == "90 d old, max_age 90 d"
     assert decide(policy(max_age="90d", jitter="10d"), old, day(90) - SECOND) == Decision()
-    nothing = dict.fromkeys(Life.model_fields) | {"generation": 0, "spread": 0.0}
-    assert Life.model_validate({}).model_dump() == nothing | {"rotation": {"triggers": {}, "rotate_now": None}}
+    nothing = dict.fromkeys(RotationState.model_fields) | {"generation": 0, "spread": 0.0}
+    assert RotationState.model_validate({}).model_dump() == nothing | {"rotation": {"triggers": {}, "rotate_now": None}}
     # A state is never refused for what chance has drawn.
-    assert Life.model_validate({"spread": 1}).spread == 1
+    assert RotationState.model_validate({"spread": 1}).spread == 1
 
 
 # -- rotate_now ----------------------------------------------------------------------------------------------
@@ -219,10 +219,12 @@ def test_the_state_of_another_version_is_read() -> None:
 def test_a_new_text_rotates_once() -> None:
     asked = policy(rotate_now="INC-2")
     assert decide(asked, life(), day(1)) == Decision(reason="rotate_now: INC-2")
-    assert decide(asked, life(rotation=Seen(rotate_now="INC-1")), day(1)) == Decision(reason="rotate_now: INC-2")
-    assert decide(asked, life(rotation=Seen(rotate_now="INC-2")), day(1)) == Decision()
+    assert decide(asked, life(rotation=AppliedPolicy(rotate_now="INC-1")), day(1)) == Decision(
+        reason="rotate_now: INC-2"
+    )
+    assert decide(asked, life(rotation=AppliedPolicy(rotate_now="INC-2")), day(1)) == Decision()
     # Taken away and put back, it is not a new text.
-    kept = seen_without_rotation(Policy(), life(rotation=Seen(rotate_now="INC-2")))
+    kept = applied_without_rotation(Policy(), life(rotation=AppliedPolicy(rotate_now="INC-2")))
     assert decide(Policy(), life(rotation=kept), day(1)) == Decision()
     assert decide(asked, life(rotation=kept), day(1)) == Decision()
 
@@ -237,7 +239,9 @@ def test_no_grace_at_all_means_compromise(grace: str | None, compromised: bool) 
 
 def test_a_scheduled_rotation_is_no_compromise() -> None:
     quiet = policy(rotate_now="INC-2", grace="0s", max_age="90d")
-    assert decide(quiet, life(rotation=Seen(rotate_now="INC-2")), day(90)) == Decision(reason="90 d old, max_age 90 d")
+    assert decide(quiet, life(rotation=AppliedPolicy(rotate_now="INC-2")), day(90)) == Decision(
+        reason="90 d old, max_age 90 d"
+    )
 
 
 # -- the order in which it is decided ------------------------------------------------------------------------
@@ -385,7 +389,9 @@ def test_a_decision_is_one_thing_and_holds_the_order(
 ) -> None:
     rules = policy(**fields)
     alive = life(
-        expires_at=expires_at, previous_expires_at=previous, rotation=Seen(triggers={"a": "1"}, rotate_now="INC-1")
+        expires_at=expires_at,
+        previous_expires_at=previous,
+        rotation=AppliedPolicy(triggers={"a": "1"}, rotate_now="INC-1"),
     )
     now = MINTED + timedelta(days=90, hours=hours)
     decision = decide(rules, alive, now)

@@ -13,14 +13,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from pulumi_rekey.rotation import (
-    Life,
-    Policy,
-    decide,
-    next_rotation_at,
-    seen_after_rotation,
-    seen_without_rotation,
-)
+from pulumi_rekey.policy.decide import applied_by_rotation, applied_without_rotation, decide, next_rotation_at
+from pulumi_rekey.policy.model import Policy, RotationState
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -29,7 +23,7 @@ DAYS = 731
 CREDENTIALS = 120
 SEED = 1
 #: A secret that expires is renewed in time if no more runs in a row than this are missed.
-MOST_MISSED = 1
+MAX_MISSED = 1
 
 
 @dataclass(frozen=True)
@@ -76,7 +70,7 @@ class Credential:
     lives: timedelta | None
     grace: timedelta | None
     spreads: random.Random
-    life: Life = field(default_factory=Life)
+    life: RotationState = field(default_factory=RotationState)
     #: Whether a trigger has changed since the last mint.
     pending: bool = False
     #: Whether it was paused since the last mint, so that nobody has promised that it lives.
@@ -91,14 +85,14 @@ class Credential:
             ends = min(ends, self.life.expires_at)
         expires_at = now + self.lives if self.lives else None
         spread = self.spreads.random()
-        self.life = Life(
+        self.life = RotationState(
             generation=self.life.generation + 1,
             rotated_at=now,
             expires_at=expires_at,
             previous_expires_at=ends,
             spread=spread,
             next_rotation_at=next_rotation_at(self.policy, now, expires_at, spread),
-            rotation=seen_after_rotation(self.policy),
+            rotation=applied_by_rotation(self.policy),
         )
 
     def edit(self, **changes: Any) -> None:
@@ -117,7 +111,7 @@ class Credential:
         if decision.reason is None:
             self.counts["deferred"] += decision.deferred is not None
             assert not self.pending or decision.deferred, "a changed trigger was forgotten"
-            seen = seen_without_rotation(self.policy, before)
+            seen = applied_without_rotation(self.policy, before)
             if seen != before.rotation:
                 self.life = before.model_copy(update={"rotation": seen})
             return
@@ -194,7 +188,7 @@ def runs(dice: random.Random) -> Iterator[tuple[int, datetime]]:
     """Yield the days of the runs: daily, some minutes late, and one in twelve missed."""
     missed = 0
     for day in range(1, DAYS):
-        missed = missed + 1 if missed < MOST_MISSED and dice.random() < 1 / 12 else 0
+        missed = missed + 1 if missed < MAX_MISSED and dice.random() < 1 / 12 else 0
         if not missed:
             yield day, START + day * DAY + dice.randrange(600) * timedelta(seconds=1)
 

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pulumi_rekey.signing_key import UnusableKey, is_published, made_key_pair, read_key_pair, same_public_key
+from pulumi_rekey.key_material import UnusableKey, generate_key_pair, is_published, read_key_pair, same_public_key
 
 PASSPHRASE = "Hunter2 ключ"
 PKCS8, TRADITIONAL = PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL
@@ -221,12 +221,12 @@ def test_a_damaged_key_is_refused_or_is_that_key(data: st.DataObject) -> None:
     ("algorithm", "bits", "curve"), [("RSA", 2048, "P-256"), ("EC", 0, "P-256"), ("EC", 0, "P-384"), ("EC", 0, "P-521")]
 )
 def test_what_is_made_can_be_given_back(algorithm: str, bits: int, curve: str) -> None:
-    made = made_key_pair(algorithm, bits, curve)
+    made = generate_key_pair(algorithm, bits, curve)
     private = load_pem_private_key(made.private.get_secret_value().encode(), None)
     assert isinstance(private, rsa.RSAPrivateKey if algorithm == "RSA" else ec.EllipticCurvePrivateKey)
     assert private.key_size == (bits or {"P-256": 256, "P-384": 384, "P-521": 521}[curve])
     assert read_key_pair(made.private.get_secret_value(), None, made.public).public == made.public
-    assert made_key_pair("EC", 0, curve).public != made.public
+    assert generate_key_pair("EC", 0, curve).public != made.public
     assert "PRIVATE" not in repr(made)
 
 

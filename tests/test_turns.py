@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pulumi_rekey.rotation import Life, Policy, decide, next_rotation_at, possible_from, seen_after_rotation
-from pulumi_rekey.turns import Side, Turn
+from pulumi_rekey.policy.decide import applied_by_rotation, decide, next_rotation_at, possible_from
+from pulumi_rekey.policy.model import Policy, RotationState
+from pulumi_rekey.policy.slots import Side, Turn
 from pydantic import ValidationError
 
 START = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
@@ -23,8 +24,8 @@ def policy(side: Side, every: str = "90d", **more: Any) -> Policy:
     return Policy.model_validate({"turn": {"every": every, "side": side}, **more})
 
 
-def minted(rules: Policy, now: datetime, generation: int = 1) -> Life:
-    return Life(generation=generation, rotated_at=now, rotation=seen_after_rotation(rules))
+def minted(rules: Policy, now: datetime, generation: int = 1) -> RotationState:
+    return RotationState(generation=generation, rotated_at=now, rotation=applied_by_rotation(rules))
 
 
 @given(EVERY, MOMENTS)
@@ -133,7 +134,7 @@ def test_two_years_of_daily_runs_of_pairs(seed: int) -> None:
 
 def test_a_rotation_by_time_is_possible_from_its_date_on() -> None:
     def from_(**fields: object) -> datetime | None:
-        life = Life.model_validate({"generation": 1, "rotated_at": START} | fields)
+        life = RotationState.model_validate({"generation": 1, "rotated_at": START} | fields)
         return possible_from(Policy.model_validate({"max_age": "30d"}), life)
 
     due = START + timedelta(days=30)
@@ -144,13 +145,13 @@ def test_a_rotation_by_time_is_possible_from_its_date_on() -> None:
 
 
 def test_without_a_rule_by_time_none_is_possible() -> None:
-    assert possible_from(Policy(), Life(generation=1, rotated_at=START)) is None
+    assert possible_from(Policy(), RotationState(generation=1, rotated_at=START)) is None
 
 
 def test_a_side_of_a_pair_can_rotate_from_its_next_slot_on_that_a_window_leaves_open() -> None:
     turn = Turn.model_validate({"every": "90d", "side": "blue"})
     begins = turn.begins_after(START)
-    life = Life(generation=1, rotated_at=START)
+    life = RotationState(generation=1, rotated_at=START)
     assert possible_from(Policy(turn=turn), life) == begins
     frozen = {"turn": turn, "freeze": [f"{begins:%Y-%m-%d}/{begins + turn.usable:%Y-%m-%d}"]}
     found = possible_from(Policy.model_validate(frozen), life)

@@ -10,7 +10,7 @@ import dill  # type: ignore[import-untyped]  # it ships no types
 import pytest
 from pulumi.runtime import rpc
 from pulumi_rekey.dynamic.host import Provider, to_property
-from pulumi_rekey.resource import plan
+from pulumi_rekey.reconciler.plan import plan
 
 STATES = sorted((Path(__file__).parent / "fixtures/states").glob("*/*.json"))
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from pulumi_rekey.windows import (
+from pulumi_rekey.policy.windows import (
     Freeze,
     Window,
     allowed_from,
@@ -390,9 +390,11 @@ def test_whether_a_daily_run_meets_a_window(windows: tuple[Window, ...], time: s
 
 def test_a_policy_without_windows_does_not_load_cron() -> None:
     program = (
-        "import sys; from datetime import datetime, UTC; from pulumi_rekey.rotation import *;"
+        "import sys; from datetime import datetime, UTC; "
+        "from pulumi_rekey.policy.model import *; from pulumi_rekey.policy.decide import *;"
         "policy = Policy(max_age='30d'); now = datetime(2027, 1, 1, tzinfo=UTC);"
-        "assert decide(policy, Life(rotated_at=datetime(2026, 1, 1, tzinfo=UTC)), now).reason; warnings(policy, now);"
+        "assert decide(policy, RotationState(rotated_at=datetime(2026, 1, 1, tzinfo=UTC)), now).reason;"
+        "warnings(policy, now);"
         "sys.exit('cronsim' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

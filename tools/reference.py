@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pulumi_rekey
-from pulumi_rekey.dynamic.resource import Credential
 from pulumi_rekey.endpoints import KINDS, session_class
 from pulumi_rekey.endpoints.config import CREDENTIAL, Endpoint, environment_names
 from pulumi_rekey.manifest import kinds
 from pulumi_rekey.model import IMMUTABLE, WRITE_ONLY, Model, fields_marked, secret_fields
-from pulumi_rekey.resource import Inputs, State
-from pulumi_rekey.rotation import Policy
-from pulumi_rekey.windows import Window
+from pulumi_rekey.policy.model import Policy
+from pulumi_rekey.policy.windows import Window
+from pulumi_rekey.programs.credential import Credential
+from pulumi_rekey.reconciler.contract import Inputs, State
 from pydantic.alias_generators import to_camel
 
 from tools.schemas import Schema, all_resources, manifest_schema

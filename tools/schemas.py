@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from pulumi_rekey import resources
-from pulumi_rekey.manifest.entries import MOST_NAME, NAME, Options
+from pulumi_rekey.cli.report import ReportDocument
+from pulumi_rekey.manifest.entries import MAX_NAME, NAME, Options
 from pulumi_rekey.manifest.kinds import PAIR, PAIR_POLICY, POLICY, SIDES, arguments, credentials, resource_of
-from pulumi_rekey.report import ReportDocument
-from pulumi_rekey.resource import Resource
-from pulumi_rekey.turns import Turn
+from pulumi_rekey.policy.slots import Turn
+from pulumi_rekey.reconciler.contract import Resource
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
@@ -75,7 +75,7 @@ def manifest_schema() -> str:
         described["rotation"] = {"$ref": "#/$defs/Policy"}
         for name in described.keys() & {"endpoint", "rotation"}:
             described[name] = _or_null(described[name])
-        if cls.not_twice is None:
+        if cls.pair_unsupported_reason is None:
             definitions[f"{kind}Side"] = _map({name: described[name] for name in described if name != "rotation"})
             documents.append(_document(PAIR, _pair(kind, every), needed=True))
     options = Options.model_json_schema(schema_generator=Schema)
@@ -133,7 +133,7 @@ def _document(kind: str, spec: dict[str, Any], *, needed: bool) -> dict[str, Any
     name = {
         "type": "string",
         "pattern": NAME,
-        "maxLength": MOST_NAME,
+        "maxLength": MAX_NAME,
         "description": "Pulumi's name of it. Under another name it is another one, unless options.aliases has the old.",
     }
     properties = {

@@ -8,7 +8,7 @@ import sys
 def main() -> None:
     """Run the command line, or say what it lacks."""
     try:
-        from .cli import app
+        from .cli.main import app
     except ModuleNotFoundError as missing:
         if missing.name not in {"typer", "rich"}:
             raise

@@ -21,7 +21,7 @@ HELD: Final = 8.0
 #: Seconds after which it says to come back, where it is throttled instead.
 BACK: Final = 8
 #: Seconds after which something that must happen has not.
-_PATIENCE: Final = 90.0
+MAX_WAIT_S: Final = 90.0
 
 
 @dataclass(frozen=True)
@@ -71,14 +71,14 @@ def interrupted(batch: Batch, crash: Crash) -> list[Result]:
     started: list[Process] = []
     try:
         ended = engine.poll
-        _wait(lambda: ended() is not None or any(_has_begun(subject, crash) for subject in batch.subjects), _PATIENCE)
+        _wait(lambda: ended() is not None or any(_has_begun(subject, crash) for subject in batch.subjects), MAX_WAIT_S)
         if crash.at_random:
             _wait(lambda: ended() is not None, random.uniform(0.0, 1.0))
         else:
             _wait(lambda: ended() is not None or all(_is_held(subject) for subject in batch.subjects), HELD - 2)
         started = list(descendants(engine.pid))
         _send(crash, engine, started)
-        engine.communicate(timeout=_PATIENCE)
+        engine.communicate(timeout=MAX_WAIT_S)
         for subject in batch.subjects:
             subject.result.by = crash.name
             subject.result.met = crash.at_random or _is_held(subject)

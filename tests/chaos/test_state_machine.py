@@ -51,7 +51,7 @@ class Anything(RuleBasedStateMachine):
         given = {path.removeprefix(prefix): value for path, value in endpoint.items() if path.startswith(prefix)}
         self.program = Program(self.sandbox, module.RESOURCE, **given)
         self.strangers = self.case.objects()
-        self.handed_on: list[Outputs] = []
+        self.promoted: list[Outputs] = []
         self.release = 1
         self.changed = False
         self.writes_left: int | None = None
@@ -105,7 +105,7 @@ class Anything(RuleBasedStateMachine):
     def rotate_by_hand(self) -> None:
         """Let somebody make another secret."""
         before = self.case.objects()
-        self.handed_on.append(self.case.rotate_by_hand(self.outputs()))
+        self.promoted.append(self.case.rotate_by_hand(self.outputs()))
         self.strangers |= self.case.objects() - before
 
     @precondition(lambda self: self.program.state is not None and self.case.setting is not None)
@@ -137,7 +137,7 @@ class Anything(RuleBasedStateMachine):
             ids = {value for name, value in outputs.items() if name.endswith("_id")}
             assert self.case.objects() - self.strangers <= ids
             secrets = {outputs.get(name) for name in self.case.secrets}
-            for credential in self.handed_on:
+            for credential in self.promoted:
                 is_the_last = secrets & {credential.get(name) for name in self.case.secrets} - {None}
                 # A key that people have made is theirs to end.
                 there = not self.case.secrets and credential[self.case.id_output] in self.strangers | ids
@@ -159,7 +159,7 @@ class Anything(RuleBasedStateMachine):
     def apply(self) -> None:
         """`pulumi up` of the program as it reads now."""
         self.program.up(**self.inputs())
-        self.handed_on.append(self.outputs())
+        self.promoted.append(self.outputs())
 
     def planned(self) -> bool:
         """Whether a preview shows a change."""

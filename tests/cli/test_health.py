@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from pulumi_rekey.health import Health, judge
-from pulumi_rekey.resource import State
+from pulumi_rekey.cli.health import Health, judge
+from pulumi_rekey.cli.stack_state import Credential
+from pulumi_rekey.policy.model import Policy
+from pulumi_rekey.reconciler.contract import State
 from pulumi_rekey.resources import app_secret, open_id_provider_key
-from pulumi_rekey.rotation import Policy
-from pulumi_rekey.stack_state import Credential
 
 DAY = timedelta(days=1)
 #: A Tuesday, at noon.

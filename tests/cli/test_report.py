@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
-from pulumi_rekey.report import Report, report
-from pulumi_rekey.report_markdown import markdown
-from pulumi_rekey.report_page import page
-from pulumi_rekey.stack_state import printable, read_stack
+from pulumi_rekey.cli.report import Report, report
+from pulumi_rekey.cli.report_html import page
+from pulumi_rekey.cli.report_markdown import markdown
+from pulumi_rekey.cli.stack_state import printable, read_stack
 
 from tests.browser import CONTRAST, Browser
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pulumi_rekey.cli.health import Health
+from pulumi_rekey.cli.report import Report, Row, report
+from pulumi_rekey.cli.report_html import page
+from pulumi_rekey.cli.report_markdown import markdown
+from pulumi_rekey.cli.report_terminal import for_terminal, plain
+from pulumi_rekey.cli.stack_state import SECRET, read_stack
 from pulumi_rekey.errors import Misconfigured
-from pulumi_rekey.health import Health
-from pulumi_rekey.report import Report, Row, report
-from pulumi_rekey.report_markdown import markdown
-from pulumi_rekey.report_page import page
-from pulumi_rekey.stack_state import SECRET, read_stack
-from pulumi_rekey.status import for_terminal, plain
 
 NOW = datetime(2026, 12, 24, tzinfo=UTC)
 KIND = "pulumi-python:dynamic/rekey:"

@@ -646,7 +646,7 @@ def test_wrong_credentials_are_one_line(stack_host: Host, sandbox: Sandbox) -> N
 def test_a_partial_failure_hands_over_what_was_reached_with_its_secrets_marked(
     roma: Host, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pulumi_rekey.resource._VERIFY_PAUSES", (0.0,))
+    monkeypatch.setattr("pulumi_rekey.reconciler.apply._VERIFY_PAUSES", (0.0,))
     # The new secret is sent, and then nobody lets it be looked at.
     sandbox.fault("/secret$", method="GET", status=200, body='{"secret": "Another1"}', count=0)
     with pytest.raises(Partial):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from pulumi_rekey.endpoints import Endpoints
-from pulumi_rekey.endpoints.session import Session, Surroundings
+from pulumi_rekey.endpoints.session import Runtime, Session
 
 from .scripted import Scripted, scripted
 
@@ -44,11 +44,11 @@ class Connect:
     sessions: list[Session[Any]] = field(default_factory=list)
 
     def __call__(self, kind: str, around: Any = None, **settings: Any) -> Any:
-        """Open a session with an endpoint of this kind; `around` changes its surroundings."""
-        surroundings = Surroundings(
+        """Open a session with an endpoint of this kind; `around` changes its runtime."""
+        runtime = Runtime(
             monotonic=self.time.monotonic, now=self.time.now, sleep=self.time.sleep, warn=self.warnings.append
         )
-        endpoints = Endpoints({kind: settings}, replace(surroundings, **(around or {})))
+        endpoints = Endpoints({kind: settings}, replace(runtime, **(around or {})))
         self.sessions.append(endpoints.session(None, kind))
         return self.sessions[-1]
 

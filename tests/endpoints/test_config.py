@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pulumi_rekey.endpoints import KINDS, Endpoints, session_class
 from pulumi_rekey.endpoints.config import Endpoint, environment_names, is_loopback, origin, resolve
 from pulumi_rekey.endpoints.roma import RomaEndpoint
-from pulumi_rekey.endpoints.session import Surroundings
+from pulumi_rekey.endpoints.session import Runtime
 from pulumi_rekey.errors import Misconfigured
 from pulumi_rekey.model import secret_fields
 from pydantic import SecretStr
@@ -384,7 +384,7 @@ def test_no_secret_is_shown(kind: str) -> None:
 
 
 def endpoints(configured: dict[str, Any], **environment: str) -> Endpoints:
-    return Endpoints(configured, Surroundings(environment=environment))
+    return Endpoints(configured, Runtime(environment=environment))
 
 
 def test_a_kinds_own_name_needs_no_kind_and_another_does() -> None:

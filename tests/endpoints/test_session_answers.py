@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pulumi_rekey.endpoints.session import MAX_ANSWER_BYTES, MOST_PAGES, fill
+from pulumi_rekey.endpoints.session import MAX_ANSWER_BYTES, MAX_PAGES, fill
 from pulumi_rekey.errors import AnswerLost, BadAnswer, Error, Forbidden, Misconfigured, VendorError
 
 from .conftest import Connect
@@ -209,8 +209,8 @@ def test_pages_that_go_round_in_a_circle(server: Scripted, vcd: Any) -> None:
 
 
 def test_pages_without_end(server: Scripted, vcd: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pulumi_rekey.endpoints.session.MOST_PAGES", 20)
-    count = iter(range(MOST_PAGES))
+    monkeypatch.setattr("pulumi_rekey.endpoints.session.MAX_PAGES", 20)
+    count = iter(range(MAX_PAGES))
 
     def another(connection: Any) -> None:
         connection.sendall(page(f"/x?page={next(count)}"))

@@ -8,7 +8,7 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from pulumi_rekey.endpoints.session import ALL_ATTEMPTS, MOST_ATTEMPTS
+from pulumi_rekey.endpoints.session import MAX_ATTEMPTS, MAX_ATTEMPTS_S
 from pulumi_rekey.errors import Abandoned, AnswerLost, NotFound, Rejected, Throttled, Unavailable, Unreachable
 
 from .conftest import START, Connect, Time
@@ -72,7 +72,7 @@ def test_where_nobody_listens_nothing_was_sent_so_all_is_repeated(connect: Conne
     session = connect("roma", url=f"http://127.0.0.1:{closed_port()}", accessKey="a", secretKey="s")
     with pytest.raises(Unreachable, match=rf"^roma: {method} /x: no connection: check the address"):
         sends(session)[method]()
-    assert len(time.pauses) == MOST_ATTEMPTS - 1
+    assert len(time.pauses) == MAX_ATTEMPTS - 1
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 405, 408, 409, 410, 418, 422, 499, 501, 505])
@@ -101,9 +101,9 @@ def test_a_host_that_fails_is_asked_five_times_within_a_minute(server: Scripted,
     server.script(answer(503))
     with pytest.raises(Unavailable):
         signed.get("/x")
-    assert len(server.lines) == MOST_ATTEMPTS
+    assert len(server.lines) == MAX_ATTEMPTS
     assert time.pauses == sorted(time.pauses)
-    assert 3 < time.passed < ALL_ATTEMPTS
+    assert 3 < time.passed < MAX_ATTEMPTS_S
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -114,7 +114,7 @@ def test_throttling_ends_within_a_minute_and_never_hammers(
     server.script(answer(429, b"{}", *([] if asked is None else [f"retry-after: {asked}"])))
     with pytest.raises(Throttled, match=r"429.*run again later, or lower maxConcurrent"):
         sends(signed)[method]()
-    assert time.passed < ALL_ATTEMPTS
+    assert time.passed < MAX_ATTEMPTS_S
     assert 5 < len(server.lines) < 70
 
 

@@ -7,22 +7,22 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
-from pulumi_rekey.endpoints.verdicts import LINGER, MOST_REFUSED, Verdicts
+from pulumi_rekey.endpoints.credential_checks import LINGER_S, MAX_REFUSED, CredentialChecks
 from pulumi_rekey.errors import Stopped
 
 
-def fresh() -> Verdicts:
+def fresh() -> CredentialChecks:
     """No verdicts yet, on a clock whose pauses take no time."""
-    return Verdicts("vcd", lambda _seconds: None)
+    return CredentialChecks("vcd", lambda _seconds: None)
 
 
-def refused(verdicts: Verdicts, *credentials: str) -> list[bool | None]:
+def refused(verdicts: CredentialChecks, *credentials: str) -> list[bool | None]:
     return [verdicts.of(credential, lambda: False) for credential in credentials]
 
 
 def test_as_many_as_somebody_can_replace_are_refused() -> None:
     verdicts = fresh()
-    assert refused(verdicts, "a", "b") == [False] * MOST_REFUSED
+    assert refused(verdicts, "a", "b") == [False] * MAX_REFUSED
     with pytest.raises(Stopped, match="vcd: refuses 3 of the 3 credentials that were tried") as stopped:
         refused(verdicts, "c")
     assert "no secret was changed" in str(stopped.value)
@@ -86,7 +86,7 @@ def _answered(*, answer: bool | None, asked: list[bool | None]) -> bool | None:
     return answer
 
 
-def asked_by_prove(verdicts: Verdicts, answers: Sequence[bool | None]) -> int:
+def asked_by_prove(verdicts: CredentialChecks, answers: Sequence[bool | None]) -> int:
     """How many of those that ask for a proof, one after another, had to ask the endpoint."""
     asked: list[bool | None] = []
     for number, answer in enumerate(answers):
@@ -120,11 +120,11 @@ def test_the_first_that_is_refused_waits_for_those_that_are_about_to_be_tried() 
     late = iter("bc")
 
     def pause(seconds: float) -> None:
-        assert seconds == LINGER
+        assert seconds == LINGER_S
         for name in late:
             with contextlib.suppress(Stopped):
                 verdicts.of(name, lambda: False)
 
-    verdicts = Verdicts("vcd", pause)
+    verdicts = CredentialChecks("vcd", pause)
     with pytest.raises(Stopped, match="refuses 3 of the 3"):
         verdicts.of("a", lambda: False)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import pytest
 from pulumi_rekey.endpoints import KINDS, Endpoints
-from pulumi_rekey.endpoints.session import Surroundings
+from pulumi_rekey.endpoints.session import Runtime
 from pulumi_rekey.errors import Misconfigured
 
 from tests.engine import Run, Stack
@@ -158,18 +158,18 @@ def test_a_credential_in_plain_config(bare_stack: Stack, sandbox: Sandbox) -> No
     ],
 )
 def test_an_endpoint_that_a_preview_refuses(configured: object, message: str) -> None:
-    assert Endpoints({"roma": configured}, Surroundings()).misconfigured(None, "roma") == message
+    assert Endpoints({"roma": configured}, Runtime()).misconfigured(None, "roma") == message
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_endpoint_without_an_address(kind: str) -> None:
     """The message names the key, and the variable that could fill it."""
     with pytest.raises(Misconfigured) as refused:
-        Endpoints({}, Surroundings()).session(None, kind)
+        Endpoints({}, Runtime()).session(None, kind)
     variable = {"vcd": "VCD_URL", "broker": "BROKER_URL", "navigator": "CPN_URL", "roma": "ROMA_ENDPOINT"}[kind]
     assert str(refused.value) == (
         f"endpoint '{kind}' has no url: set rekey:endpoints.{kind}.url or the environment variable {variable}"
     )
     with pytest.raises(Misconfigured) as refused:
-        Endpoints({"dr": {"kind": kind}}, Surroundings()).session("dr", kind)
+        Endpoints({"dr": {"kind": kind}}, Runtime()).session("dr", kind)
     assert str(refused.value) == "endpoint 'dr' has no url: set rekey:endpoints.dr.url"

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pulumi_rekey.manifest import strict_yaml
-from pulumi_rekey.manifest.strict_yaml import MOST_BYTES, Node, Position, documents
+from pulumi_rekey.manifest.strict_yaml import MAX_BYTES, Node, Position, documents
 
 
 @pytest.fixture(params=["CSafeLoader", "SafeLoader"], autouse=True)
@@ -137,6 +137,6 @@ def test_nothing_but_problems_comes_of_noise(data: bytes) -> None:
 
 def test_a_large_file_is_read_at_once() -> None:
     line = b"- {kind: AppSecret, name: orders, spec: {instance_id: a, app_id: b}}\n"
-    (node,), problems = documents("f.yaml", line * (MOST_BYTES // len(line) // 40))
+    (node,), problems = documents("f.yaml", line * (MAX_BYTES // len(line) // 40))
     assert len(node.value) > 300
     assert problems == []

@@ -5,12 +5,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pulumi.runtime import rpc
-from pulumi_rekey.durations import parse
 from pulumi_rekey.dynamic.host import to_property
 from pulumi_rekey.endpoints import Endpoints
-from pulumi_rekey.endpoints.session import Session, Surroundings
+from pulumi_rekey.endpoints.session import Runtime, Session
 from pulumi_rekey.errors import Partial
-from pulumi_rekey.resource import Plan, Reconciler, Resource, plan
+from pulumi_rekey.policy.durations import parse
+from pulumi_rekey.reconciler.apply import Reconciler
+from pulumi_rekey.reconciler.contract import Resource
+from pulumi_rekey.reconciler.plan import Plan, plan
 
 from tools.vendors import Sandbox
 
@@ -114,11 +116,11 @@ class Program:
 
     def reconciler(self) -> Reconciler[Any, Any, Any]:
         """A reconciler of one run, with a login of its own."""
-        around = Surroundings(
+        runtime = Runtime(
             wanted=self.wanted, monotonic=self.clock.monotonic, sleep=self.clock.sleep, now=self.clock.now
         )
         kind = str(self.resource.vendor)
-        session = Endpoints({kind: self.settings}, around).session(kind, kind)
+        session = Endpoints({kind: self.settings}, runtime).session(kind, kind)
         self._sessions.append(session)
         return Reconciler(self.resource, session, self.clock.now(), self.said.append)
 

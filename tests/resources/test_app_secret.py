@@ -20,9 +20,9 @@ from pulumi_rekey.errors import (
     Unauthenticated,
     Unavailable,
 )
-from pulumi_rekey.made_secret import made_secret
+from pulumi_rekey.key_material import generate_secret
 from pulumi_rekey.model import problems
-from pulumi_rekey.resource import policy_problems
+from pulumi_rekey.reconciler.plan import policy_problems
 from pulumi_rekey.resources.app_secret import RESOURCE
 
 from tools.consumers import RomaApplication
@@ -173,7 +173,7 @@ def test_what_the_vendor_would_refuse_is_refused_here(text: str) -> None:
 
 def test_made_secrets_are_within_the_rule() -> None:
     for _ in range(200):
-        made = made_secret("roma").get_secret_value()
+        made = generate_secret("roma").get_secret_value()
         assert problems(RESOURCE.inputs, {"instance_id": "i", "app_id": "a", "secret": made}, lambda _: False) == []
 
 

@@ -383,7 +383,7 @@ def test_nothing_is_minted_for_an_engine_that_is_gone(vcd: Director) -> None:
     program = vcd.program()
     program.up(**PARTY)
     reconciler = program.reconciler()
-    reconciler.api.around = replace(reconciler.api.around, wanted=lambda: False)
+    reconciler.api.runtime = replace(reconciler.api.runtime, wanted=lambda: False)
     wanted = RESOURCE.inputs.model_validate({**PARTY, "rotation": {"rotate_now": "INC-1"}})
     vcd.sandbox.forget_calls()
     with pytest.raises(

@@ -9,10 +9,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 from pulumi_rekey.errors import AnswerLost, BadAnswer, Error, Forbidden, NotFound, Partial, Stopped
+from pulumi_rekey.key_material import generate_key_pair
 from pulumi_rekey.model import problems
-from pulumi_rekey.resource import policy_problems
+from pulumi_rekey.reconciler.plan import policy_problems
 from pulumi_rekey.resources.open_id_provider_key import RESOURCE
-from pulumi_rekey.signing_key import made_key_pair
 
 from tools.vendors import Sandbox
 
@@ -47,7 +47,7 @@ def activate(vcd: Director, key_id: str) -> None:
 
 
 def posted(vcd: Director, description: str = "theirs") -> str:
-    pair = made_key_pair("EC", 0, "P-256")
+    pair = generate_key_pair("EC", 0, "P-256")
     body = {"description": description, "publicKey": pair.public, "privateKey": pair.private.get_secret_value()}
     return str(vcd.administrator.call("POST", "/keys", body)["id"])
 

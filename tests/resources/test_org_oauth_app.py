@@ -17,9 +17,9 @@ from pulumi_rekey.errors import (
     Rejected,
     Unauthenticated,
 )
-from pulumi_rekey.made_secret import made_secret
+from pulumi_rekey.key_material import generate_secret
 from pulumi_rekey.model import problems
-from pulumi_rekey.resource import explanation, policy_problems
+from pulumi_rekey.reconciler.plan import explanation, policy_problems
 from pulumi_rekey.resources.org_oauth_app import RESOURCE
 
 from tests.engine import Stack
@@ -460,7 +460,7 @@ def test_rotation_whose_answer_is_lost_is_done_again(navigator: Navigator) -> No
 
 def test_made_secrets_satisfy_every_reading_of_the_rule() -> None:
     for _ in range(200):
-        made = made_secret("navigator").get_secret_value()
+        made = generate_secret("navigator").get_secret_value()
         assert len(made) >= 8
         assert any(c.islower() for c in made)
         assert any(c.isupper() for c in made)

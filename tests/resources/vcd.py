@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pulumi_rekey.resource import Resource
+from pulumi_rekey.reconciler.contract import Resource
 
 from tools.consumers import Portal
 from tools.vendors import Sandbox

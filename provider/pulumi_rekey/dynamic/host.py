@@ -44,7 +44,8 @@ from .engine import (
 if TYPE_CHECKING:
     from ..endpoints import Endpoints
     from ..errors import Error
-    from ..resource import Reconciler, Resource, State
+    from ..reconciler.apply import Reconciler
+    from ..reconciler.contract import Resource, State
 
 #: The environment variable by which tests and rehearsals move the clock of rotation, such as ``31d``.
 CLOCK_ADVANCE: Final = "REKEY_CLOCK_ADVANCE"
@@ -88,11 +89,11 @@ class Stack:
         with self._lock:
             if self._endpoints is None:
                 from ..endpoints import Endpoints
-                from ..endpoints.session import Surroundings
+                from ..endpoints.session import Runtime
 
                 self._endpoints = Endpoints(
                     _map_of_endpoints(self.config.get("endpoints")),
-                    Surroundings(
+                    Runtime(
                         wanted=is_wanted,
                         warn=lambda text: log("WARNING", text, None),
                         now=self.now,
@@ -111,8 +112,8 @@ class Stack:
         advance = os.environ.get(CLOCK_ADVANCE)
         if not advance:
             return now
-        from ..durations import parse
         from ..errors import Misconfigured
+        from ..policy.durations import parse
 
         try:
             span = parse(advance)
@@ -191,8 +192,8 @@ class Provider(ResourceProvider):
 
     def _check(self, call: Call, olds: Properties, news: Properties) -> CheckResult:
         from ..model import problems, secret_fields
-        from ..resource import policy_problems
-        from ..rotation import warnings
+        from ..policy.decide import warnings
+        from ..reconciler.plan import policy_problems
 
         inputs = {name: value for name, value in news.items() if name != PROVIDER_KEY}
         found = problems(self.resource.inputs, inputs, holds_unknown)
@@ -243,8 +244,8 @@ class Provider(ResourceProvider):
 
         from ..errors import Stopped
         from ..model import IMMUTABLE, fields_marked
-        from ..resource import explanation, plan
-        from ..rotation import warnings
+        from ..policy.decide import warnings
+        from ..reconciler.plan import explanation, plan
 
         unknown = {name for name, value in news.items() if holds_unknown(value)}
         known = {name: value for name, value in without_unknowns(news).items() if name != PROVIDER_KEY}
@@ -331,7 +332,7 @@ class Provider(ResourceProvider):
                 # A replacement has found the very same object, and keeps it.
                 return
             state = self._state(_props)
-            target = getattr(state, self.resource.taken_over or self.resource.id_output)
+            target = getattr(state, self.resource.adopted_by_input or self.resource.id_output)
             if not _STACK.claimed_by_another(self._address(state.endpoint), target, call.urn):
                 self._reconciler(state.endpoint, call).delete(state)
 
@@ -379,7 +380,7 @@ class Provider(ResourceProvider):
         return inputs
 
     def _reconciler(self, endpoint: str | None, call: Call) -> Reconciler[Any, Any, Any]:
-        from ..resource import Reconciler
+        from ..reconciler.apply import Reconciler
 
         vendor = self.resource.vendor
         session = None if vendor is None else _STACK.endpoints.session(endpoint, vendor)
@@ -392,7 +393,7 @@ class Provider(ResourceProvider):
 
     def _own_login(self, client: str | None, endpoint: str | None) -> str | None:
         """Return in words that an OAuth client is the endpoint's own, if it is."""
-        from ..resource import OWN_LOGIN
+        from ..reconciler.plan import OWN_LOGIN
 
         vendor = self.resource.vendor
         if client is None or vendor is None or client != _STACK.endpoints.client(endpoint, vendor):

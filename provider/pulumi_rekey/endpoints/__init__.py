@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ..errors import Misconfigured
 from .config import environment_names, is_loopback, origin, resolve
-from .session import Session, Surroundings
+from .session import Runtime, Session
 
 #: The kinds of endpoint; each is a module beside this one that defines ``SESSION``.
 KINDS: Final = ("vcd", "broker", "navigator", "roma")
@@ -24,9 +24,9 @@ def session_class(kind: str) -> type[Session[Any]]:
 class Endpoints:
     """The endpoints of one stack, each connected to at its first use."""
 
-    def __init__(self, configured: Mapping[str, Any], surroundings: Surroundings) -> None:
+    def __init__(self, configured: Mapping[str, Any], runtime: Runtime) -> None:
         self._configured = configured
-        self._around = surroundings
+        self._runtime = runtime
         self._lock = threading.Lock()
         self._sessions: dict[str, Session[Any]] = {}
 
@@ -46,8 +46,8 @@ class Endpoints:
             if session is None:
                 settings = self._settings(name, kind)
                 cls = session_class(kind)
-                endpoint = resolve(cls.model, name, settings, self._around.environment)
-                self._sessions[name] = session = cls(name, endpoint, self._around)
+                endpoint = resolve(cls.model, name, settings, self._runtime.environment)
+                self._sessions[name] = session = cls(name, endpoint, self._runtime)
             elif session.model.kind != kind:
                 raise Misconfigured(f"endpoint {name!r} is of kind {session.model.kind}, not {kind}")
             return session
@@ -63,7 +63,7 @@ class Endpoints:
         name = name or kind
         try:
             settings = self._settings(name, kind)
-            return resolve(session_class(kind).model, name, settings, self._around.environment).client()
+            return resolve(session_class(kind).model, name, settings, self._runtime.environment).client()
         except Misconfigured:
             return None
 
@@ -74,7 +74,7 @@ class Endpoints:
         places = [each.get("url") or each.get("region") for each in named]
         for kind in KINDS:
             variables = environment_names(session_class(kind).model)
-            url, region = (self._around.environment.get(variables.get(field, "")) for field in ("url", "region"))
+            url, region = (self._runtime.environment.get(variables.get(field, "")) for field in ("url", "region"))
             configured = self._configured.get(kind)
             elsewhere = isinstance(configured, dict) and configured.get("url")
             places.append(url or (None if elsewhere else region))

@@ -41,7 +41,7 @@ from ..errors import (
 from .answer import Body, decode
 from .config import Endpoint, origin
 from .connections import PLAIN, Connections
-from .verdicts import Verdicts
+from .credential_checks import CredentialChecks
 
 if TYPE_CHECKING:
     import httpx
@@ -51,15 +51,15 @@ EndpointT = TypeVar("EndpointT", bound=Endpoint)
 #: No documented answer comes near this; what is longer is not the vendor's API.
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 #: Nor does any list that rekey reads have so many pages.
-MOST_PAGES = 1000
+MAX_PAGES = 1000
 #: Seconds within which all attempts at one request end, so that an orphaned run cannot mint later.
-ALL_ATTEMPTS = 60.0
+MAX_ATTEMPTS_S = 60.0
 #: Attempts at one request when the host cannot be reached or fails; throttling alone may take more.
-MOST_ATTEMPTS = 5
+MAX_ATTEMPTS = 5
 #: Seconds before its expiry at which a token is no longer used.
-TOKEN_MARGIN = 60.0
+TOKEN_MARGIN_S = 60.0
 #: Seconds that no run comes near, so that a longer life of a token is of no use to it: a week.
-LONGEST_RUN = 604800.0
+MAX_RUN_S = 604800.0
 
 _BY_STATUS: dict[int, type[VendorError]] = {
     401: Unauthenticated,
@@ -80,7 +80,7 @@ _SERVER_ERRORS = 500
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class Runtime:
     """What the process around the sessions provides; tests put their own in."""
 
     #: Whether the run that asked for a write still wants it.
@@ -121,19 +121,19 @@ class Session(ABC, Generic[EndpointT]):
     #: What an account needs to be granted; stands in the advice of a :class:`Forbidden`.
     right: ClassVar[str]
 
-    def __init__(self, name: str, endpoint: EndpointT, surroundings: Surroundings) -> None:
+    def __init__(self, name: str, endpoint: EndpointT, runtime: Runtime) -> None:
         self.name = name
         self.endpoint = endpoint
-        self.around = surroundings
+        self.runtime = runtime
         self._token: Token | None = None
         self._refused_login: Unauthenticated | None = None
         self._login = threading.Lock()
         #: What the endpoint has said of credentials that it should accept.
-        self.verdicts = Verdicts(name, surroundings.sleep)
+        self.checks = CredentialChecks(name, runtime.sleep)
         #: Serialises read-modify-write of an object that all resources of the endpoint share.
         self.exclusive = threading.RLock()
         if endpoint.allow_unverified_ssl:
-            surroundings.warn(f"endpoint {name}: the server's certificate is not checked (allowUnverifiedSsl)")
+            runtime.warn(f"endpoint {name}: the server's certificate is not checked (allowUnverifiedSsl)")
         self.connections = Connections(endpoint)
 
     # -- what a vendor's file says ------------------------------------------------------------------------------
@@ -207,7 +207,7 @@ class Session(ABC, Generic[EndpointT]):
 
         ``repeatable`` says that sending it twice has the effect of sending it once. ``empty`` says that a success
         need carry no body; one that is there must still be JSON, as a login page is not. All attempts end within
-        :data:`ALL_ATTEMPTS` seconds.
+        :data:`MAX_ATTEMPTS_S` seconds.
         """
         request = self.connections.request(
             method, self.endpoint.url + fill(path, ids), params=query, json=json, headers=self.headers()
@@ -226,7 +226,7 @@ class Session(ABC, Generic[EndpointT]):
         url = self.endpoint.url + path
         params: Mapping[str, str] | None = query
         seen: set[str] = set()
-        while url not in seen and len(seen) < MOST_PAGES:
+        while url not in seen and len(seen) < MAX_PAGES:
             seen.add(url)
             source, answer = self.get_at(url, params=params, headers=self.headers())
             yield decode(source, answer.content)
@@ -292,7 +292,7 @@ class Session(ABC, Generic[EndpointT]):
             raise self._refusal(source, answer)
         return answer, decode(source, answer.content)
 
-    def knock(self) -> datetime | None:
+    def ping(self) -> datetime | None:
         """GET the address itself, as nobody; return what the clock of whoever answers shows, if the answer says so.
 
         :raises Unreachable: if nobody answers there, or one whose certificate is not trusted.
@@ -357,9 +357,9 @@ class Session(ABC, Generic[EndpointT]):
         if seconds is None:
             return None
         # What is longer than any run makes no difference, and could be too much for a float.
-        seconds = min(seconds, LONGEST_RUN)
+        seconds = min(seconds, MAX_RUN_S)
         # A token that lives shorter than the margin is still good for half of its life.
-        return self.around.monotonic() + max(seconds - TOKEN_MARGIN, seconds / 2)
+        return self.runtime.monotonic() + max(seconds - TOKEN_MARGIN_S, seconds / 2)
 
     # -- inside -------------------------------------------------------------------------------------------------
 
@@ -373,7 +373,7 @@ class Session(ABC, Generic[EndpointT]):
                 # Wrong credentials do not get better in this process, and each try counts towards a locked account.
                 raise copy(self._refused_login)
             token = self._token
-            ended = token is not None and token.ends is not None and token.ends <= self.around.monotonic()
+            ended = token is not None and token.ends is not None and token.ends <= self.runtime.monotonic()
             if token is None or token is stale or ended:
                 try:
                     self._token = token = self.log_in()
@@ -388,7 +388,7 @@ class Session(ABC, Generic[EndpointT]):
     def _attempts(self, request: httpx.Request, source: str, *, repeatable: bool, authorized: bool) -> httpx.Response:
         import httpx
 
-        end = self.around.monotonic() + ALL_ATTEMPTS
+        end = self.runtime.monotonic() + MAX_ATTEMPTS_S
         turned_away: Token | None = None
         for attempt in itertools.count(1):
             token: Token | None = None
@@ -401,7 +401,7 @@ class Session(ABC, Generic[EndpointT]):
             except httpx.TransportError as failed:
                 failure = self._failure(source, failed)
                 # Without a connection nothing was sent, so any request may be repeated; a certificate stays untrusted.
-                again = (repeatable or failure.certain) and not _is_tls(failed) and attempt < MOST_ATTEMPTS
+                again = (repeatable or failure.certain) and not _is_tls(failed) and attempt < MAX_ATTEMPTS
                 pause = self._backoff(attempt)
             else:
                 if token is not None and turned_away is None and self._is_unauthenticated(answer):
@@ -410,14 +410,14 @@ class Session(ABC, Generic[EndpointT]):
                     continue
                 # A throttled request was not taken up, so any may be repeated; after a gateway's failure nobody knows.
                 again = answer.status_code == _TOO_MANY or (
-                    answer.status_code in _GATEWAY and repeatable and attempt < MOST_ATTEMPTS
+                    answer.status_code in _GATEWAY and repeatable and attempt < MAX_ATTEMPTS
                 )
                 pause = self._retry_after(answer, attempt)
-            if not again or self.around.monotonic() + pause >= end:
+            if not again or self.runtime.monotonic() + pause >= end:
                 if failure is not None:
                     raise failure
                 return answer
-            self.around.sleep(pause)
+            self.runtime.sleep(pause)
         raise AssertionError  # the loop ends by return or raise only
 
     def _exchange(self, request: httpx.Request, source: str, end: float, *, asks: bool) -> httpx.Response:
@@ -425,9 +425,9 @@ class Session(ABC, Generic[EndpointT]):
 
         with self.connections.one() as line:
             # A host that outlives its engine must mint nothing: asked directly before each write and each retry of one.
-            if asks and not self.around.wanted():
+            if asks and not self.runtime.wanted():
                 raise Abandoned(f"{source}: the engine that asked for this is gone")
-            answer = line.send(request, lambda: end - self.around.monotonic())
+            answer = line.send(request, lambda: end - self.runtime.monotonic())
             try:
                 if answer.status_code in _REDIRECTS:
                     raise BadAnswer(f"{source}: the answer is a redirect ({answer.status_code}); it was not followed")
@@ -504,7 +504,7 @@ class Session(ABC, Generic[EndpointT]):
         backoff = self._backoff(attempt)
         try:
             seconds = (
-                float(asked) if asked.isdigit() else (parsedate_to_datetime(asked) - self.around.now()).total_seconds()
+                float(asked) if asked.isdigit() else (parsedate_to_datetime(asked) - self.runtime.now()).total_seconds()
             )
         except (TypeError, ValueError, OverflowError):
             return backoff

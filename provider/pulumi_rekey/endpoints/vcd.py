@@ -28,7 +28,7 @@ from ..errors import (
 )
 from .answer import Body, decode
 from .config import CREDENTIAL, Endpoint, Secret, Url, plain
-from .session import ALL_ATTEMPTS, Session, Surroundings, Token, basic
+from .session import MAX_ATTEMPTS_S, Runtime, Session, Token, basic
 
 if TYPE_CHECKING:
     import httpx
@@ -89,8 +89,8 @@ class Vcd(Session[VcdEndpoint]):
     model: ClassVar[type[Endpoint]] = VcdEndpoint
     right = 'the right "OIDC Server: Manage Settings"'
 
-    def __init__(self, name: str, endpoint: VcdEndpoint, surroundings: Surroundings) -> None:
-        super().__init__(name, endpoint, surroundings)
+    def __init__(self, name: str, endpoint: VcdEndpoint, runtime: Runtime) -> None:
+        super().__init__(name, endpoint, runtime)
         self._listings: dict[str, list[Body]] = {}
 
     @property
@@ -172,7 +172,7 @@ class Vcd(Session[VcdEndpoint]):
         """GET a task until it has ended, for as long as all attempts at one request may take."""
         # Tasks are of the older API, which has media types of its own.
         headers = {"accept": f"application/*+json;version={self.endpoint.api_version}"}
-        end = self.around.monotonic() + ALL_ATTEMPTS
+        end = self.runtime.monotonic() + MAX_ATTEMPTS_S
         for pause in itertools.chain(_TASK_PAUSES, itertools.repeat(_TASK_PAUSES[-1])):
             task = decode(*self._read_later(source, url, headers))
             status = task.text("status")
@@ -180,10 +180,10 @@ class Vcd(Session[VcdEndpoint]):
                 return task
             if status in _FAILED:
                 raise self._failure_of(source, task, status)
-            if self.around.monotonic() + pause >= end:
+            if self.runtime.monotonic() + pause >= end:
                 break
-            self.around.sleep(pause)
-        raise AnswerLost(f"{source}: the task that does it has not ended in {ALL_ATTEMPTS:.0f} s")
+            self.runtime.sleep(pause)
+        raise AnswerLost(f"{source}: the task that does it has not ended in {MAX_ATTEMPTS_S:.0f} s")
 
     def _read_later(self, source: str, url: str, headers: Mapping[str, str]) -> tuple[str, bytes]:
         try:
@@ -223,7 +223,7 @@ class Vcd(Session[VcdEndpoint]):
             )
         return found
 
-    def at_start_of_run(self, collection: str) -> list[Body]:
+    def list_once(self, collection: str) -> list[Body]:
         """Return the collection as it was when this process first asked: what an earlier run left is in it."""
         with self.exclusive:
             if collection not in self._listings:

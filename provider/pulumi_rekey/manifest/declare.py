@@ -10,16 +10,16 @@ from typing import Any, Final
 import pulumi
 from pulumi.runtime.config import get_config, is_config_secret
 
-from ..dynamic.pair import Arguments, Pair, Side
-from ..dynamic.policy import Rotation
-from ..dynamic.resource import Credential
+from ..programs.credential import Credential
+from ..programs.pair import Arguments, Pair, Side
+from ..programs.rotation import Rotation
 from .entries import Entry, Manifest, target
 from .kinds import PAIR, credentials
 from .references import CONFIG, VALUES, Reference, Template
 from .strict_yaml import Problem
 
 #: A line says where and what; more of them than this help nobody.
-_MOST_LINES: Final = 100
+_MAX_LINES: Final = 100
 
 
 def declare(manifest: Manifest, values: Mapping[str, pulumi.Input[Any]]) -> dict[str, Any]:
@@ -29,8 +29,8 @@ def declare(manifest: Manifest, values: Mapping[str, pulumi.Input[Any]]) -> dict
     """
     problems = manifest.problems or tuple(sorted({p for entry in manifest.entries for p in _missing(entry, values)}))
     if problems:
-        lines = [str(problem) for problem in problems[:_MOST_LINES]]
-        more = [f"and {len(problems) - _MOST_LINES} more"] if len(problems) > _MOST_LINES else []
+        lines = [str(problem) for problem in problems[:_MAX_LINES]]
+        more = [f"and {len(problems) - _MAX_LINES} more"] if len(problems) > _MAX_LINES else []
         raise pulumi.RunError("\n".join(["the manifests are not right:", *lines, *more]))
     declaring = _Declaring({entry.name: entry for entry in manifest.entries}, values, {})
     for entry in manifest.entries:

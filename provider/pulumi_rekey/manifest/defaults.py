@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from ..rotation import Policy
+from ..policy.model import Policy
 from .kinds import POLICY, arguments, credentials
 from .references import Template
 from .refusals import Findings, read_as

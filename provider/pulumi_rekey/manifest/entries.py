@@ -19,11 +19,11 @@ from .judging import judge, pair, sides
 from .kinds import CURRENT_AND_PREVIOUS, PAIR, POLICY, kinds, outputs, resource_of
 from .references import CONFIG, VALUES, Reference, Template
 from .refusals import Findings, hint, holds_references, read_as, unknown
-from .strict_yaml import MOST_BYTES, Node, Position, Problem, documents
+from .strict_yaml import MAX_BYTES, Node, Position, Problem, documents
 
 #: What a name may be: references must be able to hold it.
 NAME: Final = rf"^(?!({CONFIG}|{VALUES})(\.|$))[^\s{{}}$]+( [^\s{{}}$]+)*$"
-MOST_NAME: Final = 256
+MAX_NAME: Final = 256
 ENTRY_KEYS: Final = ("kind", "name", "spec", "options")
 
 
@@ -137,11 +137,11 @@ class _Reading:
     def _read(self, file: Path) -> None:
         try:
             with file.open("rb") as opened:
-                data = opened.read(MOST_BYTES + 1)
+                data = opened.read(MAX_BYTES + 1)
         except OSError as refused:
             self.found.wrong(Position(str(file)), f"cannot be read: {refused.strerror}")
             return
-        if len(data) > MOST_BYTES:
+        if len(data) > MAX_BYTES:
             self.found.wrong(Position(str(file)), "is larger than 1 MiB: split it")
             return
         found, problems = documents(str(file), data)
@@ -204,10 +204,10 @@ class _Reading:
         name, at = self.found.text(document, "name"), document.find(("name",))
         if name is None:
             return None
-        if len(name) > MOST_NAME or not name.isprintable() or not re.search(NAME, name):
+        if len(name) > MAX_NAME or not name.isprintable() or not re.search(NAME, name):
             self.found.wrong(
                 at,
-                f"name: must be up to {MOST_NAME} printable characters without braces and $, and not config or values",
+                f"name: must be up to {MAX_NAME} printable characters without braces and $, and not config or values",
             )
             return None
         if name in self.entries:

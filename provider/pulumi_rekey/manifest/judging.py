@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from ..model import secret_fields
-from ..resource import policy_problems
+from ..reconciler.plan import policy_problems
 from .defaults import Defaults, filled
 from .kinds import PAIR_ARGUMENTS, PAIR_POLICY, POLICY, SIDES, arguments, credentials, resource_of
 from .references import Template
@@ -46,9 +46,9 @@ def pair(spec: Node, defaults: Sequence[Defaults], found: Findings) -> Node | No
     """Note what is wrong with a pair and return its spec with defaults; nothing if it is a pair of nothing."""
     spec = found.known(spec, PAIR_ARGUMENTS, "spec.")
     of = found.text(spec, "of", "spec.")
-    able = [kind for kind, cls in credentials().items() if cls.not_twice is None]
+    able = [kind for kind, cls in credentials().items() if cls.pair_unsupported_reason is None]
     if of is not None and of not in able:
-        reason = credentials()[of].not_twice if of in credentials() else unknown(of, able, "kind")
+        reason = credentials()[of].pair_unsupported_reason if of in credentials() else unknown(of, able, "kind")
         found.wrong(spec.find(("of",)), f"spec.of: {reason}")
     parts = {part: spec.value.get(part, Node(spec.at, {})) for part in ("both", *SIDES, "rotate_now")}
     for part, node in parts.items():

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import pulumi_rekey
 
-from ..dynamic.policy import Rotation
-from ..dynamic.resource import Credential
-from ..resource import Resource
+from ..programs.credential import Credential
+from ..programs.rotation import Rotation
+from ..reconciler.contract import Resource
 
 #: The kind of an entry that is two credentials.
 PAIR: Final = "Pair"

@@ -15,8 +15,8 @@ import yaml
 from yaml.error import MarkedYAMLError
 
 #: A file of credentials that is larger than this is something else.
-MOST_BYTES: Final = 1 << 20
-_MOST_DEPTH: Final = 24
+MAX_BYTES: Final = 1 << 20
+_MAX_DEPTH: Final = 24
 #: Pulumi keeps every number as a double.
 _LARGEST_INT: Final = 2**53
 
@@ -167,8 +167,8 @@ class _Reader:
         if isinstance(event, yaml.ScalarEvent):
             return Node(at, self._scalar(event, at))
         self.depth += 1
-        if self.depth > _MOST_DEPTH:
-            raise MarkedYAMLError(None, None, f"nested more than {_MOST_DEPTH} deep", event.start_mark)
+        if self.depth > _MAX_DEPTH:
+            raise MarkedYAMLError(None, None, f"nested more than {_MAX_DEPTH} deep", event.start_mark)
         value = self._mapping(events) if isinstance(event, yaml.MappingStartEvent) else self._sequence(events)
         self.depth -= 1
         return Node(at, value)

@@ -17,16 +17,16 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from ..endpoints.roma import Roma
 from ..errors import BadAnswer
-from ..made_secret import made_secret
+from ..key_material import generate_secret
 from ..model import IMMUTABLE, Secret, vendor_id
-from ..resource import Inputs, Resource, State
+from ..reconciler.contract import Inputs, Resource, State
 
 # The blank in the page's "! @#$%+=.-/" separates, it is not allowed.
 _ALLOWED: Final = frozenset(string.ascii_letters + string.digits + "!@#$%+=.-/")
 #: Some documentation examples show "JNs****Djd": no secret holds an asterisk, so one that does is masked.
 _MASK: Final = "*"
 #: Characters of a masked secret by which one is told from another; the vendor's examples show six.
-_LEAST_SHOWN: Final = 4
+_MIN_SHOWN: Final = 4
 _PATH: Final = "/v2/{}/instances/{}/apps/{}/secret"
 
 
@@ -85,7 +85,7 @@ class AppSecret(Resource[AppSecretInputs, AppSecretState, Roma]):
     inputs = AppSecretInputs
     state = AppSecretState
     id_output = "app_id"
-    taken_over = "app_id"
+    adopted_by_input = "app_id"
     shown = True
     secret_input = "secret"  # noqa: S105 - the name of an input
 
@@ -100,7 +100,7 @@ class AppSecret(Resource[AppSecretInputs, AppSecretState, Roma]):
 
     def rotate(self, api: Roma, i: AppSecretInputs, s: AppSecretState) -> Iterator[AppSecretState]:
         """PUT the given secret, or one made here: a chosen secret can be sent again if the answer is lost."""
-        yield self._put(api, s, i.secret or made_secret("roma"))
+        yield self._put(api, s, i.secret or generate_secret("roma"))
 
     def given(self, i: AppSecretInputs, s: AppSecretState) -> str | None:
         """A given secret that is not the present one is sent."""
@@ -112,7 +112,7 @@ class AppSecret(Resource[AppSecretInputs, AppSecretState, Roma]):
             return None
         ours = self.accepted(api, s)
         if ours:
-            self._put(api, s, made_secret("roma"))
+            self._put(api, s, generate_secret("roma"))
         elif ours is None:
             return (
                 f"{api.name}: the secret of application {s.app_id} is masked, so that nobody can tell whether it is"
@@ -152,7 +152,7 @@ def _is_shown_as(secret: SecretStr, shown: SecretStr) -> bool | None:
     head, tail = seen.partition(_MASK)[0], seen.rpartition(_MASK)[2]
     if len(head) + len(tail) > len(value) or not value.startswith(head) or not value.endswith(tail):
         return False
-    return True if len(head) + len(tail) >= _LEAST_SHOWN else None
+    return True if len(head) + len(tail) >= _MIN_SHOWN else None
 
 
 RESOURCE = AppSecret()

@@ -12,9 +12,9 @@ from uuid import uuid4
 
 from pydantic import Field
 
-from ..made_secret import LEAST_LENGTH, USUAL_LENGTH, Vendor, made_secret
+from ..key_material import MIN_LENGTH, USUAL_LENGTH, Vendor, generate_secret
 from ..model import IMMUTABLE, NO_FLAG, Secret
-from ..resource import Inputs, Resource, State
+from ..reconciler.contract import Inputs, Resource, State
 
 
 class GeneratedSecretInputs(Inputs):
@@ -26,7 +26,7 @@ class GeneratedSecretInputs(Inputs):
     )
     length: Annotated[int, NO_FLAG] = Field(
         default=USUAL_LENGTH,
-        ge=LEAST_LENGTH,
+        ge=MIN_LENGTH,
         le=128,
         description="Characters; the least has 128 bits. Takes effect at the next rotation.",
     )
@@ -52,7 +52,7 @@ class GeneratedSecret(Resource[GeneratedSecretInputs, GeneratedSecretState, None
 
     def create(self, api: None, i: GeneratedSecretInputs, mark: str | None) -> Iterator[GeneratedSecretState]:
         """Make the first secret."""
-        yield GeneratedSecretState(secret_id=uuid4().hex, vendor=i.vendor, secret=made_secret(i.vendor, i.length))
+        yield GeneratedSecretState(secret_id=uuid4().hex, vendor=i.vendor, secret=generate_secret(i.vendor, i.length))
 
     def read(self, api: None, s: GeneratedSecretState) -> GeneratedSecretState | None:
         """There is nothing but the state."""
@@ -60,7 +60,7 @@ class GeneratedSecret(Resource[GeneratedSecretInputs, GeneratedSecretState, None
 
     def rotate(self, api: None, i: GeneratedSecretInputs, s: GeneratedSecretState) -> Iterator[GeneratedSecretState]:
         """Make the next one."""
-        yield s.model_copy(update={"secret": made_secret(i.vendor, i.length)})
+        yield s.model_copy(update={"secret": generate_secret(i.vendor, i.length)})
 
     def accepted(self, api: None, s: GeneratedSecretState) -> bool | None:
         """Nobody accepts it yet; the resource that it is passed to tries it."""

@@ -18,7 +18,7 @@ from ..endpoints.answer import Body
 from ..endpoints.vcd import CLOUDAPI, Vcd, urn_of
 from ..errors import AnswerLost, NotFound, Stopped
 from ..model import Secret, VendorId
-from ..resource import Inputs, Resource, State
+from ..reconciler.contract import Inputs, Resource, State
 
 _PARTIES: Final = "/openIdProvider/relyingParties"
 
@@ -108,7 +108,7 @@ class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, V
         yield s if s.client_secret is not None else self._regenerated(api, s)
 
     def _interrupted(self, api: Vcd, i: OidcRelyingPartyInputs, mark: str | None) -> OidcRelyingPartyState | None:
-        for party in api.at_start_of_run(_PARTIES):
+        for party in api.list_once(_PARTIES):
             name = party.get("clientName")
             # The program may have been edited since, so only the mark tells.
             if mark and str(name).endswith(f" {mark}"):

@@ -20,24 +20,24 @@ from pydantic import Field, SecretStr, StrictBool
 from ..endpoints.answer import Body
 from ..endpoints.vcd import CLOUDAPI, Vcd, urn_of
 from ..errors import BadAnswer, Conflict, Error, NotFound, Stopped
+from ..key_material import KeyPair, UnusableKey, generate_key_pair, is_published, read_key_pair, same_public_key
 from ..model import NO_FLAG, WRITE_ONLY, Moment, Secret, VendorId, rfc3339
-from ..resource import Inputs, Resource, State
-from ..rotation import asked_now
-from ..signing_key import KeyPair, UnusableKey, is_published, made_key_pair, read_key_pair, same_public_key
+from ..policy.decide import asked_now
+from ..reconciler.contract import Inputs, Resource, State
 
 _KEYS: Final = "/openIdProvider/keys"
 _CONFIGURATION: Final = f"{CLOUDAPI}/openIdProvider"
 #: The vendor allows 256 characters, of which rekey's mark needs some.
-_MOST_DESCRIPTION: Final = 220
+_MAX_DESCRIPTION: Final = 220
 #: The end of a description that rekey has written.
 _MARKED: Final = re.compile(r" \[[0-9a-f]{24} \d+\]$")
 #: No ID token lives longer; the vendor's first value is an hour.
-_MOST_LIFE: Final = timedelta(days=3650)
+_MAX_LIFE: Final = timedelta(days=3650)
 #: Clocks of relying parties may be behind by so much.
 _SKEW: Final = timedelta(minutes=5)
 #: The bounds of the time for which a next key is published before it signs; between them the set's own max-age counts.
-_LEAST_AHEAD: Final = timedelta(minutes=5)
-_MOST_AHEAD: Final = timedelta(days=1)
+_MIN_AHEAD: Final = timedelta(minutes=5)
+_MAX_AHEAD: Final = timedelta(days=1)
 #: Seconds between looks for a new key in the published set: vendors replicate.
 _REPLICATION_PAUSES: Final = (0.0, 1.0, 2.0)
 
@@ -46,7 +46,7 @@ class OpenIdProviderKeyInputs(Inputs):
     """The key to publish: a pair, a private key alone, or one made by rekey."""
 
     description: str | None = Field(
-        default=None, max_length=_MOST_DESCRIPTION, description="What the key is for, for people."
+        default=None, max_length=_MAX_DESCRIPTION, description="What the key is for, for people."
     )
     private_key: Secret | None = Field(
         default=None,
@@ -163,7 +163,7 @@ class OpenIdProviderKey(Resource[OpenIdProviderKeyInputs, OpenIdProviderKeyState
             mark = None if mark is None else _mark_beside(mark, i.adopt)
             s = OpenIdProviderKeyState(**_shown(found, mark), active=self._signs(api, i.adopt), mark=mark, adopted=True)
         else:
-            present = api.at_start_of_run(_KEYS)
+            present = api.list_once(_KEYS)
             if i.activate:
                 self._stop_before_anothers(api, present, mark)
             posted = self._posted(api, i, _tail(mark, 1), present)
@@ -204,7 +204,7 @@ class OpenIdProviderKey(Resource[OpenIdProviderKeyInputs, OpenIdProviderKeyState
             if stale is not None:
                 api.remove(_KEYS, stale)
         posted = self._posted(api, i, _tail(s.mark, s.generation + 1), api.all_of(_KEYS))
-        now = api.around.now()
+        now = api.runtime.now()
         s = s.model_copy(
             update={
                 "next_key_id": posted.id("id"),
@@ -237,12 +237,12 @@ class OpenIdProviderKey(Resource[OpenIdProviderKeyInputs, OpenIdProviderKeyState
         self, api: Vcd, i: OpenIdProviderKeyInputs, s: OpenIdProviderKeyState
     ) -> Iterator[OpenIdProviderKeyState]:
         """PUT openIdProvider's activeKey, then DELETE the key before, each when it is due."""
-        due = s.next_activates_at is not None and s.next_activates_at <= api.around.now()
+        due = s.next_activates_at is not None and s.next_activates_at <= api.runtime.now()
         if s.next_key_id is not None and due:
             s = self._promoted(api, i, s)
             yield s
         # Asked anew: where it is to go at once, that moment is later than the one above.
-        expired = s.previous_expires_at is not None and s.previous_expires_at <= api.around.now()
+        expired = s.previous_expires_at is not None and s.previous_expires_at <= api.runtime.now()
         if s.previous_key_id is not None and expired:
             api.remove(_KEYS, s.previous_key_id)
             yield s.model_copy(update={"previous_key_id": None, "previous_expires_at": None})
@@ -276,7 +276,7 @@ class OpenIdProviderKey(Resource[OpenIdProviderKeyInputs, OpenIdProviderKeyState
                 if pair is None or _may_be(pair, key.text("publicKey")):
                     return key
                 api.remove(_KEYS, key.id("id"))
-        pair = pair or made_key_pair(i.algorithm, i.key_size, i.curve)
+        pair = pair or generate_key_pair(i.algorithm, i.key_size, i.curve)
         payload = {
             "description": (i.description or "") + tail,
             "publicKey": pair.public,
@@ -337,16 +337,16 @@ class OpenIdProviderKey(Resource[OpenIdProviderKeyInputs, OpenIdProviderKeyState
     def _publish_ahead(self, api: Vcd, public_key: str) -> timedelta:
         """Return how long the next key must be published before it signs; nothing where that has no use."""
         for pause in _REPLICATION_PAUSES:
-            api.around.sleep(pause)
+            api.runtime.sleep(pause)
             try:
                 keys, max_age = api.published_keys()
                 found = is_published(public_key, keys)
             except (Error, ValueError):
-                api.around.warn(f"{api.name}: the published key set cannot be read from here")
-                return _LEAST_AHEAD
+                api.runtime.warn(f"{api.name}: the published key set cannot be read from here")
+                return _MIN_AHEAD
             if found:
-                return min(max(max_age, _LEAST_AHEAD), _MOST_AHEAD)
-        api.around.warn(
+                return min(max(max_age, _MIN_AHEAD), _MAX_AHEAD)
+        api.runtime.warn(
             f"{api.name}: the vendor publishes the active key only, so there is no overlap: relying parties that have"
             " cached the old key must fetch the new one"
         )
@@ -355,7 +355,7 @@ class OpenIdProviderKey(Resource[OpenIdProviderKeyInputs, OpenIdProviderKeyState
     def _promoted(self, api: Vcd, i: OpenIdProviderKeyInputs, s: OpenIdProviderKeyState) -> OpenIdProviderKeyState:
         """Make the next key the present one."""
         key = api.get(f"{CLOUDAPI}{_KEYS}/{{}}", s.next_key_id or "")
-        until = api.around.now().replace(microsecond=0)
+        until = api.runtime.now().replace(microsecond=0)
         if i.activate:
             with api.exclusive:
                 before = self._configuration(api)
@@ -410,7 +410,7 @@ def _may_be(pair: KeyPair, shown: str) -> bool:
 
 def _life_of_id_tokens(api: Vcd, configuration: Body) -> timedelta:
     seconds = configuration.get("idTokenTimeToLive")
-    if type(seconds) is not int or not 0 <= seconds <= _MOST_LIFE.total_seconds():
+    if type(seconds) is not int or not 0 <= seconds <= _MAX_LIFE.total_seconds():
         wrong = BadAnswer(f"{api.name}: GET openIdProvider: idTokenTimeToLive is no lifetime of an ID token")
         wrong.live = "the key that signs is the one before"
         raise wrong

@@ -21,9 +21,9 @@ from pydantic.alias_generators import to_camel
 from ..endpoints.answer import Body
 from ..endpoints.navigator import BASE, Navigator
 from ..errors import BadAnswer, Forbidden, NotFound, Rejected
-from ..made_secret import made_secret
+from ..key_material import generate_secret
 from ..model import IMMUTABLE, NO_FLAG, Model, Secret, VendorId
-from ..resource import Inputs, Resource, State
+from ..reconciler.contract import Inputs, Resource, State
 
 _APPS: Final = f"{BASE}/v2/orgs/{{}}/oauth-apps"
 _APP: Final = f"{_APPS}/{{}}"
@@ -140,14 +140,14 @@ class OrgOAuthAppState(State):
         default=None, description="The vendor's stamp of the last change that rekey made or saw, in the vendor's unit."
     )
 
-    def in_waiting(self) -> Self:
+    def with_candidate_pending(self) -> Self:
         """Return it with the old secret as the present one, where that has its grace."""
         if self.previous_secret is None:
             return self
         old = {"secret": self.previous_secret, "previous_secret": None, "next_secret": self.secret}
         return self.model_copy(update={**old, "generation": self.generation - 1})
 
-    def handed_on(self) -> Self:
+    def promoted(self) -> Self:
         """Return it with the next secret as the present one, if there is one."""
         if self.next_secret is None:
             return self
@@ -180,7 +180,7 @@ class OrgOAuthApp(Resource[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
             s = _shown(OrgOAuthAppState(org_id=i.org_id, oauth_app_id=i.adopt), api.get(_APP, i.org_id, i.adopt))
             yield from self._patch(api, i, s, self.changed(i, s), secret=i.secret)
             return
-        secret = i.secret or made_secret("navigator")
+        secret = i.secret or generate_secret("navigator")
         own_id = None if mark is None else _own_id(mark, i.org_id)
         found = None if own_id is None else self._found(api, i.org_id, own_id)
         if own_id is not None and found is not None:
@@ -228,7 +228,7 @@ class OrgOAuthApp(Resource[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
 
     def rotate(self, api: Navigator, i: OrgOAuthAppInputs, s: OrgOAuthAppState) -> Iterator[OrgOAuthAppState]:
         """POST the next secret with the old one's grace, the call whose overlap is documented; else PATCH it."""
-        secret = i.secret or made_secret("navigator")
+        secret = i.secret or generate_secret("navigator")
         grace = i.rotation.grace
         if grace:
             ends = _end(api, grace)
@@ -251,9 +251,9 @@ class OrgOAuthApp(Resource[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
         else:
             yield from self._patch(api, i, s, secret=secret, grace=grace)
 
-    def sent_again(self, api: Navigator, i: OrgOAuthAppInputs, s: OrgOAuthAppState) -> OrgOAuthAppInputs:
+    def resend_inputs(self, api: Navigator, i: OrgOAuthAppInputs, s: OrgOAuthAppState) -> OrgOAuthAppInputs:
         """Give the next secret, with what is left of the old one's grace."""
-        left = max((s.previous_expires_at or api.around.now()) - api.around.now(), timedelta())
+        left = max((s.previous_expires_at or api.runtime.now()) - api.runtime.now(), timedelta())
         rotation = i.rotation.model_copy(update={"grace": left})
         return i.model_copy(update={"secret": s.next_secret, "rotation": rotation})
 
@@ -267,7 +267,7 @@ class OrgOAuthApp(Resource[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
         if found is None:
             raise NotFound(f"{api.name}: there is no app {s.oauth_app_id}")
         remains = f"the app {s.oauth_app_id} remains: Navigator documents no way to delete it"
-        if not self.accepted(api, s) and not self.accepted(api, s.handed_on()):
+        if not self.accepted(api, s) and not self.accepted(api, s.promoted()):
             return f"{remains}; its secret is not one that rekey gave it, and stays"
         if _seen(s, found).last_updated_at != found.get("lastUpdatedAt"):
             # That the secret works is not enough: another one may have come, with a grace for ours.
@@ -403,7 +403,7 @@ def _objects(answer: Body, name: str) -> list[Body]:
 
 def _end(api: Navigator, grace: timedelta | None) -> datetime | None:
     """Return when the old secret ends: asked before the call, so that it is never promised for longer."""
-    return (api.around.now() + grace).replace(microsecond=0) if grace else None
+    return (api.runtime.now() + grace).replace(microsecond=0) if grace else None
 
 
 def _minted(s: OrgOAuthAppState, secret: SecretStr, ends: datetime | None) -> OrgOAuthAppState:

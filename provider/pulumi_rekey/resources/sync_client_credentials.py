@@ -20,7 +20,7 @@ from ..endpoints.broker import Broker
 from ..endpoints.jwt import expiry
 from ..errors import Conflict, NotFound
 from ..model import IMMUTABLE, NO_FLAG, Model, Secret, VendorId
-from ..resource import Inputs, Resource, State
+from ..reconciler.contract import Inputs, Resource, State
 
 _PATH: Final = "/broker/directories/{}/sync-client"
 _SETTINGS: Final = ("generate_token", "token_ttl")
@@ -89,7 +89,7 @@ class SyncClientCredentials(Resource[SyncClientCredentialsInputs, SyncClientCred
     inputs = SyncClientCredentialsInputs
     state = SyncClientCredentialsState
     id_output = "directory_id"
-    taken_over = "directory_id"
+    adopted_by_input = "directory_id"
     overlap = "no overlap: the vendor ends the old credentials at once"
 
     def problems(self, i: SyncClientCredentialsInputs) -> Iterator[tuple[str, str]]:
@@ -166,7 +166,7 @@ class SyncClientCredentials(Resource[SyncClientCredentialsInputs, SyncClientCred
                 "client_id": s.client_id if is_token else answer.text("client_id"),
                 "client_secret": None if is_token else answer.secret("client_secret"),
                 "access_token": answer.secret("access_token") if is_token else None,
-                "expires_at": _expiry(answer, api.around.now()) if is_token else None,
+                "expires_at": _expiry(answer, api.runtime.now()) if is_token else None,
             }
         )
         yield minted
@@ -176,7 +176,7 @@ class SyncClientCredentials(Resource[SyncClientCredentialsInputs, SyncClientCred
     def accepted(self, api: Broker, s: SyncClientCredentialsState) -> bool | None:
         """Call SCIM with the token, or ask for a token with the id and secret."""
         if s.access_token is not None:
-            expired = s.expires_at is not None and s.expires_at <= api.around.now()
+            expired = s.expires_at is not None and s.expires_at <= api.runtime.now()
             return not expired and api.accepts_token(s.tenant, s.access_token)
         if s.client_id is not None and s.client_secret is not None:
             return api.accepts_client(s.tenant, s.client_id, s.client_secret)

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from . import wire
+from ..sandbox import wire
 from .tokens import Tokens
 from .wire import Malformed
 from .world import Refusal, World
@@ -34,7 +34,7 @@ SYNC_CLIENT, DIRECTORY, DIRECTORY_LIST = ".syncclientconfiguration+json", "+json
 SCIM = "application/scim+json"
 NAME = re.compile(r"[\w\-. ]{1,128}")
 SOURCES, KINDS = ("AZURE", "PING", "OKTA", "GENERIC", "ACCESS"), ("PROVISIONED", "JIT")
-MOST_DOMAINS, LONGEST_DEFAULT_DOMAIN = 30, 100
+MAX_DOMAINS, LONGEST_DEFAULT_DOMAIN = 30, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,8 +399,8 @@ def _check(directory: Directory) -> None:
     """Raise Malformed for what the page of a directory does not allow."""
     if not NAME.fullmatch(directory.name):
         raise Malformed("name is too long or has a character that is not allowed")
-    if len(set(directory.domains)) != len(directory.domains) or len(directory.domains) > MOST_DOMAINS:
-        raise Malformed(f"domains are more than {MOST_DOMAINS} or not unique")
+    if len(set(directory.domains)) != len(directory.domains) or len(directory.domains) > MAX_DOMAINS:
+        raise Malformed(f"domains are more than {MAX_DOMAINS} or not unique")
     if directory.default_domain is not None and (
         directory.default_domain not in directory.domains or len(directory.default_domain) > LONGEST_DEFAULT_DOMAIN
     ):

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from . import wire
+from ..sandbox import wire
 from .tokens import Tokens
 from .wire import Malformed
 from .world import Refusal, World

@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from . import wire
+from ..sandbox import wire
 from .signature import Unsigned, signer
 from .wire import Malformed
 from .world import Refusal, World

@@ -16,7 +16,7 @@ class Refusal(Exception):
 
 
 class World:
-    """The surroundings of the vendors' servers.
+    """The runtime of the vendors' servers.
 
     `base_url` is the origin that they are reached at, without a trailing slash. `switches` names every
     dialect switch with its allowed values, the default first.

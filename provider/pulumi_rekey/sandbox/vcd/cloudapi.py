@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from .. import wire
+from ...sandbox import wire
 from ..world import Refusal
 
 Handler = Callable[[Request], Awaitable[Response]]

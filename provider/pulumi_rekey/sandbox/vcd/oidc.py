@@ -14,9 +14,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute
 
-from .. import wire
+from ...sandbox import wire
+from ..vcd import oauth
 from ..world import World
-from . import oauth
 from .openid_provider import ACCESS_TOKEN_LIFETIME, CODE_LIFETIME, ID_TOKEN_LIFETIME, OpenIdProvider
 from .relying_parties import SCOPES, RelyingParties, RelyingParty
 from .sessions import Account, Sessions

@@ -15,10 +15,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from .. import wire
+from ...sandbox import wire
 from ..tokens import Tokens
+from ..vcd import cloudapi, oauth
 from ..world import World
-from . import cloudapi, oauth
 from .cloudapi import urn
 
 MANAGE_OIDC_SERVER = "OIDC Server: Manage Settings"

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from .durations import in_words
+from ..model import rfc3339
+from ..policy.durations import in_words
 from .health import Health, age
-from .model import rfc3339
 from .report import Report, Row, Section
 
 if TYPE_CHECKING:

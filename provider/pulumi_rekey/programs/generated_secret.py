@@ -6,8 +6,8 @@ from typing import Literal
 
 import pulumi
 
-from .policy import Rotation
-from .resource import Credential
+from .credential import Credential
+from .rotation import Rotation
 
 
 class GeneratedSecret(Credential, module="rekey", name="GeneratedSecret"):

@@ -15,10 +15,10 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from .errors import Misconfigured
-from .model import property_path
-from .resource import Resource, State
-from .rotation import Policy
+from ..errors import Misconfigured
+from ..model import property_path
+from ..policy.model import Policy
+from ..reconciler.contract import Resource, State
 
 #: What stands in the place of a secret. All look the same, so that two of them never look like a change.
 SECRET: Final = "[secret]"  # noqa: S105 - the opposite of one
@@ -168,7 +168,7 @@ def _known(kind: str) -> Resource[Any, Any, Any] | None:
     """Return the resource of a name; its modules are loaded only now."""
     import pulumi_rekey
 
-    from .dynamic.resource import Credential as Constructor
+    from ..programs.credential import Credential as Constructor
 
     constructor = getattr(pulumi_rekey, kind, None) if kind in pulumi_rekey.__all__ else None
     if not isinstance(constructor, type) or not issubclass(constructor, Constructor):

@@ -7,8 +7,8 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 import pulumi
 
-from .policy import Rotation
-from .resource import Credential
+from .credential import Credential
+from .rotation import Rotation
 
 
 class Role(TypedDict):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pulumi
 
-from .policy import Rotation
-from .resource import Credential
+from .credential import Credential
+from .rotation import Rotation
 
 
 class AppSecret(Credential, module="rekey", name="AppSecret"):

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 from pydantic import Field, field_serializer
 
+from ..model import Model, Moment, rfc3339
 from .health import OVERDUE_AFTER, Health, Verdict, due_at, judge
-from .model import Model, Moment, rfc3339
 from .stack_state import Credential, Stack
 
 #: Raised when a field changes its meaning or goes; new fields may come at any time.

@@ -6,8 +6,8 @@ from typing import Literal
 
 import pulumi
 
-from .policy import Rotation
-from .resource import Credential
+from .credential import Credential
+from .rotation import Rotation
 
 
 class OpenIdProviderKey(Credential, module="rekey", name="OpenIdProviderKey"):
@@ -33,7 +33,7 @@ class OpenIdProviderKey(Credential, module="rekey", name="OpenIdProviderKey"):
     :param rotation: When the key rotates. The old key stays published until every ID token that it signed has expired.
     """
 
-    not_twice = "a signing key keeps its predecessor published by itself: give it a Rotation"
+    pair_unsupported_reason = "a signing key keeps its predecessor published by itself: give it a Rotation"
     secret_properties = ("private_key", "private_key_passphrase")
 
     key_id: pulumi.Output[str]

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from .errors import Misconfigured
+from ..errors import Misconfigured
 from .stack_state import Stack, printable, read_stack
 
 #: The name of standard input among files.

@@ -13,15 +13,15 @@ from typing import Final
 from ..errors import Stopped
 
 #: So many refused credentials, or a tenth of those tried if that is more, can still be somebody's doing.
-MOST_REFUSED: Final = 2
+MAX_REFUSED: Final = 2
 #: Seconds that a refused credential waits for those of the run that are about to be tried: the host takes its calls
 #: one after the other, and the first verdict can be there before the second try has begun.
-LINGER: Final = 2.0
+LINGER_S: Final = 2.0
 #: Seconds that it then waits for those that are being tried beside it.
-_PATIENCE: Final = 60.0
+MAX_WAIT_S: Final = 60.0
 
 
-class Verdicts:
+class CredentialChecks:
     """The verdicts of one endpoint, shared by all threads of the process."""
 
     def __init__(self, name: str, sleep: Callable[[float], None]) -> None:
@@ -65,15 +65,15 @@ class Verdicts:
                     (self._accepted if verdict else self._refused).add(credential)
                 self._settled.notify_all()
         if verdict is False:
-            self._sleep(LINGER)
+            self._sleep(LINGER_S)
             self._stop_if_at_fault()
         return verdict
 
     def _stop_if_at_fault(self) -> None:
         with self._settled:
-            self._settled.wait_for(lambda: self._being_tried == 0, _PATIENCE)
+            self._settled.wait_for(lambda: self._being_tried == 0, MAX_WAIT_S)
             refused, tried = len(self._refused), len(self._refused) + len(self._accepted)
-        if refused > max(MOST_REFUSED, tried // 10):
+        if refused > max(MAX_REFUSED, tried // 10):
             stopped = Stopped(
                 f"{self._name}: refuses {refused} of the {tried} credentials that were tried, which is its fault and"
                 " not theirs",

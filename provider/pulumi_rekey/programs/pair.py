@@ -8,8 +8,8 @@ from typing import Any, Final, Generic, Literal, TypedDict, TypeVar
 
 import pulumi
 
-from .policy import Rotation
-from .resource import Credential
+from .credential import Credential
+from .rotation import Rotation
 
 CredentialT = TypeVar("CredentialT", bound=Credential)
 Side = Literal["blue", "green"]
@@ -86,8 +86,8 @@ class Pair(pulumi.ComponentResource, Generic[CredentialT]):
                 opts=pulumi.ResourceOptions(parent=self),
             )
             sides[side] = make(side, its)
-            if sides[side].not_twice is not None:
-                raise pulumi.RunError(f"{name}: no Pair of these: {sides[side].not_twice}")
+            if sides[side].pair_unsupported_reason is not None:
+                raise pulumi.RunError(f"{name}: no Pair of these: {sides[side].pair_unsupported_reason}")
         self.blue, self.green = sides["blue"], sides["green"]
         both = pulumi.Output.all(_outputs(self.blue), _outputs(self.green))
         # What happened counts, not what the calendar says; times in RFC 3339 sort as text.

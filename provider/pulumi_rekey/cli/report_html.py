@@ -13,13 +13,13 @@ from html import escape
 from importlib.resources import files
 from typing import Final
 
+from ..model import rfc3339
 from .health import age
-from .model import rfc3339
 from .report import Report, Row, Section
-from .status import from_now, summary
-from .timeline import axis, timeline
+from .report_terminal import from_now, summary
+from .report_timeline import axis, timeline
 
-_STYLE: Final = "report_page.css"
+_STYLE: Final = "report_html.css"
 _LEGEND: Final = (
     ('<rect class="life" y="3" width="22" height="11" rx="2"/>', "the secret's life so far"),
     ('<rect class="future" y="3" width="22" height="11" rx="2"/>', "until it is due or ends"),

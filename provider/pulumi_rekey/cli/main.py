@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 
-from .errors import Error
+from ..errors import Error
 
 if TYPE_CHECKING:
     from .report import Report
@@ -51,7 +51,7 @@ def _errors_in_one_line() -> Iterator[None]:
 
 
 def _moment(text: str) -> datetime:
-    from .durations import parse
+    from ..policy.durations import parse
 
     try:
         return _now() + parse(text.removeprefix("+"))
@@ -69,7 +69,7 @@ def _moment(text: str) -> datetime:
 
 
 def _span(text: str) -> timedelta:
-    from .durations import parse
+    from ..policy.durations import parse
 
     try:
         return parse(text)
@@ -124,7 +124,7 @@ def _report(
     overdue_after: timedelta | None,
 ) -> Report:
     """Read the stacks that are asked for, the selected one by default, and judge their credentials."""
-    from . import health, report, stack_export
+    from ..cli import health, report, stack_export
 
     if every and stacks:
         raise typer.BadParameter("--all and --stack cannot go together")
@@ -194,7 +194,7 @@ def status(
 
     Reads the state of the last run: no secret is decrypted, no vendor is asked, no passphrase is needed.
     """
-    from .status import for_terminal, plain
+    from .report_terminal import for_terminal, plain
 
     found = _report(stacks=stack, every=every, files=file, folder=cwd, at=at, overdue_after=overdue_after)
     if as_json:
@@ -223,7 +223,7 @@ def due(
 ) -> None:
     """Tell a scheduler by the exit code whether a run is needed, or a person."""
     from .health import Health
-    from .status import plain
+    from .report_terminal import plain
 
     codes = {
         Health.DUE: DUE,
@@ -283,7 +283,7 @@ def report(
         case Format.JSON:
             text = found.as_json() + "\n"
         case Format.HTML:
-            from .report_page import page
+            from .report_html import page
 
             text = page(found)
     # As bytes: a terminal's encoding must not decide what is in a file.
@@ -304,7 +304,7 @@ def validate(
     ],
 ) -> None:
     """Check manifests, offline: say all that is wrong with them, as FILE:LINE:COLUMN: MESSAGE."""
-    from .manifest import problems
+    from ..manifest import problems
 
     found = problems(paths)
     for problem in found:
@@ -318,7 +318,7 @@ def validate(
 def sandbox(context: typer.Context) -> None:
     """Serve the vendors' APIs on this machine, empty or with --seed populated, to try and rehearse with."""
     try:
-        from .sandbox.__main__ import main
+        from ..sandbox.__main__ import main
     except ModuleNotFoundError as missing:
         typer.echo(f"rekey: the sandbox needs {missing.name}: pip install 'pulumi-rekey[sandbox]'", err=True)
         raise typer.Exit(FAILED) from None
@@ -339,7 +339,7 @@ def doctor(
     No value of a setting is shown, only where it comes from.
     """
     from .doctor import Doctor, Level
-    from .status import finding_for_terminal, plain_finding
+    from .report_terminal import finding_for_terminal, plain_finding
 
     console = _console()
     worst = False

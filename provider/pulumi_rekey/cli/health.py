@@ -11,11 +11,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from . import rotation
-from .durations import in_words
-from .model import rfc3339
-from .resource import State, held_back
-from .rotation import DEADLINE, Policy
+from ..model import rfc3339
+from ..policy import decide as rotation
+from ..policy.decide import DEADLINE
+from ..policy.durations import in_words
+from ..policy.model import Policy
+from ..reconciler.contract import State
+from ..reconciler.plan import held_back
 from .stack_state import Credential
 
 #: How long a rotation may be possible and not happen before it counts as overdue: one of two daily runs may fail.

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
+from ..model import rfc3339
 from .health import Health, age
-from .model import rfc3339
 from .report import Report, Row
-from .status import from_now, summary
+from .report_terminal import from_now, summary
 
 _SIGNS: Final = {
     Health.FAILING: "❌",

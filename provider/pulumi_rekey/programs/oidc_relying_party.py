@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pulumi
 
-from .policy import Rotation
-from .resource import Credential
+from .credential import Credential
+from .rotation import Rotation
 
 
 class OidcRelyingParty(Credential, module="rekey", name="OidcRelyingParty"):

@@ -1,22 +1,52 @@
-"""Signing keys as PEM: read one that is given, make one that is not.
+"""What rekey makes and checks: secrets by the vendors' rules, and signing keys as PEM.
 
 Cryptography is loaded at first use: it takes a twentieth of a second that other resources need not pay.
 """
 
 from __future__ import annotations
 
+import math
+import secrets
+import string
 from base64 import urlsafe_b64decode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import SecretStr
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 
+Vendor = Literal["navigator", "roma"]
+
+_PLAIN: Final = string.ascii_letters + string.digits
+#: What a secret for the vendor is made of, and the characters of which it needs at least one each.
+_RULES: Final[dict[Vendor, tuple[str, tuple[str, ...]]]] = {
+    # Special in every reading of the rule, and the same in a header, a URL-encoded form and a shell's double quotes.
+    "navigator": (_PLAIN + "@*=.", (string.ascii_lowercase, string.ascii_uppercase, string.digits, "@*=.")),
+    "roma": (_PLAIN, ()),
+}
+#: Bits below which no made secret may be.
+MIN_BITS: Final = 128
+#: The shortest secret that has them, whatever the vendor.
+MIN_LENGTH: Final = math.ceil(MIN_BITS / math.log2(len(_PLAIN)))
+#: 238 bits of letters and digits.
+USUAL_LENGTH: Final = 40
+
+
+def generate_secret(vendor: Vendor, length: int = USUAL_LENGTH) -> SecretStr:
+    """Return a new random secret of so many characters that the vendor's rule allows."""
+    alphabet, needed = _RULES[vendor]
+    while True:
+        made = "".join(secrets.choice(alphabet) for _ in range(length))
+        # Drawn again as a whole, so that every allowed secret is equally likely.
+        if all(any(c in some for c in made) for some in needed):
+            return SecretStr(made)
+
+
 #: The vendor names a minimum without saying it; below this no RSA key is safe.
-LEAST_RSA_BITS: Final = 2048
+MIN_RSA_BITS: Final = 2048
 _CURVES: Final = {"P-256": "SECP256R1", "P-384": "SECP384R1", "P-521": "SECP521R1"}
 
 
@@ -79,9 +109,9 @@ def _check_strength(key: PrivateKeyTypes) -> None:
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
     match key:
-        case rsa.RSAPrivateKey() if key.key_size < LEAST_RSA_BITS:
+        case rsa.RSAPrivateKey() if key.key_size < MIN_RSA_BITS:
             raise UnusableKey(
-                "private_key", f"is an RSA key of {key.key_size} bits: at least {LEAST_RSA_BITS} are needed"
+                "private_key", f"is an RSA key of {key.key_size} bits: at least {MIN_RSA_BITS} are needed"
             )
         case rsa.RSAPrivateKey():
             pass
@@ -93,7 +123,7 @@ def _check_strength(key: PrivateKeyTypes) -> None:
             raise UnusableKey("private_key", "is neither an RSA nor an EC key")
 
 
-def made_key_pair(algorithm: str, bits: int, curve: str) -> KeyPair:
+def generate_key_pair(algorithm: str, bits: int, curve: str) -> KeyPair:
     """Make a new key pair: RSA of so many bits, or EC on that curve."""
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat

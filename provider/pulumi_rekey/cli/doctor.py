@@ -22,13 +22,13 @@ from typing import Any, Final
 import yaml
 from pydantic.alias_generators import to_camel
 
-from .durations import in_words
-from .endpoints import KINDS, Endpoints, session_class
-from .endpoints.config import CREDENTIAL, environment_names, gather
-from .endpoints.session import Session, Surroundings
-from .errors import Error, Misconfigured
-from .model import fields_marked, secret_fields
-from .resource import Reconciler
+from ..endpoints import KINDS, Endpoints, session_class
+from ..endpoints.config import CREDENTIAL, environment_names, gather
+from ..endpoints.session import Runtime, Session
+from ..errors import Error, Misconfigured
+from ..model import fields_marked, secret_fields
+from ..policy.durations import in_words
+from ..reconciler.apply import Reconciler
 from .stack_export import export, pulumi
 from .stack_state import Stack, printable
 
@@ -210,7 +210,7 @@ class Doctor:
             yield Finding(
                 Level.WARNING, "endpoints", "none is configured", "set rekey:endpoints.<name>.url, or the environment"
             )
-        endpoints = Endpoints(value, Surroundings(now=self.now, environment=self.environment))
+        endpoints = Endpoints(value, Runtime(now=self.now, environment=self.environment))
         state = self._credentials() if names else Stack("", None)
         used: set[str] = set()
         for name in names:
@@ -287,7 +287,7 @@ class Doctor:
         subject = f"endpoint {name}"
         try:
             session = endpoints.session(name, kind)
-            shown = session.knock()
+            shown = session.ping()
         except Error as wrong:
             yield _problem(subject, wrong)
             return

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pulumi
 
-from .policy import Rotation
-from .resource import Credential
+from .credential import Credential
+from .rotation import Rotation
 
 
 class SyncClientCredentials(Credential, module="rekey", name="SyncClientCredentials"):
@@ -26,7 +26,7 @@ class SyncClientCredentials(Credential, module="rekey", name="SyncClientCredenti
         unset, until a rotation. The vendor keeps one set of credentials, so a rotation has no overlap.
     """
 
-    not_twice = "a directory has one sync client, so there is no second one to fall back on"
+    pair_unsupported_reason = "a directory has one sync client, so there is no second one to fall back on"
     secret_properties = ("client_secret", "access_token")
 
     directory_id: pulumi.Output[str]

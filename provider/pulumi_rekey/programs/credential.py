@@ -10,8 +10,8 @@ from typing import Any, ClassVar, Final
 import pulumi
 from pulumi.dynamic import Resource
 
-from . import host
-from .engine import one_stack_frame
+from ..dynamic import host
+from ..dynamic.engine import one_stack_frame
 
 _PACKAGE: Final = str(Path(__file__).parent.parent)
 #: The keys of an endpoint that must be given with `--secret`.
@@ -25,7 +25,7 @@ class Credential(Resource):
     secret_properties: ClassVar[tuple[str, ...]]
 
     #: Why two of it cannot take turns, if they cannot.
-    not_twice: ClassVar[str | None] = None
+    pair_unsupported_reason: ClassVar[str | None] = None
 
     generation: pulumi.Output[int]
     """How many secrets this resource has had; the first is 1."""
@@ -47,7 +47,7 @@ class Credential(Resource):
         """Return the names of all outputs."""
         classes = (base for base in cls.__mro__ if issubclass(base, Credential))
         names = (name for base in classes for name in inspect.get_annotations(base))
-        return [name for name in names if name not in {"secret_properties", "not_twice"}]
+        return [name for name in names if name not in {"secret_properties", "pair_unsupported_reason"}]
 
     def __init__(self, module: str, name: str, inputs: Mapping[str, Any], opts: pulumi.ResourceOptions | None) -> None:
         _refuse_plain_credentials()

@@ -11,8 +11,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from ..model import Model
 from .durations import Duration, within
-from .model import Model
 
 Side = Literal["blue", "green"]
 

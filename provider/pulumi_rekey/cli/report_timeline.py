@@ -13,18 +13,18 @@ from functools import cache
 from html import escape
 from typing import Final
 
+from ..policy.windows import Freeze, Window
 from .health import Health, age
 from .report import Report, Row
-from .windows import Freeze, Window
 
 _DAY: Final = timedelta(days=1)
 #: No picture shows less or more; what lies beyond is cut off at its edge.
 _LEAST: Final = timedelta(days=7)
-_MOST_BEFORE: Final = timedelta(days=400)
-_MOST_AFTER: Final = timedelta(days=400)
+_MAX_BEFORE: Final = timedelta(days=400)
+_MAX_AFTER: Final = timedelta(days=400)
 #: How many openings are looked for; the densest windows are then drawn a part of the way.
-_MOST_OPENINGS: Final = 1000
-_MOST_TICKS: Final = 8
+_MAX_OPENINGS: Final = 1000
+_MAX_TICKS: Final = 8
 _ROW_HEIGHT: Final = 46
 _AXIS_HEIGHT: Final = 28
 #: Percent; a window of hours in a picture of months is still seen.
@@ -53,13 +53,13 @@ class Axis:
         span = self.end - self.start
         moment = datetime.combine(self.start.date() + _DAY, time(), UTC)
         if span > 45 * _DAY:
-            months = next(n for n in (1, 2, 3, 6, 12) if span / (n * 30 * _DAY) <= _MOST_TICKS or n == 12)  # noqa: PLR2004 - a year
+            months = next(n for n in (1, 2, 3, 6, 12) if span / (n * 30 * _DAY) <= _MAX_TICKS or n == 12)  # noqa: PLR2004 - a year
             while moment < self.end:
                 if moment.day == 1 and (moment.month - 1) % months == 0:
                     yield moment, f"{moment:%b %Y}" if moment.month == 1 else f"{moment:%b}"
                 moment += _DAY
         else:
-            days = max(1, round(span / _DAY / _MOST_TICKS))
+            days = max(1, round(span / _DAY / _MAX_TICKS))
             while moment < self.end:
                 yield moment, f"{moment.day} {moment:%b}"
                 moment += days * _DAY
@@ -72,8 +72,8 @@ def axis(report: Report) -> Axis:
         s = row.credential.state
         before += [moment for moment in (s.rotated_at, row.due) if moment is not None]
         after += [moment for moment in (s.expires_at, row.due, s.previous_expires_at) if moment is not None]
-    start = max(min(before), report.at - _MOST_BEFORE)
-    end = min(max(after), report.at + _MOST_AFTER)
+    start = max(min(before), report.at - _MAX_BEFORE)
+    end = min(max(after), report.at + _MAX_AFTER)
     room = max((end - start) / 20, (_LEAST - (end - start)) / 2)
     return Axis(start - room, end + room)
 
@@ -144,7 +144,7 @@ def _openings(windows: tuple[Window, ...], along: Axis, now: datetime) -> list[t
     openings: list[tuple[datetime, datetime]] = []
     for window in windows:
         moment = window.next_opening(now - window.duration)
-        while moment is not None and moment < along.end and len(openings) < _MOST_OPENINGS:
+        while moment is not None and moment < along.end and len(openings) < _MAX_OPENINGS:
             openings.append((moment, moment + window.duration))
             moment = window.next_opening(moment)
     merged: list[tuple[datetime, datetime]] = []

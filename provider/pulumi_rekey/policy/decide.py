@@ -1,0 +1,214 @@
+"""When a credential rotates: policy, state and the present moment in, a reason in words (or nothing) out.
+
+Pure: no clock, no chance and no I/O, so that it can be tested by the thousand.
+
+A rotation falls due by its rules: a changed trigger, ``max_age``, or ``renew_before`` for what expires. Whether it
+then happens is decided in this order:
+
+1. ``paused``: nothing rotates.
+2. ``rotate_now``: a new text rotates, whatever follows.
+3. The deadline: a secret that would expire while it waits for 4 to 7 does not wait. Since a daily run may fail
+   once, two days before its end is the latest.
+4. The grace of the previous secret: the next one would evict it, so a due rotation waits until it is over.
+5. ``turn``: one of a pair waits for its own slot.
+6. ``freeze``: nothing rotates on these dates.
+7. ``windows``: nothing rotates outside of them.
+
+The due date is always computed from the policy as it is now and from what minting fixed (when, until when, and which
+part of ``jitter`` is taken off). So an edited ``max_age`` takes effect at once, and nothing else moves the date: not
+a renamed stack or resource, not another version. ``next_rotation_at`` in the state shows the date.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from ..model import rfc3339
+from .durations import in_words
+from .model import AppliedPolicy, Policy, RotationState
+from .windows import allowed_from, can_stay_closed, frozen_until, met_by_a_daily_run
+
+_NONE: Final = timedelta()
+#: A secret that has no more than this to live waits for nothing: one of two daily runs may fail.
+DEADLINE: Final = timedelta(days=2)
+#: Slots of a turn that are looked through for one that windows and freezes leave open.
+_MAX_SLOTS: Final = 64
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What happens to a credential now, in words; empty if nothing is due."""
+
+    #: Why it rotates now.
+    reason: str | None = None
+    #: Why it does not although it is due, and why it is due.
+    deferred: str | None = None
+    #: Whether the old secret is to be ended at once, whatever that breaks.
+    compromised: bool = False
+
+
+@dataclass(frozen=True)
+class _Due:
+    #: When the rule makes it due, and how much earlier jitter does.
+    by_rule: datetime
+    early: timedelta
+    #: The rule in words.
+    rule: str
+
+    @property
+    def at(self) -> datetime:
+        return (self.by_rule - self.early).replace(microsecond=0)
+
+
+def _due(policy: Policy, minted_at: datetime, expires_at: datetime | None, spread: float) -> _Due | None:
+    """Return what the first of the rules by time makes of it, if there is any."""
+    rules = []
+    if policy.max_age is not None:
+        rules.append((minted_at + policy.max_age, f"max_age {in_words(policy.max_age)}"))
+    if expires_at is not None:
+        life = max(expires_at - minted_at, _NONE)
+        if policy.renew_before is not None and policy.renew_before < life:
+            rules.append((expires_at - policy.renew_before, f"renew_before {in_words(policy.renew_before)}"))
+        else:
+            rules.append((expires_at - life / 3, "two thirds of its life"))
+    if policy.turn is not None:
+        every = in_words(policy.turn.every)
+        rules.append((policy.turn.begins_after(minted_at), f"its turn in the pair, every {every}"))
+    if not rules:
+        return None
+    by_rule, rule = min(rules)
+    # What was adopted after its end was due before it was "minted".
+    most = max(by_rule - minted_at, _NONE) / 2
+    return _Due(by_rule, min(policy.jitter or _NONE, most) * spread, rule)
+
+
+def next_rotation_at(
+    policy: Policy, minted_at: datetime, expires_at: datetime | None, spread: float
+) -> datetime | None:
+    """Return when the next rotation is due by age or expiry, to the second; nothing if never.
+
+    ``spread``, from 0 to 1, is the part of the policy's jitter that is taken off, drawn once at minting and kept in
+    :attr:`RotationState.spread`. Half of the time to the due date is the most that it takes.
+    """
+    due = _due(policy, minted_at, expires_at, spread)
+    return None if due is None else due.at
+
+
+def asked_now(policy: Policy, life: RotationState) -> bool:
+    """Tell whether ``rotate_now`` asks for a rotation that this credential has not had."""
+    return policy.rotate_now is not None and policy.rotate_now != life.rotation.rotate_now
+
+
+def decide(policy: Policy, life: RotationState, now: datetime) -> Decision:
+    """Return whether the credential rotates now, and why or why not. Trigger values never appear in it."""
+    asked = asked_now(policy, life)
+    why = f"rotate_now: {policy.rotate_now}" if asked else _scheduled(policy, life, now)
+    if why is None:
+        return Decision()
+    if policy.paused:
+        return Decision(deferred=f"paused; due: {why}")
+    if asked:
+        return Decision(reason=why, compromised=policy.means_compromise)
+    obstacle, until = _obstacle(policy, life, now)
+    if obstacle is None:
+        return Decision(reason=why)
+    if life.expires_at is not None and (until is None or life.expires_at - until < DEADLINE):
+        return Decision(reason=f"{_expiry(life.expires_at, now)}, too soon to wait: {obstacle}")
+    return Decision(deferred=f"{obstacle}; due: {why}")
+
+
+def _scheduled(policy: Policy, life: RotationState, now: datetime) -> str | None:
+    """Return why the credential is due by a trigger or by time, if it is."""
+    seen = life.rotation.triggers
+    changed = sorted(name for name, value in policy.triggers.items() if seen.get(name, value) != value)
+    if changed:
+        return f"trigger changed: {', '.join(changed)}"
+    if life.rotated_at is None:
+        return None
+    due = _due(policy, life.rotated_at, life.expires_at, life.spread)
+    if due is None or now < due.at:
+        return None
+    facts = [f"{in_words(now - life.rotated_at)} old", due.rule]
+    if now < due.by_rule:
+        facts.append(f"{in_words(due.early)} earlier by jitter")
+    if life.expires_at is not None:
+        facts.append(_expiry(life.expires_at, now))
+    return ", ".join(facts)
+
+
+def _expiry(expires_at: datetime, now: datetime) -> str:
+    return f"{'expires' if now < expires_at else 'expired'} {rfc3339(expires_at)}"
+
+
+def _obstacle(policy: Policy, life: RotationState, now: datetime) -> tuple[str | None, datetime | None]:
+    """Return what a scheduled rotation has to wait for, if for anything, and the first moment that is free of it.
+
+    No moment beside an obstacle means that there is none.
+    """
+    grace = life.previous_expires_at
+    if grace is not None and now < grace:
+        return f"previous secret in grace until {rfc3339(grace)}", _allowed_from(policy, life, grace)
+    if policy.turn is not None and life.rotated_at is not None and not policy.turn.allows(life.rotated_at, now):
+        begins = policy.turn.begins_after(max(life.rotated_at, now))
+        return f"not its turn, which begins {rfc3339(begins)}", _allowed_from(policy, life, begins)
+    until = _allowed_from(policy, life, now)
+    if until == now:
+        return None, now
+    frozen = frozen_until(policy.freeze, now)
+    if frozen is not None:
+        return f"frozen until {rfc3339(frozen)}", until
+    opens = f"opens in {in_words(until - now)} ({rfc3339(until)})" if until else "which never opens again"
+    return f"outside its window, {opens}", until
+
+
+def _allowed_from(policy: Policy, life: RotationState, moment: datetime) -> datetime | None:
+    """Return the first moment, this one included, that turn, windows and freezes allow; nothing if there is none."""
+    for _ in range(_MAX_SLOTS):
+        found = allowed_from(policy.windows, policy.freeze, moment)
+        turn, rotated_at = policy.turn, life.rotated_at
+        if found is None or turn is None or rotated_at is None or turn.allows(rotated_at, found):
+            return found
+        moment = turn.begins_after(max(rotated_at, found))
+    return None
+
+
+def possible_from(policy: Policy, life: RotationState) -> datetime | None:
+    """Return the first moment at which a rotation that falls due by time is allowed; nothing if there is none."""
+    if life.rotated_at is None:
+        return None
+    at = next_rotation_at(policy, life.rotated_at, life.expires_at, life.spread)
+    if at is None:
+        return None
+    grace = life.previous_expires_at
+    return _allowed_from(policy, life, at if grace is None else max(at, grace))
+
+
+def warnings(policy: Policy, now: datetime) -> list[str]:
+    """Return what is allowed in the policy but hardly meant; ``now`` stands for the time of day of the daily runs."""
+    if not policy.windows:
+        return []
+    found = []
+    if not met_by_a_daily_run(policy.windows, now):
+        found.append(f"windows: a daily run at this time of day ({now.astimezone(UTC):%H:%M} UTC) never finds one open")
+    # Closed for less than an hour is as good as open to a run a day.
+    if policy.renew_before is not None and can_stay_closed(
+        policy.windows, max(policy.renew_before - DEADLINE, timedelta(hours=1))
+    ):
+        found.append(
+            f"renew_before: {in_words(policy.renew_before)} is short for these windows: where none opens"
+            f" {in_words(DEADLINE)} before it expires, the credential rotates outside of them"
+        )
+    return found
+
+
+def applied_by_rotation(policy: Policy) -> AppliedPolicy:
+    """Return what a rotation (or a creation) under this policy has seen."""
+    return AppliedPolicy(triggers=policy.triggers, rotate_now=policy.rotate_now)
+
+
+def applied_without_rotation(policy: Policy, life: RotationState) -> AppliedPolicy:
+    """Return what an edit of the policy that did not rotate has seen: new names join, changes stay open."""
+    triggers = {name: life.rotation.triggers.get(name, value) for name, value in policy.triggers.items()}
+    return AppliedPolicy(triggers=triggers, rotate_now=life.rotation.rotate_now)

@@ -1,0 +1,183 @@
+"""The rotation policy as a user says it, and the state of a rotation as every credential keeps it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, ValidationInfo, WithJsonSchema, field_validator
+
+from ..model import Model, Moment
+from .durations import Duration, as_text, within
+from .slots import Turn
+from .windows import Dates, Window, can_stay_closed
+
+
+def _as_text(value: Any) -> Any:
+    # Pulumi hands every number over as a float; 3 and 3.0 must be one trigger value.
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value) if isinstance(value, int | float) else value
+
+
+TriggerValue = Annotated[str, BeforeValidator(_as_text), WithJsonSchema({"type": ["string", "number", "boolean"]})]
+
+
+class AppliedPolicy(Model):
+    """What the credential's last rotation (or an edit since that must not rotate) knew of the policy.
+
+    Kept in the outputs at the same paths as the inputs, so that a value that the user marks secret stays secret.
+    """
+
+    # What another version kept beside these is nothing to this one.
+    model_config = ConfigDict(extra="ignore")
+
+    triggers: dict[str, TriggerValue] = Field(default_factory=dict)
+    rotate_now: str | None = None
+
+
+class Policy(Model):
+    """The policy by which a credential rotates."""
+
+    triggers: dict[str, TriggerValue] = Field(
+        default_factory=dict,
+        max_length=64,
+        description="Named values; the credential rotates when one of them changes. Adding or removing a name"
+        " does not rotate.",
+        examples=[{"release": "2026-11"}],
+    )
+    max_age: Annotated[Duration, within("1h", "3660d")] | None = Field(
+        default=None,
+        description="The age, counted from minting or adoption, at which the credential is due, from 1h to 3660d."
+        " By default age alone makes nothing due.",
+        examples=["90d", "720h30m", "P90D"],
+    )
+    renew_before: Annotated[Duration, within("1h", "3660d")] | None = Field(
+        default=None,
+        description="For a credential that expires: how long before that it is due, from 1h to 3660d and less than"
+        " max_age. By default one third of its life; so too where its life turns out to be no longer than this.",
+        examples=["14d"],
+    )
+    grace: Annotated[Duration, within("0s", "366d")] | None = Field(
+        default=None,
+        description="How long the previous secret stays valid after a rotation, where the vendor can hold two: at"
+        " most 366d and less than max_age. With 0s, rotate_now means that the secret is compromised: the old one is"
+        " ended at once. The default is the vendor's.",
+        examples=["24h"],
+    )
+    windows: tuple[Window, ...] = Field(
+        default=(),
+        max_length=16,
+        description="When a due rotation may happen; by default at any time. One that would expire before the next"
+        " window opens does not wait for it.",
+        examples=[[{"cron": "0 2 * * SUN", "timezone": "Europe/Sofia", "duration": "4h"}]],
+    )
+    jitter: Annotated[Duration, within("0s", "366d")] | None = Field(
+        default=None,
+        description="Up to how much earlier than its rules say it is due, so that not all rotate in one run: less than"
+        " max_age, and never more than half of the time between minting and due date. The part is drawn at minting.",
+        examples=["3d"],
+    )
+    freeze: tuple[Dates, ...] = Field(
+        default=(),
+        max_length=64,
+        description="Dates in UTC, first and last included, on which nothing rotates but by rotate_now or because"
+        " it would expire.",
+        examples=[["2026-12-20/2027-01-05", "2027-03-03"]],
+    )
+    paused: StrictBool = Field(default=False, description="Whether nothing at all rotates, even by rotate_now.")
+    rotate_now: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=256,
+        description="Trigger and audit reason at once, in one line: a new text rotates now. Setting it on a resource"
+        " that is being created does not rotate.",
+        examples=["INC-4711 leaked in a log"],
+    )
+    on_adopt: Literal["keep", "rotate"] | None = Field(
+        default=None,
+        description="What to do with the secret of an object that exists: keep it, or mint a new one.",
+    )
+    verify: StrictBool = Field(
+        default=True,
+        description="Whether a new secret is tried as a consumer would, before it is handed on.",
+    )
+
+    turn: Turn | None = Field(
+        default=None, description="For one of a pair: it rotates in its own slots only. Set by `rekey.Pair`."
+    )
+
+    @field_validator("renew_before", "grace", "jitter")
+    @classmethod
+    def _shorter_than_max_age(cls, span: timedelta | None, info: ValidationInfo) -> timedelta | None:
+        max_age = info.data.get("max_age")
+        if span is not None and max_age is not None and span >= max_age:
+            raise ValueError(f"must be shorter than max_age ({as_text(max_age)})")
+        return span
+
+    @field_validator("rotate_now")
+    @classmethod
+    def _one_line(cls, text: str | None) -> str | None:
+        # It becomes part of a line of the log.
+        if text is not None and not text.isprintable():
+            raise ValueError("must be one line of printable text")
+        return text
+
+    @field_validator("windows")
+    @classmethod
+    def _opens_in_time(cls, windows: tuple[Window, ...], info: ValidationInfo) -> tuple[Window, ...]:
+        for name in ("renew_before", "max_age"):
+            span = info.data.get(name)
+            if windows and span is not None and can_stay_closed(windows, span):
+                raise ValueError(f"can stay closed for {name} ({as_text(span)}) or longer")
+        return windows
+
+    @field_validator("turn")
+    @classmethod
+    def _leaves_room(cls, turn: Turn | None, info: ValidationInfo) -> Turn | None:
+        windows = info.data.get("windows")
+        if turn is not None and windows and can_stay_closed(windows, turn.usable):
+            raise ValueError(f"windows can stay closed for three quarters of `every` ({as_text(turn.every)}) or longer")
+        if turn is not None and info.data.get("jitter"):
+            raise ValueError("cannot be had beside jitter: the slots say when it is due")
+        return turn
+
+    @property
+    def mints(self) -> bool:
+        """Whether the policy could ever ask for a new secret."""
+        asks = (self.max_age, self.renew_before, self.rotate_now, self.turn)
+        return bool(self.triggers) or self.on_adopt == "rotate" or any(value is not None for value in asks)
+
+    @property
+    def means_compromise(self) -> bool:
+        """Whether the old secret is to be ended at once by ``rotate_now``, whatever that breaks."""
+        return self.rotate_now is not None and self.grace == timedelta()
+
+
+class RotationState(Model):
+    """Where a credential stands in its life; part of every resource's state."""
+
+    generation: int = Field(default=0, description="How many secrets this resource has had; the first is 1.")
+    rotated_at: Moment | None = Field(
+        default=None, description="When the present secret was minted, or the object adopted (RFC 3339, UTC)."
+    )
+    rotation_reason: str | None = Field(default=None, description="Why the present secret was minted.")
+    next_rotation_at: Moment | None = Field(
+        default=None,
+        description="When the next rotation is due by age or expiry (RFC 3339, UTC); unset if never. It happens at the"
+        " first `pulumi up` after it that windows and freezes allow.",
+    )
+    expires_at: Moment | None = Field(
+        default=None, description="When the present secret stops working (RFC 3339, UTC); unset if never."
+    )
+    previous_expires_at: Moment | None = Field(
+        default=None, description="Until when the previous secret works (RFC 3339, UTC)."
+    )
+    spread: float = Field(
+        default=0.0, ge=0, le=1, description="Which part of the policy's jitter is taken off; drawn at minting."
+    )
+    rotation: AppliedPolicy = Field(
+        default_factory=AppliedPolicy, description="What the last rotation knew of the policy."
+    )

@@ -1,0 +1,1 @@
+"""What a user's program imports: a constructor for each resource, the rotation policy, and `Pair`."""
