@@ -27,6 +27,7 @@ from .endpoints import KINDS, Endpoints, session_class
 from .endpoints.config import CREDENTIAL, environment_names, gather
 from .endpoints.session import Session, Surroundings
 from .errors import Error, Misconfigured
+from .installation import how_to_install
 from .model import fields_marked, secret_fields
 from .resource import Reconciler
 from .stack_export import export, pulumi
@@ -120,7 +121,7 @@ class Doctor:
                 missing.append(name)
         yield Finding(Level.GOOD, "packages", ", ".join(found))
         if missing:
-            yield Finding(Level.PROBLEM, "packages", f"missing: {', '.join(missing)}", "pip install pulumi-rekey")
+            yield Finding(Level.PROBLEM, "packages", f"missing: {', '.join(missing)}", how_to_install())
 
     def _program(self) -> Iterator[Finding]:
         """The Python that runs the project's program is another one than this, as often as not."""
@@ -151,7 +152,7 @@ class Doctor:
                 Level.PROBLEM,
                 "project",
                 "the Python of its program has no pulumi-rekey",
-                f"{python} -m pip install pulumi-rekey",
+                how_to_install(python=python),
             )
         elif found != own:
             yield Finding(
