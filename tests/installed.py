@@ -20,11 +20,12 @@ class Installed:
         # A path alone: the .pth files in there, among them that of the tests' own Rekey, are not read.
         (purelib / "behind.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
 
-    def pip(self, *arguments: str, cwd: Path = ROOT) -> None:
-        """Run pip, which must succeed: of what it finds nothing comes from an index, as there is none."""
+    def pip(self, *arguments: str, cwd: Path = ROOT, index: str = "") -> None:
+        """Run pip, which must succeed, with an index or, by default, without any."""
         command = [str(self.python), "-m", "pip", *arguments]
         # That "false" means no isolation is pip's logic; without it pip would ask an index for the build's backend.
-        offline = {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "false", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+        source = {"PIP_INDEX_URL": index} if index else {"PIP_NO_INDEX": "1"}
+        offline = source | {"PIP_NO_BUILD_ISOLATION": "false", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
         done = subprocess.run(command, cwd=cwd, env=offline, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 

@@ -10,6 +10,7 @@ import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -143,7 +144,9 @@ def test_the_requirements_install_what_the_repository_holds(installed: Installed
     repository = tmp_path / "repository"
     shutil.copytree(ROOT / "examples" / "gitops", repository)
     installed.pip("wheel", "--no-deps", "--wheel-dir", "vendor", str(ROOT), cwd=repository)
-    installed.pip("install", "--requirement", "requirements.txt", cwd=repository)
+    with recording_proxy() as (index, asked):
+        installed.pip("install", "--requirement", "requirements.txt", cwd=repository, index=index)
+    assert asked == []
     assert (installed.packages / SAYS_NO_PLUGIN).is_file()
 
 
@@ -208,8 +211,8 @@ def test_another_python_is_named(engine: Engine) -> None:
     assert how_to_install(python="/a b/python") == f"'/a b/python' -m pip install --editable {ROOT}"
 
 
-#: Where nobody looks for advice: what is made, and this repository's history.
-MADE = {".git", ".venv", ".build", "__pycache__"} | {f".{tool}_cache" for tool in ("mypy", "pytest", "ruff")}
+#: Where nobody looks for advice: this repository's history, and what is made.
+MADE = [".git", *(line.rstrip("/") for line in (ROOT / ".gitignore").read_text().splitlines())]
 #: A name of Rekey's that an installer would look up: no path or file, and no address behind it.
 NAME = r"""(?<![\w./:@~-])["']?(?i:(?:pulumi[-_.]+)?rekey)(?![\w./:@-])(?:\[[\w, -]*\])?+["']?+(?! *@)"""
 ASKS = re.compile(
@@ -237,8 +240,9 @@ def asked_by_name(file: Path, text: str) -> list[str]:
 
 def files() -> Iterator[Path]:
     for folder, folders, names in os.walk(ROOT):
-        folders[:] = [name for name in folders if name not in MADE]
-        yield from (Path(folder) / name for name in names)
+        kept = [name for name in [*folders, *names] if not any(fnmatch(name, made) for made in MADE)]
+        folders[:] = [name for name in folders if name in kept]
+        yield from (Path(folder) / name for name in names if name in kept)
 
 
 def test_nothing_asks_an_index_for_rekey() -> None:
