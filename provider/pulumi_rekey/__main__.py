@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from .cli.installation import how_to_install
+
 
 def main() -> None:
     """Run the command line, or say what it lacks."""
@@ -12,7 +14,7 @@ def main() -> None:
     except ModuleNotFoundError as missing:
         if missing.name not in {"typer", "rich"}:
             raise
-        sys.exit("rekey: the commands need typer and rich: pip install 'pulumi-rekey[cli]'")
+        sys.exit(f"rekey: the commands need typer and rich: {how_to_install('cli')}")
     app(prog_name="rekey")
 
 

@@ -2,14 +2,17 @@
 
 import socket
 import threading
+import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 
 import pytest
 
-from tests.engine import Stack
+from tests.engine import Engine, Stack
+from tests.pages import ROOT
 from tools.vendors import Sandbox
 
 from .conftest import Ended, Exports, Rekey
@@ -165,3 +168,12 @@ def test_without_the_passphrase(rekey: Rekey, stack: Stack) -> None:
     ended = rekey(*DEV, cwd=stack.folder, env=environment)
     assert ended.code == 1
     assert [what for what in of(ended, "problem") if "passphrase must be set with PULUMI_CONFIG_PASSPHRASE" in what]
+
+
+def test_a_program_without_rekey_gets_it_from_where_this_one_came(rekey: Rekey, engine: Engine, tmp_path: Path) -> None:
+    """Not by its name: an index has nothing of ours by that."""
+    venv.create(tmp_path / "venv")
+    (tmp_path / "Pulumi.yaml").write_text("name: x\nruntime: {name: python, options: {virtualenv: venv}}\n")
+    ended = rekey("doctor", cwd=tmp_path, env=engine.environment)
+    assert "project: the Python of its program has no pulumi-rekey" in of(ended, "problem")
+    assert f"-> venv/bin/python -m pip install --editable {ROOT}\n" in ended.out

@@ -59,6 +59,7 @@ def test_the_pages_say_what_was_checked_and_what_was_run() -> None:
         consumer = CONSUMERS / package.removeprefix("pulumi-")
         for page in (CONSUMERS / "README.md", consumer / "README.md"):
             assert f"{package} {version}" in page.read_text(), page
-        needed = [Requirement(line) for line in (consumer / "requirements.txt").read_text().splitlines()]
+        lines = (consumer / "requirements.txt").read_text().splitlines()
+        needed = [Requirement(line) for line in lines if not line.startswith("./vendor/")]
         (own,) = (requirement for requirement in needed if requirement.name == package)
         assert own.specifier.contains(version)

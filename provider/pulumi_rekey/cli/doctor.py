@@ -29,6 +29,7 @@ from ..errors import Error, Misconfigured
 from ..model import fields_marked, secret_fields
 from ..policy.durations import in_words
 from ..reconciler.apply import Reconciler
+from .installation import how_to_install
 from .stack_export import export, pulumi
 from .stack_state import Stack, printable
 
@@ -120,7 +121,7 @@ class Doctor:
                 missing.append(name)
         yield Finding(Level.GOOD, "packages", ", ".join(found))
         if missing:
-            yield Finding(Level.PROBLEM, "packages", f"missing: {', '.join(missing)}", "pip install pulumi-rekey")
+            yield Finding(Level.PROBLEM, "packages", f"missing: {', '.join(missing)}", how_to_install())
 
     def _program(self) -> Iterator[Finding]:
         """The Python that runs the project's program is another one than this, as often as not."""
@@ -151,7 +152,7 @@ class Doctor:
                 Level.PROBLEM,
                 "project",
                 "the Python of its program has no pulumi-rekey",
-                f"{python} -m pip install pulumi-rekey",
+                how_to_install(python=python),
             )
         elif found != own:
             yield Finding(

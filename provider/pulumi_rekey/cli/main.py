@@ -320,7 +320,9 @@ def sandbox(context: typer.Context) -> None:
     try:
         from ..sandbox.__main__ import main
     except ModuleNotFoundError as missing:
-        typer.echo(f"rekey: the sandbox needs {missing.name}: pip install 'pulumi-rekey[sandbox]'", err=True)
+        from .installation import how_to_install
+
+        typer.echo(f"rekey: the sandbox needs {missing.name}: {how_to_install('sandbox')}", err=True)
         raise typer.Exit(FAILED) from None
     main("rekey sandbox", context.args)
 
