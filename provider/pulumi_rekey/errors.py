@@ -16,6 +16,7 @@
     ├── AnswerLost         it may have been done; the next ``pulumi up`` finds out
     ├── BadAnswer          the vendor answered something that is not its API
     ├── Abandoned          the run that wanted this is over; nothing was sent
+    ├── Gone               the object does not exist any more; refresh
     ├── Refused            the vendor does not accept the secret that it minted; run again, then ask the vendor
     ├── Stopped            rekey itself refuses to go on; the text says what to do
     └── Partial            some of it is done and kept in the state; run again
@@ -29,6 +30,8 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
+#: Advice that says so already needs no more of it.
+_UP = "run `pulumi up`"
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -141,6 +144,12 @@ class Abandoned(Error):
     todo = "run `pulumi cancel`, then `pulumi up`"
 
 
+class Gone(Error):
+    """The object is certainly gone, as the vendor documents it."""
+
+    todo = "run `pulumi up --refresh`: it takes the object out of the state and makes what the program declares"
+
+
 class Refused(Error):
     """A new secret is refused where a consumer would use it."""
 
@@ -152,7 +161,7 @@ class Stopped(Error):
 
 
 class Partial(Error):
-    """A step failed after others were done.
+    """A step failed after others were done, or after a write whose answer was lost.
 
     ``state`` is what has been reached and must be saved; ``cause`` is why it went no further.
     """
@@ -160,7 +169,14 @@ class Partial(Error):
     todo = "run `pulumi up` again: it goes on from here"
 
     def __init__(self, state: object, cause: Exception) -> None:
-        happened = str(cause) if isinstance(cause, Error) else f"unexpected {type(cause).__name__}"
-        super().__init__(happened)
+        expected = isinstance(cause, Error)
+        happened = cause.happened if isinstance(cause, Error) else f"unexpected {type(cause).__name__}"
+        super().__init__(happened, request_id=cause.request_id if isinstance(cause, Error) else None)
         self.state = state
-        self.aftermath = "what was done before is kept"
+        self.no_effect = expected and cause.no_effect
+        lost = "it is not known whether it took effect" if expected else "what was done before is kept"
+        self.aftermath = getattr(cause, "aftermath", None) or (
+            "what was done before is kept" if self.no_effect else lost
+        )
+        if isinstance(cause, Error) and cause.advice != Error.todo:
+            self.advice = cause.advice if _UP in cause.advice else f"{cause.advice}, then {self.todo}"
