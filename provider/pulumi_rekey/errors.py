@@ -157,7 +157,14 @@ class Refused(Error):
 
 
 class Stopped(Error):
-    """Going on could take over or end something that is not ours."""
+    """Going on could take over or end something that is not ours.
+
+    ``names`` is the vendor's id of the object that is in the way, which must not be ended in the same run.
+    """
+
+    def __init__(self, happened: str, *, todo: str | None = None, names: str | None = None) -> None:
+        super().__init__(happened, todo=todo)
+        self.names = names
 
 
 class Partial(Error):
@@ -169,14 +176,15 @@ class Partial(Error):
     todo = "run `pulumi up` again: it goes on from here"
 
     def __init__(self, state: object, cause: Exception) -> None:
-        expected = isinstance(cause, Error)
-        happened = cause.happened if isinstance(cause, Error) else f"unexpected {type(cause).__name__}"
-        super().__init__(happened, request_id=cause.request_id if isinstance(cause, Error) else None)
-        self.state = state
-        self.no_effect = expected and cause.no_effect
-        lost = "it is not known whether it took effect" if expected else "what was done before is kept"
-        self.aftermath = getattr(cause, "aftermath", None) or (
-            "what was done before is kept" if self.no_effect else lost
+        known = cause if isinstance(cause, Error) else None
+        super().__init__(
+            known.happened if known else f"unexpected {type(cause).__name__}",
+            request_id=known.request_id if known else None,
         )
-        if isinstance(cause, Error) and cause.advice != Error.todo:
-            self.advice = cause.advice if _UP in cause.advice else f"{cause.advice}, then {self.todo}"
+        self.state = state
+        self.no_effect = known is not None and known.no_effect
+        lost = known is not None and not known.no_effect
+        said = "it is not known whether it took effect" if lost else "what was done before is kept"
+        self.aftermath = (known and known.aftermath) or said
+        if known is not None and known.advice != Error.todo:
+            self.advice = known.advice if _UP in known.advice else f"{known.advice}, then {self.todo}"

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from ..errors import Misconfigured
-from .config import environment_names, is_loopback, origin, resolve
+from .config import Endpoint, environment_names, is_loopback, origin, resolve
 from .session import Runtime, Session
 
 #: The kinds of endpoint; each is a module beside this one that defines ``SESSION``.
@@ -37,6 +37,14 @@ class Endpoints:
         except Misconfigured as wrong:
             return f"{wrong.happened}: {wrong.advice}"
         return None
+
+    def settings(self, name: str | None, kind: str) -> Endpoint:
+        """Return the settings of an endpoint.
+
+        :raises Misconfigured: if one is missing or wrong.
+        """
+        name = name or kind
+        return resolve(session_class(kind).model, name, self._settings(name, kind), self._runtime.environment)
 
     def session(self, name: str | None, kind: str) -> Session[Any]:
         """Return the session of an endpoint; nothing is sent before its first request."""

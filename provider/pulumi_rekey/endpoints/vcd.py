@@ -18,6 +18,7 @@ from pydantic import AfterValidator, Field
 from ..errors import (
     AnswerLost,
     BadAnswer,
+    Conflict,
     Forbidden,
     Misconfigured,
     NotFound,
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 #: The base of all paths of the API.
 CLOUDAPI = "/cloudapi/1.0.0"
+_CONFIGURATION = f"{CLOUDAPI}/openIdProvider"
+#: No ID token lives longer; the vendor's first value is an hour.
+_MAX_LIFE = timedelta(days=3650)
 _PROVIDER_ORG = "system"
 _URN = "urn:vcloud:"
 _PAGE_SIZE = "128"
@@ -257,6 +261,34 @@ class Vcd(Session[VcdEndpoint]):
     def _is_gone(self, collection: str, id_: str) -> bool:
         # Only the provider sees the whole list; a tenant's empty list says nothing.
         return self.is_provider and all(entry.get("id") != id_ for entry in self.all_of(collection))
+
+    # -- the configuration object, which says which key signs ------------------------------------------------------
+
+    def configuration(self) -> Body:
+        """GET the configuration of the OpenID provider."""
+        configuration = self.get(_CONFIGURATION)
+        # What is not the configuration must not be written back.
+        configuration.flag("allowHttp")
+        return configuration
+
+    @staticmethod
+    def active_key(configuration: Body) -> str | None:
+        """Return the id of the key that signs."""
+        return None if configuration.get("activeKey") is None else configuration.object("activeKey").id("id")
+
+    def make_active(self, before: Body, key_id: str) -> None:
+        """PUT the configuration with another key that signs; whoever calls holds ``exclusive``."""
+        if self.active_key(before) != key_id:
+            after = self.put(_CONFIGURATION, json={**before, "activeKey": {"id": key_id}})
+            if self.active_key(after) != key_id:
+                raise Conflict(f"{self.name}: another key was made active at the same moment")
+
+    def id_token_lifetime(self, configuration: Body) -> timedelta:
+        """Return how long ID tokens live."""
+        seconds = configuration.get("idTokenTimeToLive")
+        if type(seconds) is not int or not 0 <= seconds <= _MAX_LIFE.total_seconds():
+            raise BadAnswer(f"{self.name}: GET openIdProvider: idTokenTimeToLive is not the lifetime of an ID token")
+        return timedelta(seconds=seconds)
 
     # -- the relying party's side --------------------------------------------------------------------------------
 

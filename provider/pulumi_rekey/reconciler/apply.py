@@ -55,22 +55,25 @@ class Journal(Generic[StateT]):
         last = self.reached or self._before
         return self.if_lost or (None if last is None else self.on_lost(last))
 
-    def saving(self, stamp: Callable[[StateT], StateT]) -> Save[StateT]:
-        """Return what a verb saves with; ``stamp`` keeps the books of each state."""
-        return _Saving(self, stamp)
+    def saving(self, stamp: Callable[[StateT], StateT], lost: Callable[[StateT], StateT] | None = None) -> Save[StateT]:
+        """Return what a verb saves with: ``stamp`` keeps the books of each state, ``lost`` of one that may be."""
+        return _Saving(self, stamp, lost or stamp)
 
 
 class _Saving(Generic[StateT]):
-    def __init__(self, journal: Journal[StateT], stamp: Callable[[StateT], StateT]) -> None:
+    def __init__(
+        self, journal: Journal[StateT], stamp: Callable[[StateT], StateT], lost: Callable[[StateT], StateT]
+    ) -> None:
         self._journal = journal
         self._stamp = stamp
+        self._lost = lost
 
     def __call__(self, s: StateT, /) -> StateT:
         self._journal.reached, self._journal.if_lost, self._journal.on_lost = self._stamp(s), None, _unconfirmed
         return s
 
     def if_lost(self, s: StateT, /) -> None:
-        self._journal.if_lost = self._stamp(s).model_copy(update={"step": Phase.UNCERTAIN.value})
+        self._journal.if_lost = self._lost(s)
 
 
 def _unconfirmed(s: StateT) -> StateT:
@@ -105,7 +108,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             if todo.rotates:
                 return self._adopt_and_rotate(journal, i, made, str(todo.reason))
             if todo.reason is not None:
-                s = self._mint(journal, i, None, made, 1, todo.reason)
+                s = self._mint(journal, i, None, made, generation=1, reason=todo.reason)
             else:
                 s = self._adopt(journal, i, made)
             # What marks it as ours goes last: until the state has it, an interrupted creation is known by that.
@@ -113,7 +116,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
 
     def update(self, id_: str, i: InputsT, s: StateT) -> StateT:
         """Bring the vendor's object, and then its secret, to what is wanted."""
-        todo = plan(self.resource, id_, i, s, self.now, self.api.endpoint)
+        todo = plan(self.resource, id_, i, s, self.now, endpoint=self.api.endpoint)
         self._obey(todo.refusal)
         with self._journal(s, _UNCHANGED) as journal:
             if todo.read_back:
@@ -200,9 +203,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         if changed := self.resource.changed(i, s):
             s = self._record(i, self.resource.update(self.api, i, s, changed, unsaved.saving(lambda s: s)))
         journal.if_lost = _uncertain(s)
-        return self._mint(
-            journal, i, s, lambda save: self.resource.rotate(self.api, i, s, save, self._clock), 1, reason
-        )
+        return self._mint(journal, i, s, self._rotating(i, s), generation=1, reason=reason)
 
     def _read_back(self, s: StateT) -> StateT:
         """Take in what a change did whose answer was lost."""
@@ -232,7 +233,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             return self._record(i, s), False
         if retry is Retry.SEND_AGAIN and isinstance(self.resource, TwoSecrets):
             again = self.resource.resend_inputs(i, s, self._clock)
-            reason = s.candidate.rotation_reason if isinstance(s, TwoSecretsState) and s.candidate else because
+            reason = (isinstance(s, TwoSecretsState) and s.candidate and s.candidate.rotation_reason) or because
             return self._mint_next(journal, again, s, s.generation + 1, reason), False
         self._stop_before_own_login(s)
         new = _promoted(s)
@@ -252,6 +253,9 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             return self._checked_overlap(i, new)
         if retry is Retry.SEND_AGAIN:
             return None
+        if isinstance(self.resource, InSteps):
+            # What was read back says where it is.
+            return self._record(i, s).model_copy(update={"step": None})
         # Where the old one is accepted, the lost change was never made.
         old = self._record(i, _without_candidate(s)).model_copy(update={"step": None})
         return old if self._accepts(i, old) else None
@@ -269,9 +273,10 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
 
     def _mint_next(self, journal: Journal[StateT], i: InputsT, s: StateT, generation: int, reason: str) -> StateT:
         journal.on_lost = _uncertain
-        return self._mint(
-            journal, i, s, lambda save: self.resource.rotate(self.api, i, s, save, self._clock), generation, reason
-        )
+        return self._mint(journal, i, s, self._rotating(i, s), generation=generation, reason=reason)
+
+    def _rotating(self, i: InputsT, s: StateT) -> Callable[[Save[StateT]], StateT]:
+        return lambda save: self.resource.rotate(self.api, i, s, save, self._clock)
 
     def _mint(
         self,
@@ -279,6 +284,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         i: InputsT,
         before: StateT | None,
         verb: Callable[[Save[StateT]], StateT],
+        *,
         generation: int,
         reason: str,
     ) -> StateT:
@@ -291,7 +297,14 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         def kept(s: StateT) -> StateT:
             return self._unverified(stamped(s), before) if i.rotation.verify else stamped(s)
 
-        keep = journal.saving(kept)
+        def lost(s: StateT) -> StateT:
+            new = stamped(s)
+            if isinstance(new, TwoSecretsState) and isinstance(before, TwoSecretsState) and before.secret is not None:
+                # That the policy was obeyed is not certain either.
+                new = new.with_candidate_pending(before).model_copy(update={"rotation": before.rotation})
+            return _uncertain(new)
+
+        keep = journal.saving(kept, lost)
         s = stamped(keep(verb(keep)))
         if not i.rotation.verify:
             return s
@@ -305,9 +318,8 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
     @staticmethod
     def _unverified(s: StateT, before: StateT | None) -> StateT:
         """Return what is kept of a new secret until it is accepted: where the old one works, that goes on."""
-        if isinstance(s, TwoSecretsState) and s.previous_secret is not None:
-            old = before if before is not None else s
-            return s.with_candidate_pending(old).model_copy(update={"step": Phase.CANDIDATE.value})
+        if isinstance(s, TwoSecretsState) and isinstance(before, TwoSecretsState) and s.previous_secret is not None:
+            return s.with_candidate_pending(before).model_copy(update={"step": Phase.CANDIDATE.value})
         return s.model_copy(update={"step": Phase.UNVERIFIED.value})
 
     def _checked_overlap(self, i: InputsT, s: StateT) -> StateT:
@@ -360,7 +372,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
 
     def _name(self, s: StateT) -> str:
         """Return the credential's name in this run."""
-        return f"{type(self.resource).__name__} {object_id(s)}"
+        return f"{self.resource.name} {object_id(s)}"
 
     # -- what stops an operation, and what an error says ------------------------------------------------------------
 
@@ -380,7 +392,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             )
 
     def _gone(self, s: StateT) -> Gone:
-        gone = Gone(f"{self._where}: {type(self.resource).__name__} {object_id(s)} is gone")
+        gone = Gone(f"{self._where}: {self.resource.name} {object_id(s)} is gone")
         gone.aftermath = _UNCHANGED
         return gone
 

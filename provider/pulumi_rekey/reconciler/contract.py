@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from pydantic import Field, SecretStr, model_validator
@@ -77,6 +77,11 @@ class Resource(ABC, Generic[InputsT, StateT, SessionT]):
     #: Why two of it cannot take turns, if they cannot.
     pair_unsupported_reason: ClassVar[str | None] = None
 
+    @property
+    def name(self) -> str:
+        """The name that users write."""
+        return type(self).__name__
+
     @abstractmethod
     def create(self, api: SessionT, i: InputsT, mark: str | None, save: Save[StateT]) -> StateT:
         """Create the object, or take over the one that is named."""
@@ -133,8 +138,8 @@ class Candidate(Model):
 
     model_config = OPEN
 
-    rotated_at: Moment
-    rotation_reason: str
+    rotated_at: Moment | None = None
+    rotation_reason: str | None = None
     spread: float = 0.0
 
 
@@ -156,22 +161,17 @@ class TwoSecretsState(State):
         # 0.1.0 gave the times of the next secret as if they were those of the present one.
         if not isinstance(kept, dict) or kept.get("next_secret") is None or kept.get("candidate") is not None:
             return kept
-        if kept.get("rotated_at") is None:
-            return kept
         of_next = {name: kept[name] for name in Candidate.model_fields if kept.get(name) is not None}
-        ends = kept.get("previous_expires_at")
-        moved = {"candidate": {"rotation_reason": "minted before"} | of_next, "expires_at": ends}
-        return kept | moved | {"previous_expires_at": None}
+        ends = {"expires_at": kept.get("previous_expires_at"), "previous_expires_at": None}
+        return kept | ends | {"candidate": of_next}
 
-    def with_candidate_pending(self, before: State) -> Self:
-        """Return a state that was just minted with the old secret as the present one, where that has a grace."""
-        if self.previous_secret is None or self.rotated_at is None:
-            return self
-        minted = Candidate(rotated_at=self.rotated_at, rotation_reason=self.rotation_reason or "", spread=self.spread)
-        old = {name: getattr(before, name) for name in ("generation", "rotated_at", "rotation_reason", "spread")}
-        secrets = {"secret": self.previous_secret, "previous_secret": None, "next_secret": self.secret}
-        ends = {"expires_at": self.previous_expires_at, "previous_expires_at": None}
-        return self.model_copy(update={**old, **secrets, **ends, "candidate": minted})
+    def with_candidate_pending(self, before: Self) -> Self:
+        """Return a state that was just minted with its secret as the next one, beside the one before."""
+        kept = ("generation", "rotated_at", "rotation_reason", "spread", "secret")
+        old = {name: getattr(before, name) for name in kept}
+        minted = Candidate(rotated_at=self.rotated_at, rotation_reason=self.rotation_reason, spread=self.spread)
+        ends = {"expires_at": self.previous_expires_at, "previous_secret": None, "previous_expires_at": None}
+        return self.model_copy(update={**old, **ends, "next_secret": self.secret, "candidate": minted})
 
     def promoted(self) -> Self:
         """Return it with the next secret as the present one, if there is one."""
@@ -194,6 +194,10 @@ TwoSecretsT = TypeVar("TwoSecretsT", bound=TwoSecretsState)
 
 class TwoSecrets(Resource[InputsT, TwoSecretsT, SessionT]):
     """A resource whose vendor keeps two secrets for as long as a grace says."""
+
+    def lifetime_without_grace(self, s: TwoSecretsT) -> timedelta | None:
+        """Return how long the old secret lives where the policy asks for no grace; nothing if it ends at once."""
+        return None
 
     @abstractmethod
     def resend_inputs(self, i: InputsT, s: TwoSecretsT, now: Clock) -> InputsT:
@@ -286,4 +290,4 @@ def claimed(resource: Resource[Any, Any, Any], s: State) -> str:
 
 def object_named(resource: Resource[Any, Any, Any], id_: str) -> str:
     """Return the name by which an object is compared with others at one address."""
-    return f"{type(resource).__name__} {id_}"
+    return f"{resource.name} {id_}"

@@ -125,6 +125,9 @@ def plan(
     login = own_login(client_id(s), endpoint)
     retry = None if decision.reason else _retry(i, s, phase, decision, now, own_login=login is not None)
     follow_up = resource.follow_up(i, s, now) if isinstance(resource, InSteps) else None
+    said = [f"goes on: {phase}: {retry.value}"] if retry else _words(i, decision, _meaning(resource, i, s, now), now)
+    if follow_up is not None and decision.reason is None:
+        said.append(follow_up)
     return Plan(
         replace=_replacing(resource, id_, i, s, endpoint),
         changed=resource.changed(i, s),
@@ -135,7 +138,7 @@ def plan(
         follow_up=None if decision.reason else follow_up,
         refusal=moved(resource, s, endpoint) or (login if decision.reason else None),
         bookkeeping=_differs_in_the_books(i, s, now),
-        says=tuple(_words(resource, i, decision, retry and f"{phase}: {retry.value}", follow_up, now=now)),
+        says=tuple(said),
     )
 
 
@@ -191,9 +194,7 @@ def own_login(client: str | None, endpoint: Endpoint | None) -> Refusal | None:
     )
 
 
-def _decision(
-    resource: Resource[Any, Any, Any], i: Inputs, s: State, phase: Phase | None, now: datetime
-) -> Decision:
+def _decision(resource: Resource[Any, Any, Any], i: Inputs, s: State, phase: Phase | None, now: datetime) -> Decision:
     # What the user gives is sent when it is another one, and by no rule beside that.
     decision = Decision() if explicit_secret(i) is not None else policy.decide(i.rotation, s, now)
     given = resource.explicit_secret_change(i, s)
@@ -251,37 +252,29 @@ def next_rotation(i: Inputs, s: State) -> datetime | None:
     return policy.next_rotation_at(i.rotation, s.rotated_at, s.expires_at, s.spread) if s.rotated_at else None
 
 
-def _words(
-    resource: Resource[Any, Any, Any],
-    i: Inputs,
-    decision: Decision,
-    going_on: str | None,
-    follow_up: str | None,
-    *,
-    now: datetime,
-) -> Iterator[str]:
-    """Say why the credential rotates and what that means, how the run goes on, or why it does not rotate."""
-    if decision.reason is not None:
-        due = policy.next_rotation_at(i.rotation, now, None, 0.0)
-        by = "by" if i.rotation.jitter else "on"
-        next_due = f"; next due {by} {rfc3339(due)}" if due else ""
-        yield f"rotates: {decision.reason}; {_meaning(resource, i, decision, now)}{next_due}"
-        return
-    if going_on is not None:
-        yield f"goes on: {going_on}"
-    elif decision.deferred is not None:
-        yield f"does not rotate: {decision.deferred}"
-    if follow_up is not None:
-        yield follow_up
-
-
-def _meaning(resource: Resource[Any, Any, Any], i: Inputs, decision: Decision, now: datetime) -> str:
-    """Return what a rotation means for whoever uses the old secret."""
+def _words(i: Inputs, decision: Decision, meaning: str, now: datetime) -> list[str]:
+    """Say why the credential rotates and what that means, or why it does not although it is due."""
+    if decision.deferred is not None:
+        return [f"does not rotate: {decision.deferred}"]
+    if decision.reason is None:
+        return []
     if decision.compromised:
-        return "the old secret is ended at once, whatever that breaks"
-    if isinstance(resource, TwoSecrets) and i.rotation.grace:
-        return f"overlap: the old secret works until {rfc3339(now + i.rotation.grace)}"
-    return resource.overlap
+        meaning = "the old secret is ended at once, whatever that breaks"
+    due = policy.next_rotation_at(i.rotation, now, None, 0.0)
+    by = "by" if i.rotation.jitter else "on"
+    return [f"rotates: {decision.reason}; {meaning}{f'; next due {by} {rfc3339(due)}' if due else ''}"]
+
+
+def _meaning(resource: Resource[Any, Any, Any], i: Inputs, s: State, now: datetime) -> str:
+    """Return what a rotation means for whoever uses the old secret."""
+    if not isinstance(resource, TwoSecrets):
+        return resource.overlap
+    saved = resource.lifetime_without_grace(s) if i.rotation.grace is None else None
+    lives = i.rotation.grace or saved
+    if not lives:
+        return resource.overlap
+    whose = ", as the vendor has saved it" if saved else ""
+    return f"overlap: the old secret works until {rfc3339(now + lives)}{whose}"
 
 
 # -- before there is a state ----------------------------------------------------------------------------------
