@@ -44,18 +44,18 @@ def test_the_docstring_draws_the_tree() -> None:
 
 def test_what_happened_what_is_live_and_what_to_do() -> None:
     failed = Forbidden("vcd: POST …/regenerateSecret: 403", todo='the token needs the right "x"', request_id="7f3a")
-    failed.live = "the old secret still works"
+    failed.aftermath = "the old secret still works"
     assert str(failed) == (
         'vcd: POST …/regenerateSecret: 403: the old secret still works; the token needs the right "x" (request 7f3a)'
     )
 
 
 def test_only_some_are_certain_that_nothing_was_done() -> None:
-    uncertain = {cls.__name__ for cls in ALL if not cls.certain}
+    uncertain = {cls.__name__ for cls in ALL if not cls.no_effect}
     assert uncertain == {"AnswerLost", "BadAnswer", "Unavailable"}
-    assert all(cls.certain for cls in (Unauthenticated, NotFound, Conflict))
-    assert not Unavailable.certain
-    assert not BadAnswer.certain
+    assert all(cls.no_effect for cls in (Unauthenticated, NotFound, Conflict))
+    assert not Unavailable.no_effect
+    assert not BadAnswer.no_effect
 
 
 def test_a_partial_failure_keeps_what_its_cause_says() -> None:

@@ -45,18 +45,19 @@ class Error(Exception):
     """Anything that rekey expects to go wrong; shown to the user as one line, without a traceback."""
 
     todo: ClassVar[str] = "see the message"
-    #: Whether the request certainly had no effect; decides what may be said about what is live.
-    certain: bool = True
+    #: Whether the request is known to have had no effect; decides what may be said about what is live.
+    no_effect: bool = True
 
     def __init__(self, happened: str, *, todo: str | None = None, request_id: str | None = None) -> None:
         super().__init__(happened)
         self.happened = happened
-        self.live: str | None = None
+        #: What is live now, in words, where it is known.
+        self.aftermath: str | None = None
         self.advice = todo or self.todo
         self.request_id = request_id
 
     def __str__(self) -> str:
-        what = "; ".join(part for part in (self.live, self.advice) if part)
+        what = "; ".join(part for part in (self.aftermath, self.advice) if part)
         request = f" (request {self.request_id})" if self.request_id else ""
         return f"{self.happened}: {what}{request}"
 
@@ -111,7 +112,7 @@ class Unavailable(VendorError):
     """The vendor failed (5xx); whether the request took effect is not known."""
 
     todo = "run again when the vendor has recovered"
-    certain = False
+    no_effect = False
 
 
 class Unreachable(Error):
@@ -124,14 +125,14 @@ class AnswerLost(Error):
     """The request was sent and no whole answer came back."""
 
     todo = "run `pulumi up` again: it finds out and goes on"
-    certain = False
+    no_effect = False
 
 
 class BadAnswer(Error):
     """The answer is not what the vendor documents: not JSON, cut off, too long, of another shape."""
 
     todo = "check that the endpoint's url is the vendor's API and not a proxy or login page"
-    certain = False
+    no_effect = False
 
 
 class Abandoned(Error):
@@ -162,4 +163,4 @@ class Partial(Error):
         happened = str(cause) if isinstance(cause, Error) else f"unexpected {type(cause).__name__}"
         super().__init__(happened)
         self.state = state
-        self.live = "what was done before is kept"
+        self.aftermath = "what was done before is kept"

@@ -73,7 +73,7 @@ def test_a_task_that_fails(server: Scripted, vcd: Any, task: dict[str, Any], kin
     with pytest.raises(kind) as failed:
         vcd.post(BASE, json={})
     assert str(failed.value).startswith(text)
-    assert failed.value.certain == (kind is Forbidden)
+    assert failed.value.no_effect == (kind is Forbidden)
     assert len(server.lines) == 3
 
 

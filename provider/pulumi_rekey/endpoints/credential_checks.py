@@ -79,5 +79,5 @@ class CredentialChecks:
                 " not theirs",
                 todo="run again when it accepts them; until then nothing rotates because of it",
             )
-            stopped.live = "no secret was changed"
+            stopped.aftermath = "no secret was changed"
             raise stopped

@@ -176,7 +176,7 @@ class Session(ABC, Generic[EndpointT]):
             return self.request("GET", path, *ids, query=query)
         except Error as failed:
             # However it failed: reading changes nothing.
-            failed.certain = True
+            failed.no_effect = True
             raise
 
     def put(self, path: str, *ids: str, json: object = None, query: Mapping[str, str] | None = None) -> Body:
@@ -274,13 +274,13 @@ class Session(ABC, Generic[EndpointT]):
             # Not NotFound: what is not there is the login, and no object is gone because of it.
             todo = f"check the address of endpoint {self.name!r}"
             wrong = BadAnswer(refusal.happened, todo=todo, request_id=refusal.request_id)
-            wrong.certain = True
+            wrong.no_effect = True
             raise wrong
         if isinstance(refusal, Rejected | Forbidden):
             # A login that is understood and refused means the credentials, whatever status says it.
             refusal = Unauthenticated(refusal.happened, request_id=refusal.request_id)
         if isinstance(refusal, Unauthenticated):
-            refusal.live = "nothing was changed"
+            refusal.aftermath = "nothing was changed"
         raise refusal
 
     def get_in_public(self, url: str) -> tuple[httpx.Response, Body]:
@@ -401,7 +401,7 @@ class Session(ABC, Generic[EndpointT]):
             except httpx.TransportError as failed:
                 failure = self._failure(source, failed)
                 # Without a connection nothing was sent, so any request may be repeated; a certificate stays untrusted.
-                again = (repeatable or failure.certain) and not _is_tls(failed) and attempt < MAX_ATTEMPTS
+                again = (repeatable or failure.no_effect) and not _is_tls(failed) and attempt < MAX_ATTEMPTS
                 pause = self._backoff(attempt)
             else:
                 if token is not None and turned_away is None and self._is_unauthenticated(answer):

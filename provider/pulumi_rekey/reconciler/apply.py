@@ -154,7 +154,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
     def _refused(self, s: StateT) -> Refused:
         refused = Refused(f"{self._where}: the new secret is minted, and the vendor refuses it")
         if s.step == VERIFY_NEXT and s.previous_expires_at is not None:
-            refused.live = f"the old one stays in the outputs, and works until {rfc3339(s.previous_expires_at)}"
+            refused.aftermath = f"the old one stays in the outputs, and works until {rfc3339(s.previous_expires_at)}"
         return refused
 
     def _stop_before_a_faulty_endpoint(self, i: InputsT, s: StateT) -> None:
@@ -171,7 +171,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             todo="let the endpoint log in with another credential, or take this resource out of the program with"
             " retain_on_delete=True",
         )
-        stopped.live = "nothing was changed"
+        stopped.aftermath = "nothing was changed"
         raise stopped
 
     def _verify(self, s: StateT) -> bool:
@@ -264,7 +264,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             f"endpoint {self.api.name!r} is at {self.api.endpoint.url}, and this object was made at {s.address}",
             todo=f"set rekey:endpoints.{self.api.name}.movedFrom to {s.address} if the system has moved",
         )
-        wrong.live = "nothing was sent"
+        wrong.aftermath = "nothing was sent"
         raise wrong
 
     @property
@@ -322,5 +322,5 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
 
     @staticmethod
     def _say_what_is_live(failed: Exception, live: str) -> None:
-        if isinstance(failed, Error) and failed.live is None:
-            failed.live = live if failed.certain else "it is not known whether it took effect"
+        if isinstance(failed, Error) and failed.aftermath is None:
+            failed.aftermath = live if failed.no_effect else "it is not known whether it took effect"

@@ -152,7 +152,7 @@ class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, V
                 todo="run `pulumi up` again: it makes the next one; while Cloud Director answers this with a task, no"
                 " secret can be had from it",
             )
-            lost.live = "the secret before has ended, and nobody knows the new one"
+            lost.aftermath = "the secret before has ended, and nobody knows the new one"
             raise lost
         return s.model_copy(update={"client_secret": secret})
 

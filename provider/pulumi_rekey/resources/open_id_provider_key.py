@@ -412,7 +412,7 @@ def _life_of_id_tokens(api: Vcd, configuration: Body) -> timedelta:
     seconds = configuration.get("idTokenTimeToLive")
     if type(seconds) is not int or not 0 <= seconds <= _MAX_LIFE.total_seconds():
         wrong = BadAnswer(f"{api.name}: GET openIdProvider: idTokenTimeToLive is no lifetime of an ID token")
-        wrong.live = "the key that signs is the one before"
+        wrong.aftermath = "the key that signs is the one before"
         raise wrong
     return timedelta(seconds=seconds)
 
