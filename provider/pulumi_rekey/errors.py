@@ -13,6 +13,7 @@
     │   ├── Throttled          run again later
     │   └── Unavailable        run again when the vendor has recovered
     ├── Unreachable        nothing was sent; repair the way to the host
+    ├── NotSent            it would have come too late, so nothing was sent; run again
     ├── AnswerLost         it may have been done; the next ``pulumi up`` finds out
     ├── BadAnswer          the vendor answered something that is not its API
     ├── Abandoned          the run that wanted this is over; nothing was sent
@@ -51,9 +52,18 @@ class Error(Exception):
     #: Whether the request is known to have had no effect; decides what may be said about what is live.
     no_effect: bool = True
 
-    def __init__(self, happened: str, *, todo: str | None = None, request_id: str | None = None) -> None:
+    def __init__(
+        self,
+        happened: str,
+        *,
+        todo: str | None = None,
+        request_id: str | None = None,
+        no_effect: bool | None = None,
+    ) -> None:
         super().__init__(happened)
         self.happened = happened
+        if no_effect is not None:
+            self.no_effect = no_effect
         #: What is live now, in words, where it is known.
         self.aftermath: str | None = None
         self.advice = todo or self.todo
@@ -122,6 +132,12 @@ class Unreachable(Error):
     """No connection was made, so nothing was sent."""
 
     todo = "check the address, the network and the proxy settings"
+
+
+class NotSent(Error):
+    """The request waited too long for its turn, so it was not sent."""
+
+    todo = "run `pulumi up` again"
 
 
 class AnswerLost(Error):

@@ -32,7 +32,7 @@ def taken_up(server: Scripted, *answers: Answer, location: str = "") -> None:
 def test_the_object_is_read_when_the_task_has_ended(server: Scripted, vcd: Any, time: Time, line: str) -> None:
     taken_up(server, RUNNING, said({"status": "queued"}), SUCCESS, said({"id": ID, "description": "done"}))
     body = vcd.request(*line.split(), json={})
-    assert (dict(body), body.later) == ({"id": ID, "description": "done"}, True)
+    assert (dict(body), body.from_task) == ({"id": ID, "description": "done"}, True)
     assert server.lines == [line, *[f"GET {TASK}"] * 3, f"GET {BASE}/{ID}"]
     assert len(time.pauses) == 2
     assert {heard.headers["authorization"] for heard in server.heard} == {"Bearer T"}

@@ -19,11 +19,11 @@ from ..errors import (
     AnswerLost,
     BadAnswer,
     Conflict,
+    Error,
     Forbidden,
     Misconfigured,
     NotFound,
     Unauthenticated,
-    Unreachable,
     VendorError,
     printable_code,
 )
@@ -158,7 +158,7 @@ class Vcd(Session[VcdEndpoint]):
 
     # -- changes that are only taken up: 202, and a task that does them ------------------------------------------
 
-    def later(self, source: str, request: httpx.Request, answer: httpx.Response) -> Body | None:
+    def await_task(self, source: str, request: httpx.Request, answer: httpx.Response) -> Body | None:
         """Follow the task, then GET the object that it has changed: a task names that and shows nothing of it."""
         if answer.status_code != _ACCEPTED:
             return None
@@ -167,10 +167,10 @@ class Vcd(Session[VcdEndpoint]):
             raise BadAnswer(f"{source}: the change is only taken up (202), and no task is named")
         task = self._ended(source, self.same_origin(source, location, base=str(request.url)))
         if request.method == "DELETE":
-            return Body(source, {}, later=True)
+            return Body(source, {}, from_task=True)
         owner = task.maybe("owner", dict)
         url = _object_url(str(request.url), Body(source, owner).id("id") if owner else "")
-        return decode(*self._read_later(source, url, self.headers()), later=True)
+        return decode(*self._read_later(source, url, self.headers()), from_task=True)
 
     def _ended(self, source: str, url: str) -> Body:
         """GET a task until it has ended, for as long as all attempts at one request may take."""
@@ -192,8 +192,8 @@ class Vcd(Session[VcdEndpoint]):
     def _read_later(self, source: str, url: str, headers: Mapping[str, str]) -> tuple[str, bytes]:
         try:
             where, answer = self.get_at(url, headers=headers)
-        except (VendorError, Unreachable) as failed:
-            # A refusal of this says nothing of the change, which may be done.
+        except Error as failed:
+            # Whatever it is, it says nothing of the change, which may be done.
             what = failed.happened.removeprefix(f"{self.name}: ")
             raise AnswerLost(f"{source}: a task does it, and {what}", request_id=failed.request_id) from None
         return where, answer.content
@@ -309,7 +309,8 @@ class Vcd(Session[VcdEndpoint]):
     def published_keys(self) -> tuple[list[Body], timedelta]:
         """GET the JWK set that relying parties check ID tokens with, and for how long they may cache it."""
         _, discovery = self.get_in_public(f"{self.endpoint.url}/oidc/.well-known/openid-configuration")
-        where = self.same_origin(f"{self.name}: GET openid-configuration", discovery.text("jwks_uri"))
+        source = f"{self.name}: GET openid-configuration"
+        where = self.same_origin(source, discovery.text("jwks_uri"), no_effect=True)
         answer, keys = self.get_in_public(where)
         max_age = re.search(r"max-age=(\d{1,8})\b", answer.headers.get("cache-control", ""))
         return keys.objects("keys"), timedelta(seconds=int(max_age[1]) if max_age else 0)

@@ -104,7 +104,7 @@ class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, V
             payload = {"clientName": marked_name(i.client_name, mark), "redirectUris": i.redirect_uris}
             answer = api.post(f"{CLOUDAPI}{_PARTIES}", json=payload)
             s = OidcRelyingPartyState(
-                **_shown(answer), client_secret=None if answer.later else answer.secret("clientSecret")
+                **_shown(answer), client_secret=None if answer.from_task else answer.secret("clientSecret")
             )
         # Where the answer was lost, or a task's, nobody has seen the secret.
         return s if s.client_secret is not None else self._regenerated(api, s)
@@ -174,7 +174,7 @@ class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, V
     def _regenerate(self, api: Vcd, s: OidcRelyingPartyState) -> SecretStr | None:
         """POST regenerateSecret and return the new secret, which an answer must have; a task has none to show."""
         answer = api.post(f"{CLOUDAPI}{_PARTIES}/{{}}/regenerateSecret", s.relying_party_id)
-        return None if answer.later else answer.secret("clientSecret")
+        return None if answer.from_task else answer.secret("clientSecret")
 
     def delete(self, api: Vcd, s: OidcRelyingPartyState, save: Save[OidcRelyingPartyState]) -> str | None:
         """DELETE what rekey registered; of an adopted one, revoke the secret that rekey minted."""
