@@ -126,8 +126,7 @@ def test_an_endpoint_that_is_not_there(stack: Stack, sandbox: Sandbox) -> None:
     declare(stack, AppSecretCase(sandbox), [Said("a", more={"endpoint": '"nowhere"'})])
     (error,) = complaints(stack, stack.preview(fails=True), sandbox)
     assert error.endswith(
-        "property endpoint value {nowhere} has a problem: endpoint 'nowhere' has no kind:"
-        " set rekey:endpoints.nowhere.kind to roma"
+        "property endpoint value {nowhere} has a problem: endpoint 'nowhere' is not configured: use one of: roma"
     )
 
 
@@ -149,12 +148,20 @@ def test_a_credential_in_plain_config(bare_stack: Stack, sandbox: Sandbox) -> No
 @pytest.mark.parametrize(
     ("configured", "message"),
     [
-        ("https://roma.example.com", "rekey:endpoints.roma is not a map of settings: correct the configuration"),
+        (
+            "https://roma.example.com",
+            "rekey:endpoints.roma is not a map of settings: set its keys, such as rekey:endpoints.roma.url",
+        ),
         (
             {"kind": "rome"},
-            "endpoint 'roma' has an unknown kind: use one of: vcd, broker, navigator, roma",
+            "rekey:endpoints.roma.kind is not a kind of endpoint: use one of: vcd, broker, navigator, roma"
+            " (did you mean roma?)",
         ),
-        ({"kind": "vcd"}, "endpoint 'roma' is of kind vcd, and this resource needs roma: name another endpoint"),
+        (
+            {"kind": "vcd"},
+            "endpoint 'roma' is of kind vcd, and this resource needs roma: none of kind roma is:"
+            " set rekey:endpoints.roma.kind to roma, and rekey:endpoints.roma.url",
+        ),
     ],
 )
 def test_an_endpoint_that_a_preview_refuses(configured: object, message: str) -> None:

@@ -15,7 +15,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Misconfigured, NotSent
-from .config import Endpoint, is_loopback, origin
+from .address import is_loopback, origin
+from .config import Endpoint
 
 if TYPE_CHECKING:
     import httpcore

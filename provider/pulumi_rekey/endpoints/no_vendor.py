@@ -1,19 +1,24 @@
-"""The session of a resource behind which no vendor is, so that nobody has to ask whether there is one."""
+"""The session of a resource behind which there is no vendor, such as a generated secret."""
 
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING
 
 from .credential_checks import CredentialChecks
-from .session import Runtime
+
+if TYPE_CHECKING:
+    from .session import Runtime
 
 
 class NoVendor:
-    """Sends nothing, logs in nowhere, and has no endpoint."""
+    """What the reconciler needs of every session, and no request: so it need not ask whether there is a vendor."""
 
-    endpoint = None
+    #: No address that could move, and no login that could lock itself out.
+    endpoint: None = None
 
     def __init__(self, name: str, runtime: Runtime) -> None:
+        #: Stands in messages where others have their endpoint's name.
         self.name = name
         self.runtime = runtime
         self.checks = CredentialChecks(name, runtime.sleep)

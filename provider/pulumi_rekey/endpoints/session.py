@@ -39,8 +39,9 @@ from ..errors import (
     VendorError,
     printable_code,
 )
+from .address import origin
 from .answer import Body, decode
-from .config import Endpoint, origin
+from .config import Endpoint
 from .connections import PLAIN, Connections
 from .credential_checks import CredentialChecks
 from .deadline import Deadline

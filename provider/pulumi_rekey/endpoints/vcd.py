@@ -10,7 +10,7 @@ import itertools
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 from urllib.parse import quote
 
 from pydantic import AfterValidator, Field
@@ -28,7 +28,7 @@ from ..errors import (
     printable_code,
 )
 from .answer import Body, decode
-from .config import CREDENTIAL, Endpoint, Secret, Url, plain
+from .config import CREDENTIAL, BaseUrl, Endpoint, Secret, matching, plain
 from .session import MAX_ATTEMPTS_S, Runtime, Session, Token, basic
 
 if TYPE_CHECKING:
@@ -67,15 +67,16 @@ class VcdEndpoint(Endpoint):
     kind = "vcd"
     credentials = (("api_token",), ("user", "password"))
 
-    url: Url = Field(description="The Cloud Director address.", json_schema_extra={"env": "VCD_URL"})
-    org: str = Field(
+    url: BaseUrl = Field(description="The Cloud Director address.", json_schema_extra={"env": "VCD_URL"})
+    org: Annotated[
+        str, matching(r"[^/\s@:]+", "is not an organization: write its name, which has no spaces, '/', '@' or ':'")
+    ] = Field(
         default="System",
-        pattern=r"^[^/\s@:]+$",
         description="The organization of the account; System is the provider's.",
         json_schema_extra={"env": "VCD_ORG"},
     )
-    api_version: str = Field(
-        default="37.2", pattern=r"^\d{2}\.\d+$", description="The API version; 37.2 is the first that has OIDC."
+    api_version: Annotated[str, matching(r"\d{2}\.\d+", 'is not a version: write one such as "37.2"')] = Field(
+        default="37.2", description="The API version; 37.2 is the first that has OIDC."
     )
     allow_unverified_ssl: bool = Field(
         default=False,
