@@ -1,6 +1,6 @@
 """The secret of a Huawei ROMA Connect application.
 
-Page: support.huaweicloud.com/intl/en-us/api-roma/ResetRomaAppSecret.html (and CheckRomaAppSecret.html).
+Page: https://support.huaweicloud.com/intl/en-us/api-roma/ResetRomaAppSecret.html (and CheckRomaAppSecret.html)
 
 Who makes the secret: the caller, or the vendor. How many live at once: one. Readable afterwards: yes.
 A grace cannot be set: the old secret ends with the reset.

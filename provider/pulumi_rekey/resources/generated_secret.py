@@ -1,4 +1,4 @@
-"""A secret that rekey only makes and keeps, to be passed as ``secret=`` to a resource that takes one.
+"""A secret that rekey only makes and keeps, to be passed as ``secret=`` to ``OrgOAuthApp`` or ``AppSecret``.
 
 The engine saves it before the resource that it is passed to is touched: a rotation that is interrupted sends the same
 secret again, and no overlap is lost. No vendor takes part in it.
@@ -21,14 +21,15 @@ class GeneratedSecretInputs(Inputs):
     """By whose rule, and how long."""
 
     vendor: Vendor = Field(
-        description="The kind of endpoint whose rule the secret obeys: navigator for OrgOAuthApp, roma for AppSecret.",
+        description="The kind of endpoint whose rule the secret obeys: `navigator` for `OrgOAuthApp`, `roma` for"
+        " `AppSecret`.",
         json_schema_extra=IMMUTABLE,
     )
     length: Annotated[int, NO_FLAG] = Field(
         default=USUAL_LENGTH,
         ge=MIN_LENGTH,
         le=128,
-        description="Characters; the least has 128 bits. Takes effect at the next rotation.",
+        description="How many characters it has, 22 (128 bits) to 128. Takes effect at the next rotation.",
     )
 
 

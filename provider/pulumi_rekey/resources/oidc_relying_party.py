@@ -1,6 +1,6 @@
 """A relying party of VMware Cloud Director's OpenID provider, and its client secret.
 
-Pages: developer.broadcom.com/xapis/vmware-cloud-director-openapi/latest/, "OidcRelyingParty" operations.
+Page: https://developer.broadcom.com/xapis/vmware-cloud-director-openapi/latest/ (OidcRelyingParty)
 
 Who makes the secret: the vendor. How many live at once: one. Readable afterwards: no.
 A grace cannot be set: nothing documents that the old secret survives its regeneration.
@@ -46,13 +46,14 @@ class OidcRelyingPartyInputs(Inputs):
     client_name: str = Field(min_length=1, description="The human readable name.", examples=["Grafana"])
     redirect_uris: list[RedirectUri] = Field(
         min_length=1,
-        description="Where users may be sent back to. http:// only where the vendor's allowHttp is set. The order"
-        " does not matter.",
+        description="Where users may be sent back to: absolute URIs without a fragment, at least one. `http://` only"
+        " where the vendor's `allowHttp` is set. The order does not matter.",
         examples=[["https://grafana.example.com/login/generic_oauth"]],
     )
     adopt: Annotated[VendorId, urn_of("oidcRelyingParty")] | None = Field(
         default=None,
-        description="The id of a relying party that exists and is to be managed; another one replaces.",
+        description="The id of a relying party that exists and is to be managed instead of a new one. Removing it later"
+        " changes nothing; another id replaces.",
         examples=["urn:vcloud:oidcRelyingParty:5f9f3c9e-6f0e-4c0b-9a53-0d4f1c6b5f3a"],
     )
 
@@ -61,13 +62,14 @@ class OidcRelyingPartyState(State):
     """The relying party as the vendor has it."""
 
     relying_party_id: str = Field(description="The vendor's id.")
-    client_id: str = Field(description="The client id, made by the vendor.")
+    client_id: str = Field(description="The client id, made by the vendor; it stays when the secret rotates.")
     client_name: str
     redirect_uris: list[str]
     client_secret: Secret | None = Field(
         default=None, description="The secret that the vendor accepts; unset while an adopted one has not rotated."
     )
-    adopted: bool | None = Field(default=None, description="Set if the object was there before rekey.")
+    #: Set if the object was there before rekey.
+    adopted: bool | None = None
 
 
 class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, Vcd]):

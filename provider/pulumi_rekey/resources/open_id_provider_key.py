@@ -1,10 +1,13 @@
 """A signing key of VMware Cloud Director's OpenID provider, and whether it is the one that signs.
 
-Pages: developer.broadcom.com/xapis/vmware-cloud-director-openapi/latest/, "openIdProviderKey" operations, and "Manage
-OIDC Proxy Keys" in the Service Provider Admin Guide.
+Page: https://developer.broadcom.com/xapis/vmware-cloud-director-openapi/latest/ (openIdProviderKey), and "Manage OIDC
+Proxy Keys" in the Service Provider Admin Guide.
 
 Who makes the key: the caller (here or the user). How many live at once: many, of which one signs.
 Readable afterwards: the public half. Overlap: the old key stays published until what it signed has expired.
+
+Give a PEM pair, a private key alone (its public half is derived), or nothing (rekey makes a key, hands it to the vendor
+and keeps no copy).
 """
 
 from __future__ import annotations
@@ -50,15 +53,19 @@ class OpenIdProviderKeyInputs(Inputs):
     )
     private_key: Secret | None = Field(
         default=None,
-        description="A PEM private key, RSA of at least 2048 bits or EC. By default rekey makes one, hands it to the"
-        " vendor and keeps no copy.",
+        description="A PEM private key, RSA of at least 2048 bits or EC. Another one rotates in place. By default rekey"
+        " makes one, hands it to the vendor and keeps no copy.",
         json_schema_extra=WRITE_ONLY,
     )
     private_key_passphrase: Secret | None = Field(
-        default=None, description="The passphrase of an encrypted private key.", json_schema_extra=WRITE_ONLY
+        default=None,
+        description="The passphrase of an encrypted private key. Another one alone is no change.",
+        json_schema_extra=WRITE_ONLY,
     )
     public_key: str | None = Field(
-        default=None, description="The PEM public key of `private_key`; by default it is derived."
+        default=None,
+        description="The PEM public key of `private_key`; by default it is derived. Refused if the two do not belong"
+        " together.",
     )
     algorithm: Literal["RSA", "EC"] = Field(
         default="RSA", description="The kind of key that rekey makes; takes effect at the next rotation."
@@ -74,32 +81,34 @@ class OpenIdProviderKeyInputs(Inputs):
         default="P-256", description="Curve of an EC key that rekey makes; takes effect at the next rotation."
     )
     activate: StrictBool = Field(
-        default=True, description="Whether this is the key that signs. One key of an endpoint can be."
+        default=True, description="Whether this is the key that signs. Two such keys on one endpoint are refused."
     )
     adopt: Annotated[VendorId, urn_of("openIdProviderKey")] | None = Field(
-        default=None, description="The id of a key that exists and is to be managed; another one replaces."
+        default=None,
+        description="The id of a key that exists and is to be managed instead of a new one. Removing it later changes"
+        " nothing; another id replaces.",
     )
 
 
 class OpenIdProviderKeyState(State):
     """The key as the vendor has it."""
 
-    key_id: str = Field(description="The vendor's id of the present key.")
-    public_key: str = Field(description="The public half, as the vendor has it.")
+    key_id: str = Field(description="The vendor's id of the present key; it changes when the key rotates.")
+    public_key: str = Field(description="The public half, PEM, as the vendor has it.")
     description: str | None = None
     active: bool = Field(default=False, description="Whether it is the key that signs.")
     next_key_id: str | None = Field(default=None, description="A key that is published and does not sign yet.")
-    next_activates_at: Moment | None = Field(
-        default=None, description="When relying parties have had time to fetch the next key (RFC 3339, UTC)."
-    )
+    #: When relying parties have had time to fetch the next key.
+    next_activates_at: Moment | None = None
     previous_key_id: str | None = Field(
         default=None, description="The key before, published until what it signed has expired."
     )
-    predecessor_key_id: str | None = Field(
-        default=None, description="The key that signed before rekey's; destroying goes back to it."
-    )
-    mark: str | None = Field(default=None, description="The mark in the description by which a key is known as ours.")
-    adopted: bool | None = Field(default=None, description="Set if the object was there before rekey.")
+    #: The key that signed before rekey's; destroying goes back to it.
+    predecessor_key_id: str | None = None
+    #: The mark in the description by which a key is known as ours.
+    mark: str | None = None
+    #: Set if the object was there before rekey.
+    adopted: bool | None = None
 
 
 class OpenIdProviderKey(Resource[OpenIdProviderKeyInputs, OpenIdProviderKeyState, Vcd]):
@@ -110,6 +119,7 @@ class OpenIdProviderKey(Resource[OpenIdProviderKeyInputs, OpenIdProviderKeyState
     inputs = OpenIdProviderKeyInputs
     state = OpenIdProviderKeyState
     id_output = "key_id"
+    pair_unsupported_reason = "a signing key keeps its predecessor published by itself: give it a Rotation"
     shown = True
     secret_input = "private_key"  # noqa: S105 - the name of an input
     overlap = "overlap: the next key is published ahead, and the old one until what it signed has expired"

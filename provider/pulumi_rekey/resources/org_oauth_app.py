@@ -1,10 +1,12 @@
-"""An OAuth app of an organization in VMware Cloud Partner Navigator (client credentials, server to server).
+"""An OAuth app of an organization in VMware Cloud Partner Navigator, and its secret.
 
-Page: developer.vmware.com/apis/cloud-partner-navigator/identity/latest, "Update Organization OAuth Application By
-Organization ID And Application ID" and the pages beside it.
+Page: https://developer.vmware.com/apis/cloud-partner-navigator/identity/latest/ ("Update Organization OAuth
+Application By Organization ID And Application ID", and the pages beside it)
 
 Who makes the secret: rekey, so that it is known whatever happens to the answer. How many live at once: two, for as
-long as `rotation.grace` says. Readable afterwards: no. No way to delete an app is documented.
+long as ``rotation.grace`` says. Readable afterwards: no.
+
+Navigator documents no way to delete an app: a destroy ends the secret and leaves the app.
 """
 
 from __future__ import annotations
@@ -96,11 +98,14 @@ class OrgOAuthAppInputs(Inputs):
 
     org_id: VendorId = Field(description="The organization (GUID).", json_schema_extra=IMMUTABLE)
     adopt: VendorId | None = Field(
-        default=None, description="The id of an app that exists and is to be managed instead of a new one."
+        default=None,
+        description="The id of an app that exists and is to be managed instead of a new one. Removing it later changes"
+        " nothing; another id replaces.",
     )
     context: Literal["OPERATOR", "PROVIDER", "TENANT"] | None = Field(
         default=None,
-        description="In which context the app is created and changed (OPERATOR: created only).",
+        description="In which context the app is created and changed: `PROVIDER`, `TENANT` or, for creation only,"
+        " `OPERATOR`. A change counts from the next call on.",
     )
     display_name: str | None = Field(default=None, description="The app's name.", examples=["billing-export"])
     description: str | None = Field(default=None, description="The app's description; empty clears it.")
@@ -108,7 +113,9 @@ class OrgOAuthAppInputs(Inputs):
         default=None, description="How long the app's access tokens live, in seconds."
     )
     allowed_scopes: Annotated[AllowedScopes, BeforeValidator(_empty_clears)] | None = Field(
-        default=None, description="What the app may do; order does not matter, and empty clears it."
+        default=None,
+        description="What the app may do; order does not matter, a part that is left out is not managed, and `{}`"
+        " clears all.",
     )
     owner_only_secret_rotation: StrictBool | None = Field(
         default=None, description="Whether the app is forbidden to rotate its own secret."
@@ -130,15 +137,18 @@ class OrgOAuthAppState(State):
     access_token_ttl: int | None = None
     allowed_scopes: AllowedScopes | None = None
     owner_only_secret_rotation: bool | None = None
-    secret: Secret | None = Field(default=None, description="The app's secret; unset while an adopted one is kept.")
-    previous_secret: Secret | None = Field(default=None, description="The secret before, while it still works.")
+    secret: Secret | None = Field(
+        default=None, description="The secret that the vendor accepts; unset while an adopted one has not rotated."
+    )
+    previous_secret: Secret | None = Field(
+        default=None, description="The secret before, while it still works (see `previous_expires_at`)."
+    )
     next_secret: Secret | None = Field(
         default=None,
         description="A new secret that the vendor has been given and refuses so far, while `secret` still works.",
     )
-    last_updated_at: int | None = Field(
-        default=None, description="The vendor's stamp of the last change that rekey made or saw, in the vendor's unit."
-    )
+    #: The vendor's stamp of the last change that rekey made or saw, in the vendor's unit.
+    last_updated_at: int | None = None
 
     def with_candidate_pending(self) -> Self:
         """Return it with the old secret as the present one, where that has its grace."""

@@ -1,9 +1,12 @@
 """The credentials of a directory's sync client in VMware Identity Broker, by which an identity provider pushes users.
 
-Page: developer.broadcom.com/xapis/vmware-identity-broker/latest, "Generate Credentials For Sync Client".
+Page: https://developer.broadcom.com/xapis/vmware-identity-broker/latest/ (Generate Credentials For Sync Client)
 
 Who makes the secret: the vendor. How many live at once: one. Readable afterwards: no.
 A grace cannot be set: the old credentials end with the minting of the new ones.
+
+``rotation.on_adopt`` must be set, because the first minting ends the credentials in use, which cannot be read:
+``"rotate"`` mints, ``"keep"`` leaves them, and the secret outputs unset, until a rotation.
 """
 
 from __future__ import annotations
@@ -36,18 +39,20 @@ class SyncClientCredentialsInputs(Inputs):
     )
     tenant: VendorId | None = Field(
         default=None,
-        description="The tenant of the directory (vcenter only); by default the endpoint's.",
+        description="The tenant of the directory, where the endpoint's dialect is `vcenter`; by default the"
+        " endpoint's.",
         json_schema_extra=IMMUTABLE,
         examples=["CUSTOMER"],
     )
     generate_token: StrictBool | None = Field(
         default=None,
-        description="True: a long-lived access token. False: a client id and secret. By default as it was.",
+        description="`True`: a long-lived access token (`access_token`, `expires_at`). `False`: a client id and secret"
+        " (`client_id`, `client_secret`). By default as it was. A change rotates.",
     )
     token_ttl: Annotated[int, Field(ge=1, le=1_051_200), NO_FLAG] | None = Field(
         default=None,
         description="How long access tokens live, in minutes: 1 to 1051200 (two years). By default as it was;"
-        " the vendor's first value is 262800 (six months).",
+        " the vendor's first value is 262800 (six months). A change rotates.",
         examples=[262_800],
     )
 
@@ -67,17 +72,24 @@ class SyncClientCredentialsState(State):
     """The sync client and the credentials that rekey has minted for it."""
 
     directory_id: str
-    tenant: str | None = None
+    tenant: str | None = Field(default=None, description="The tenant of the directory; unset where there are none.")
     # Not what the vendor has now: then drift would look like a change in code, and that one mints.
-    generate_token: bool | None = Field(default=None, description="As it was asked for at the last minting.")
-    token_ttl: int | None = Field(default=None, description="As it was asked for at the last minting, in minutes.")
-    saved: Saved = Field(default_factory=Saved, description="What the vendor has saved now.")
+    generate_token: bool | None = Field(
+        default=None, description="Whether an access token was asked for at the last minting."
+    )
+    token_ttl: int | None = Field(
+        default=None, description="The lifetime that was asked for at the last minting, in minutes."
+    )
+    #: What the vendor has saved now.
+    saved: Saved = Field(default_factory=Saved)
     client_id: str | None = Field(default=None, description="The sync client's OAuth id.")
     client_secret: Secret | None = Field(
-        default=None, description="Its secret, if that is what was minted; unset while an adopted one cannot be read."
+        default=None,
+        description="Its secret, if that is what was minted; unset while adopted credentials have not rotated.",
     )
     access_token: Secret | None = Field(
-        default=None, description="Its token, if that is what was minted; unset while an adopted one cannot be read."
+        default=None,
+        description="Its access token, if that is what was minted; unset while adopted credentials have not rotated.",
     )
 
 
@@ -90,6 +102,7 @@ class SyncClientCredentials(Resource[SyncClientCredentialsInputs, SyncClientCred
     state = SyncClientCredentialsState
     id_output = "directory_id"
     adopted_by_input = "directory_id"
+    pair_unsupported_reason = "a directory has one sync client, so there is no second one to fall back on"
     overlap = "no overlap: the vendor ends the old credentials at once"
 
     def problems(self, i: SyncClientCredentialsInputs) -> Iterator[tuple[str, str]]:
