@@ -25,14 +25,13 @@ from pulumi_rekey.manifest.entries import read
 from pulumi_rekey.policy.decide import decide, warnings
 from pulumi_rekey.policy.model import AppliedPolicy, Policy
 from pulumi_rekey.reconciler import contract, plan
-from pulumi_rekey.resources import oidc_relying_party, org_oauth_app
+from pulumi_rekey.resources import all_resources, oidc_relying_party, org_oauth_app
 from pulumi_rekey.sandbox.server import VENDORS
 
 from tests.engine import Engine, Stack
 from tests.lifecycle.test_lifecycle import CASES
 from tests.pages import PAGES, ROOT, Block, blocks, blocks_of, prose
 from tools import reference
-from tools.schemas import all_resources
 from tools.vendors import Sandbox
 
 LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")

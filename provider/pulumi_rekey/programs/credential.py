@@ -18,6 +18,11 @@ _PACKAGE: Final = str(Path(__file__).parent.parent)
 CREDENTIAL_KEYS: Final = frozenset({"apiToken", "password", "clientSecret", "secretKey", "securityToken"})
 
 
+def unless_default(value: Any, *, default: object) -> Any:
+    """Return the value, or nothing where it is the default: what need not be said need not be in every state."""
+    return None if type(value) is type(default) and value == default else value
+
+
 class Credential(Resource):
     """A credential at a vendor; see the subclasses."""
 

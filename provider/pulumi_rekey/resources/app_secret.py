@@ -60,7 +60,7 @@ class AppSecretInputs(Inputs):
     )
     secret: Annotated[Secret, AfterValidator(_allowed)] | None = Field(
         default=None,
-        description="The secret to set: letters, digits and !@#$%+=.-/ only. By default it stays as it is until"
+        description="The secret to set: letters, digits and `!@#$%+=.-/` only. By default it stays as it is until"
         " it rotates, and rekey makes the next one.",
     )
 
