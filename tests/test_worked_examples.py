@@ -21,7 +21,7 @@ def worked_examples() -> Iterator[Any]:
     yield pytest.param(block.text, id="CONTRIBUTING.md")
 
 
-@pytest.mark.parametrize("source", worked_examples())
+@pytest.mark.parametrize("source", list(worked_examples()))
 def test_worked_example_passes(source: str, request: pytest.FixtureRequest) -> None:
     namespace: dict[str, Any] = {}
     exec(compile(source, "a worked example", "exec"), namespace)
