@@ -30,7 +30,7 @@ chaos: $(venv) engine
 	@$(bin)/python -m tests.chaos $(ARGS)
 
 bench: $(venv) engine
-	@$(bin)/python -m tests.benchmarks.bench $(ARGS)
+	@$(bin)/python -m bench $(ARGS)
 
 lint: $(venv)
 	@$(bin)/ruff check

@@ -24,12 +24,12 @@ class Operation:
     #: What the program says at each up before it; without any there is nothing yet.
     before: tuple[Changes, ...] = ()
     #: What the program says at it; by default what it said before.
-    said: Changes = field(default_factory=dict)
+    edits: Changes = field(default_factory=dict)
     #: Whether it begins with an object that people have made by hand.
     adopts: bool = False
     #: Whether it ends with another such object in its place.
     replaces: bool = False
-    #: How many of the case's spans of settling have passed before it, and whether one more passes just then.
+    #: How many of the case's overlap steps have passed before it, and whether one more passes just then.
     settled: int | None = None
     #: Whether it makes another secret.
     mints: bool = False
@@ -51,35 +51,35 @@ def _resources() -> Iterator[Any]:
         yield module.RESOURCE
 
 
-def _settling() -> Iterator[Operation]:
-    for number in range(max(len(case.settling) for case in CASES)):
+def _overlap_steps() -> Iterator[Operation]:
+    for number in range(max(len(case.overlap_steps) for case in CASES)):
         yield Operation(
             f"step {number + 1} after a rotation",
             before=({"rotation": _FIRST}, {"rotation": _SECOND}),
             settled=number,
-            applies=lambda case, number=number: len(case.settling) > number,  # type: ignore[misc]  # bound now
+            applies=lambda case, number=number: len(case.overlap_steps) > number,  # type: ignore[misc]  # bound now
         )
 
 
 OPERATIONS: Final = (
     Operation("create", mints=True),
-    Operation("adopt and rotate", adopts=True, said={"rotation": {"on_adopt": "rotate"}}, mints=True),
-    Operation("update", before=({},), said={"changed": True}, applies=lambda case: case.setting is not None),
-    Operation("rotate", before=({"rotation": _FIRST},), said={"rotation": _SECOND}, mints=True),
+    Operation("adopt and rotate", adopts=True, edits={"rotation": {"on_adopt": "rotate"}}, mints=True),
+    Operation("update", before=({},), edits={"changed": True}, applies=lambda case: case.setting is not None),
+    Operation("rotate", before=({"rotation": _FIRST},), edits={"rotation": _SECOND}, mints=True),
     Operation(
         "rotate with grace",
         before=({"rotation": _FIRST | _GRACE},),
-        said={"rotation": _SECOND | _GRACE},
+        edits={"rotation": _SECOND | _GRACE},
         mints=True,
         applies=_takes_grace,
     ),
-    *_settling(),
+    *_overlap_steps(),
     Operation(
         "replace",
         adopts=True,
         replaces=True,
         before=({"rotation": {"on_adopt": "rotate"}},),
-        said={"rotation": {"on_adopt": "rotate"}},
+        edits={"rotation": {"on_adopt": "rotate"}},
         mints=True,
     ),
     Operation("read", "refresh", before=({},)),

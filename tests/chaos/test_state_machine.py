@@ -18,14 +18,14 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from pulumi_rekey.errors import Error, Partial
 from pydantic import SecretStr
 
-from tests.lifecycle.case import Case, Outputs, Said
+from tests.lifecycle.case import Case, Outputs, ProgramSpec
 from tests.lifecycle.test_lifecycle import CASES
 from tests.resources.program import Program
 from tools.vendors import Sandbox
 
 from .faults import FAULTS
 
-#: Lives of each resource; `make chaos` asks for more.
+#: AllResources of each resource; `make chaos` asks for more.
 EXAMPLES = int(os.environ.get("REKEY_EXAMPLES", "25"))
 #: What a call can meet without real time passing.
 MET = [fault.rule for fault in FAULTS if not fault.refused and "latency" not in fault.rule]
@@ -128,7 +128,7 @@ class Anything(RuleBasedStateMachine):
                 with contextlib.suppress(Partial):
                     self.program.refresh()
             self._reach()
-            for minutes in self.case.settling:
+            for minutes in self.case.overlap_steps:
                 self.program.advance(f"{minutes}m")
                 self.apply()
             outputs = self.outputs()
@@ -167,8 +167,8 @@ class Anything(RuleBasedStateMachine):
 
     def inputs(self) -> dict[str, Any]:
         """What the program says."""
-        said = Said(changed=self.changed, rotation={"triggers": {"release": self.release}})
-        return {**self.case.arguments(said), "rotation": self.case.rotation(said)}
+        spec = ProgramSpec(changed=self.changed, rotation={"triggers": {"release": self.release}})
+        return {**self.case.arguments(spec), "rotation": self.case.rotation(spec)}
 
     def outputs(self) -> Outputs:
         """The outputs, decrypted."""
@@ -194,7 +194,7 @@ def dying_after(writes: int) -> Callable[[], bool]:
 
 @pytest.fixture
 def machine(request: pytest.FixtureRequest, sandbox: Sandbox) -> type[Anything]:
-    return type("Life", (Anything,), {"case_type": request.param, "sandbox": sandbox})
+    return type("Scenario", (Anything,), {"case_type": request.param, "sandbox": sandbox})
 
 
 @pytest.mark.parametrize("machine", CASES, indirect=True, ids=lambda case: case.resource)

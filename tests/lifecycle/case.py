@@ -13,7 +13,7 @@ IMPORTS: Final = ("import pulumi", "import pulumi_rekey as rekey", "")
 
 
 @dataclass(frozen=True)
-class Said:
+class ProgramSpec:
     """What the program says of the one resource that it declares."""
 
     name: str = "it"
@@ -31,7 +31,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Calls:
-    """The calls of each step of a plain life, in their order: the expected minimum."""
+    """The calls of each step of a plain scenario, in their order: the expected minimum."""
 
     create: tuple[str, ...]
     rotate: tuple[str, ...]
@@ -66,9 +66,9 @@ class Case(ABC):
     #: Whether the object has a setting that changes without a new secret; it is the output of this name.
     setting: ClassVar[str | None] = None
     #: The outputs that tell of the vendor's last change, whatever it was.
-    stamps: ClassVar[frozenset[str]] = frozenset()
+    volatile_outputs: ClassVar[frozenset[str]] = frozenset()
     #: How many minutes have to pass, each span followed by an up, until the old credential ends after a rotation.
-    settling: ClassVar[tuple[int, ...]] = ()
+    overlap_steps: ClassVar[tuple[int, ...]] = ()
     calls: ClassVar[Calls]
     #: The calls that always make a new secret.
     minting: ClassVar[frozenset[str]]
@@ -82,12 +82,12 @@ class Case(ABC):
         self.http = sandbox.http
 
     @abstractmethod
-    def arguments(self, said: Said) -> dict[str, object]:
+    def arguments(self, spec: ProgramSpec) -> dict[str, object]:
         """The arguments of the resource but `rotation`."""
 
-    def rotation(self, said: Said) -> Mapping[str, object]:
+    def rotation(self, spec: ProgramSpec) -> Mapping[str, object]:
         """The arguments of its Rotation."""
-        return said.rotation
+        return spec.rotation
 
     @abstractmethod
     def accepts(self, outputs: Outputs) -> bool:
@@ -121,18 +121,18 @@ class Case(ABC):
         """The ids of all objects of the kind that the vendor has, where rekey creates some."""
         return set()
 
-    def declaration(self, said: Said) -> str:
+    def declaration(self, spec: ProgramSpec) -> str:
         """The call that declares the resource."""
-        arguments = {name: repr(value) for name, value in self.arguments(said).items()} | dict(said.more)
-        if rotation := self.rotation(said):
+        arguments = {name: repr(value) for name, value in self.arguments(spec).items()} | dict(spec.more)
+        if rotation := self.rotation(spec):
             words = ", ".join(f"{name}={value!r}" for name, value in rotation.items())
             arguments["rotation"] = f"rekey.Rotation({words})"
-        if said.options:
-            arguments["opts"] = f"pulumi.ResourceOptions({said.options})"
+        if spec.options:
+            arguments["opts"] = f"pulumi.ResourceOptions({spec.options})"
         lines = [f"    {name}={value}," for name, value in arguments.items()]
-        return "\n".join([f"rekey.{self.resource}(", f'    "{said.name}",', *lines, ")"])
+        return "\n".join([f"rekey.{self.resource}(", f'    "{spec.name}",', *lines, ")"])
 
-    def program(self, said: Said) -> str:
+    def program(self, spec: ProgramSpec) -> str:
         """The program that declares the resource and exports what it is about."""
         exports = [f'pulumi.export("{name}", it.{name})' for name in (self.id_output, *self.secrets)]
-        return "\n".join([*IMPORTS, f"it = {self.declaration(said)}", *exports, ""])
+        return "\n".join([*IMPORTS, f"it = {self.declaration(spec)}", *exports, ""])

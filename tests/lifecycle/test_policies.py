@@ -6,8 +6,8 @@ from typing import Any
 from tests.engine import Stack
 from tools.vendors import Sandbox
 
-from .case import IMPORTS, Case, Said
-from .life import shape
+from .case import IMPORTS, Case, ProgramSpec
+from .scenario import shape
 from .test_lifecycle import CASES
 
 #: Saturdays and Sundays, all day; the runs come on every weekday.
@@ -30,7 +30,7 @@ def program(cases: dict[str, Case]) -> str:
     lines = list(IMPORTS)
     for name, case in cases.items():
         more = TOKEN if name == "SyncClientCredentials" else {}
-        lines.append(case.declaration(Said(name=name, rotation=POLICIES[name], more=more)))
+        lines.append(case.declaration(ProgramSpec(name=name, rotation=POLICIES[name], more=more)))
     return "\n".join([*lines, ""])
 
 
