@@ -25,11 +25,11 @@ from pulumi_rekey.manifest.entries import read
 from pulumi_rekey.policy.decide import decide, warnings
 from pulumi_rekey.policy.model import AppliedPolicy, Policy
 from pulumi_rekey.reconciler import contract, plan
-from pulumi_rekey.resources import all_resources, oidc_relying_party, org_oauth_app
+from pulumi_rekey.resources import MODULES, load
 from pulumi_rekey.sandbox.server import VENDORS
 
 from tests.engine import Engine, Stack
-from tests.lifecycle.test_lifecycle import CASES
+from tests.lifecycle.cases import AT_A_VENDOR
 from tests.pages import PAGES, ROOT, Block, blocks, blocks_of, prose
 from tools import reference
 from tools.vendors import Sandbox
@@ -190,7 +190,7 @@ def test_the_sandbox_takes_what_is_said(block: Block, sandbox: Sandbox) -> None:
 
 def rows_of_calls() -> Iterator[str]:
     """The table of docs/speed.md, from what the lifecycle's tests count at the sandbox."""
-    for case in CASES:
+    for case in AT_A_VENDOR:
         for step in ("create", "update", "rotate", "refresh", "destroy"):
             calls = ", ".join(f"`{call}`" for call in getattr(case.calls, step))
             if calls:
@@ -199,7 +199,7 @@ def rows_of_calls() -> Iterator[str]:
 
 def test_calls_are_those_that_the_lifecycle_counts() -> None:
     page = (ROOT / "docs/speed.md").read_text()
-    names = tuple(f"| {case.resource} |" for case in CASES)
+    names = tuple(f"| {case.resource} |" for case in AT_A_VENDOR)
     assert [line for line in page.splitlines() if line.startswith(names)] == list(rows_of_calls())
 
 
@@ -226,7 +226,7 @@ def said_of(
 
 
 def test_previews_say_so() -> None:
-    portal, billing = oidc_relying_party.RESOURCE, org_oauth_app.RESOURCE
+    portal, billing = load("oidc_relying_party"), load("org_oauth_app")
     said = {
         said_of(portal, PORTAL, max_age="90d"),
         said_of(portal, PORTAL, max_age="90d", windows=[NIGHTLY]),
@@ -388,9 +388,8 @@ def test_every_table_stands_in_a_page() -> None:
     assert {found["name"] for found in reference.TABLE.finditer(text)} == reference.tables().keys()
 
 
-def test_every_resource_of_a_vendor_has_a_page() -> None:
-    modules = {type(resource).__module__.rpartition(".")[2] for resource in all_resources() if resource.vendor}
-    assert {page.stem for page in (reference.DOCS / "resources").glob("*.md")} == modules
+def test_every_resource_has_a_page() -> None:
+    assert {page.stem for page in (reference.DOCS / "resources").glob("*.md")} == set(MODULES)
 
 
 def test_the_sandbox_has_the_switches() -> None:

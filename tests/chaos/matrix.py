@@ -32,8 +32,8 @@ from typing import Any, Final
 
 from tests.engine import Run, Stack
 from tests.lifecycle.case import IMPORTS, Case, Outputs, ProgramSpec
+from tests.lifecycle.cases import CASES
 from tests.lifecycle.scenario import said_in, shape
-from tests.lifecycle.test_lifecycle import CASES
 
 from .faults import FAULTS, PATIENCE, Fault
 from .operations import OPERATIONS, Changes, Operation

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any, Final, Literal
 
+from pulumi_rekey.resources import load
+
 from tests.lifecycle.case import Case
-from tests.lifecycle.test_lifecycle import CASES
+from tests.lifecycle.cases import CASES
 
 _FIRST: Final = {"triggers": {"release": 1}}
 _SECOND: Final = {"triggers": {"release": 2}}
@@ -42,13 +43,11 @@ class Operation:
 
 
 def _takes_grace(case: type[Case]) -> bool:
-    return any(resource.name == case.resource and resource.takes_grace for resource in _resources())
+    return load(case.__module__.rpartition(".")[2]).takes_grace
 
 
-def _resources() -> Iterator[Any]:
-    for case in CASES:
-        module = import_module(case.__module__.replace("tests.lifecycle", "pulumi_rekey.resources"))
-        yield module.RESOURCE
+def _can_adopt(case: type[Case]) -> bool:
+    return case.at_a_vendor
 
 
 def _overlap_steps() -> Iterator[Operation]:
@@ -63,7 +62,13 @@ def _overlap_steps() -> Iterator[Operation]:
 
 OPERATIONS: Final = (
     Operation("create", mints=True),
-    Operation("adopt and rotate", adopts=True, edits={"rotation": {"on_adopt": "rotate"}}, mints=True),
+    Operation(
+        "adopt and rotate",
+        adopts=True,
+        edits={"rotation": {"on_adopt": "rotate"}},
+        mints=True,
+        applies=_can_adopt,
+    ),
     Operation("update", before=({},), edits={"changed": True}, applies=lambda case: case.setting is not None),
     Operation("rotate", before=({"rotation": _FIRST},), edits={"rotation": _SECOND}, mints=True),
     Operation(
@@ -81,8 +86,15 @@ OPERATIONS: Final = (
         before=({"rotation": {"on_adopt": "rotate"}},),
         edits={"rotation": {"on_adopt": "rotate"}},
         mints=True,
+        applies=_can_adopt,
     ),
     Operation("read", "refresh", before=({},)),
     Operation("delete", "destroy", before=({},)),
-    Operation("delete adopted", "destroy", adopts=True, before=({"rotation": {"on_adopt": "rotate"}},)),
+    Operation(
+        "delete adopted",
+        "destroy",
+        adopts=True,
+        before=({"rotation": {"on_adopt": "rotate"}},),
+        applies=_can_adopt,
+    ),
 )

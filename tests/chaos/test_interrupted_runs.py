@@ -11,9 +11,9 @@ import pytest
 
 from tests.engine import Stack
 from tests.lifecycle.case import Case
+from tests.lifecycle.cases import CASES
 from tests.lifecycle.oidc_relying_party import OidcRelyingPartyCase
 from tests.lifecycle.scenario import Scenario
-from tests.lifecycle.test_lifecycle import CASES
 from tests.processes import Process, descendants, end, hosts, send_signal
 from tools.vendors import Sandbox
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.lifecycle.case import Case
-from tests.lifecycle.test_lifecycle import CASES
+from tests.lifecycle.cases import CASES
 
 from .crashes import CRASHES, Crash, interrupted
 from .faults import FAULTS

@@ -9,10 +9,10 @@ import pytest
 from tests.engine import Stack
 from tests.lifecycle.all_resources import AllResources
 from tests.lifecycle.case import Case
+from tests.lifecycle.cases import AT_A_VENDOR
 from tests.lifecycle.oidc_relying_party import REGENERATE, OidcRelyingPartyCase
 from tests.lifecycle.org_oauth_app import OrgOAuthAppCase
 from tests.lifecycle.scenario import Scenario
-from tests.lifecycle.test_lifecycle import CASES
 from tools.vendors import Sandbox
 
 FIRST, SECOND = {"triggers": {"release": 1}}, {"triggers": {"release": 2}}
@@ -52,7 +52,7 @@ def test_two_ups_on_one_stack(stack: Stack, sandbox: Sandbox) -> None:
 
 def test_a_rotation_by_hand_between_two_ups(stack: Stack, sandbox: Sandbox) -> None:
     """A refresh finds out and a preview says so, where that can be seen; the next up repairs it, and all is quiet."""
-    resources = AllResources(CASES, stack, sandbox)
+    resources = AllResources(AT_A_VENDOR, stack, sandbox)
     resources.up(rotation=FIRST)
     theirs = {
         scenario: scenario.remember(scenario.case.rotate_by_hand(ours))
@@ -83,7 +83,7 @@ def test_a_rotation_by_hand_between_two_ups(stack: Stack, sandbox: Sandbox) -> N
 
 def test_two_stacks_on_one_object(stack: Stack, sandbox: Sandbox) -> None:
     """The other stack's rotation is found by a refresh, as anybody's would be."""
-    cases = tuple(case for case in CASES if case.secrets)
+    cases = tuple(case for case in AT_A_VENDOR if case.secrets)
     ours = AllResources(cases, stack, sandbox)
     theirs = AllResources(cases, stack.copy(stack.folder.parent / "theirs"), sandbox)
     at = {scenario.case.resource: scenario.case.existing()[scenario.case.id_output] for scenario in ours}

@@ -10,6 +10,8 @@ from tools.vendors import Sandbox
 Outputs = dict[str, Any]
 #: How every program begins.
 IMPORTS: Final = ("import pulumi", "import pulumi_rekey as rekey", "")
+#: How the name of a resource ends that a case declares beside its own.
+BESIDE: Final = "-beside"
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Case(ABC):
     """One resource: how its program reads, who uses its credential, and what people do at its vendor by hand."""
 
     resource: ClassVar[str]
+    #: Whether a vendor keeps its credential; otherwise a resource takes it that the case declares beside its own.
+    at_a_vendor: ClassVar[bool] = True
     #: The outputs that hold a secret.
     secrets: ClassVar[tuple[str, ...]]
     #: The output that holds the vendor's id of the object.
@@ -97,9 +101,9 @@ class Case(ABC):
         """Whether the credential is still good for anything."""
         return self.accepts(outputs)
 
-    @abstractmethod
     def existing(self) -> Outputs:
         """An object that people have made by hand and use: its id and its credential, named like the outputs."""
+        raise NotImplementedError
 
     @abstractmethod
     def is_there(self, outputs: Outputs) -> bool:
@@ -109,9 +113,9 @@ class Case(ABC):
         """Change by hand what `setting` names."""
         raise NotImplementedError
 
-    @abstractmethod
     def rotate_by_hand(self, outputs: Outputs) -> Outputs:
         """Make another credential by hand and use that; returned named like the outputs."""
+        raise NotImplementedError
 
     def remove_by_hand(self, outputs: Outputs) -> None:
         """Delete the object."""

@@ -34,7 +34,7 @@ from typing import Any, Final
 from tests.engine import Run, Stack
 from tools.vendors import Sandbox
 
-from .case import Case, Outputs, ProgramSpec
+from .case import BESIDE, Case, Outputs, ProgramSpec
 
 # How Pulumi keeps what is marked secret.
 _SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
@@ -58,8 +58,8 @@ class Step:
 
     @property
     def steps(self) -> list[str]:
-        """The engine's steps."""
-        return self.run.steps
+        """The engine's steps, without those of a resource that the case declares beside its own."""
+        return [step for step in self.run.steps if not step.endswith(BESIDE)]
 
     @property
     def said(self) -> str:

@@ -6,12 +6,12 @@ from tests.engine import Stack
 from tools.vendors import Sandbox
 
 from .all_resources import AllResources
-from .test_lifecycle import CASES
+from .cases import AT_A_VENDOR
 
 
 @pytest.fixture
 def resources(stack: Stack, sandbox: Sandbox) -> AllResources:
-    return AllResources(CASES, stack, sandbox)
+    return AllResources(AT_A_VENDOR, stack, sandbox)
 
 
 def test_a_new_policy_and_its_edits_rotate_nothing(resources: AllResources) -> None:
@@ -36,7 +36,7 @@ def test_a_new_policy_and_its_edits_rotate_nothing(resources: AllResources) -> N
 
 def test_a_preview_needs_no_credential(bare_stack: Stack, sandbox: Sandbox) -> None:
     """Neither that of a creation nor that of a rotation; an up without one says which."""
-    resources = AllResources(CASES, bare_stack, sandbox)
+    resources = AllResources(AT_A_VENDOR, bare_stack, sandbox)
     plain = {path: value for path, value in sandbox.settings().items() if not path.endswith(("Key", "clientId"))}
     bare_stack.configure({"rekey:owner": "0f8e7d6c5b4a39281706f5e4d3c2b1a0"} | plain)
     for scenario, step in resources.preview(rotation={"triggers": {"release": 1}}).items():

@@ -7,21 +7,9 @@ import pytest
 from tests.engine import Stack
 from tools.vendors import Sandbox
 
-from .app_secret import AppSecretCase
 from .case import Case
-from .oidc_relying_party import OidcRelyingPartyCase
-from .open_id_provider_key import OpenIdProviderKeyCase
-from .org_oauth_app import OrgOAuthAppCase
+from .cases import CASES
 from .scenario import Scenario, holds_secret
-from .sync_client_credentials import SyncClientCredentialsCase
-
-CASES: tuple[type[Case], ...] = (
-    AppSecretCase,
-    OidcRelyingPartyCase,
-    OpenIdProviderKeyCase,
-    OrgOAuthAppCase,
-    SyncClientCredentialsCase,
-)
 
 
 @pytest.fixture(params=CASES, ids=lambda case: case.resource)
@@ -70,6 +58,7 @@ def test_a_whole_life(scenario: Scenario) -> None:
     second = scenario.outputs()
     assert case.accepts(second)
     assert not case.knows(first)
+    assert not any(second[name] == first[name] for name in case.secrets if name in first)
     assert second["generation"] == 2
     assert second["rotation_reason"] == "trigger changed: release"
     assert second["rotated_at"] >= first["rotated_at"]

@@ -15,8 +15,8 @@ from tests.processes import descendants, hosts
 from tools.vendors import Sandbox
 
 from .case import IMPORTS, Case, ProgramSpec
+from .cases import CASES
 from .scenario import holds_secret, of_the_sandbox
-from .test_lifecycle import CASES
 
 #: All that the engine and its processes can be made to say.
 LOUD = ("-v=9", "--logtostderr", "--logflow")
