@@ -29,7 +29,6 @@ from pulumi_rekey.resources import MODULES, load
 from pulumi_rekey.sandbox.server import VENDORS
 
 from tests.engine import Engine, Stack
-from tests.lifecycle.cases import AT_A_VENDOR
 from tests.pages import PAGES, ROOT, Block, blocks, blocks_of, prose
 from tools import reference
 from tools.vendors import Sandbox
@@ -183,24 +182,6 @@ def test_the_sandbox_takes_what_is_said(block: Block, sandbox: Sandbox) -> None:
     body = json.loads(block.text)
     control = "clock" if "advance" in body else "faults" if "path" in body else "dialect"
     assert sandbox.post(f"/_sandbox/{control}", body), block
-
-
-# -- calls -------------------------------------------------------------------------------------------------------------
-
-
-def rows_of_calls() -> Iterator[str]:
-    """The table of docs/speed.md, from what the lifecycle's tests count at the sandbox."""
-    for case in AT_A_VENDOR:
-        for step in ("create", "update", "rotate", "refresh", "destroy"):
-            calls = ", ".join(f"`{call}`" for call in getattr(case.calls, step))
-            if calls:
-                yield f"| {case.resource} | {step} | {calls} |"
-
-
-def test_calls_are_those_that_the_lifecycle_counts() -> None:
-    page = (ROOT / "docs/speed.md").read_text()
-    names = tuple(f"| {case.resource} |" for case in AT_A_VENDOR)
-    assert [line for line in page.splitlines() if line.startswith(names)] == list(rows_of_calls())
 
 
 # -- what programs print -----------------------------------------------------------------------------------------------
@@ -378,13 +359,13 @@ def headings(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
 
 
-@pytest.mark.parametrize("page", sorted(reference.DOCS.rglob("*.md")), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", reference.pages(), ids=lambda page: page.name)
 def test_tables_are_generated_from_the_models(page: Path) -> None:
     assert page.read_text() == reference.written(page.read_text()), "stale: run `make reference`"
 
 
 def test_every_table_stands_in_a_page() -> None:
-    text = "".join(page.read_text() for page in reference.DOCS.rglob("*.md"))
+    text = "".join(page.read_text() for page in reference.pages())
     assert {found["name"] for found in reference.TABLE.finditer(text)} == reference.tables().keys()
 
 

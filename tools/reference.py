@@ -1,4 +1,4 @@
-"""Write the tables in docs/: arguments, outputs, settings and manifests, from the models; `--check` only compares.
+"""Write the tables in the pages: resources, arguments, outputs, settings, manifests, calls; `--check` only compares.
 
 A table stands between `<!-- table: NAME -->` and `<!-- end of table -->`; the text around it is written by people.
 """
@@ -10,9 +10,11 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Set
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from pulumi_rekey import resources
 from pulumi_rekey.endpoints import KINDS, session_class
 from pulumi_rekey.endpoints.config import CREDENTIAL, Endpoint, environment_names
 from pulumi_rekey.manifest import kinds
@@ -50,10 +52,39 @@ def tables() -> dict[str, Callable[[], str]]:
         found[f"endpoint {kind}"] = partial(
             settings, model, model.model_fields.keys() - Endpoint.model_fields.keys() | environment_names(model).keys()
         )
+    found["resources"] = partial(overview, "")
+    found["resources, from the top"] = partial(overview, "docs/")
+    found["calls"] = calls
     found["manifest kinds"] = manifest_kinds
     found["manifest Pair"] = partial(manifest_keys, kinds.PAIR, "spec")
     found["manifest options"] = partial(manifest_keys, kinds.PAIR, "options")
     return found
+
+
+def overview(folder: str) -> str:
+    """What each resource manages, and what a rotation of it means; the pages are in this folder."""
+    rows = []
+    for module in MODULES:
+        resource = load(module)
+        summary = (import_module(f"{resources.__name__}.{module}").__doc__ or "").partition("\n")[0]
+        turns = resource.overlap.startswith("no overlap:") and not getattr(resource, "pair_unsupported_reason", None)
+        overlap = f"{capitalized(resource.overlap)}{'; two can take turns' if turns else ''}"
+        what = summary.removesuffix(".").replace("``", "`")
+        rows.append((f"[`{resource.name}`]({folder}resources/{module}.md)", what, overlap))
+    return table(("Resource", "What it manages", "A rotation's overlap"), rows)
+
+
+def calls() -> str:
+    """The calls of each step, as the tests of the lifecycle count them at the sandbox."""
+    from tests.lifecycle.cases import AT_A_VENDOR
+
+    rows = [
+        (case.resource, step, ", ".join(f"`{call}`" for call in getattr(case.calls, step)))
+        for case in AT_A_VENDOR
+        for step in ("create", "update", "rotate", "refresh", "destroy")
+        if getattr(case.calls, step)
+    ]
+    return table(("Resource", "Step", "Calls"), rows)
 
 
 def arguments(resource: Resource[Any, Any, Any]) -> str:
@@ -119,7 +150,7 @@ def meaning_of_argument(resource: Resource[Any, Any, Any], name: str) -> str:
         case "endpoint":
             return f"{text.removesuffix('.')}, `{resource.vendor}`."
         case "rotation":
-            return f"{text} {resource.overlap[0].upper()}{resource.overlap[1:]}."
+            return f"{text} {capitalized(resource.overlap)}."
         case _:
             return text
 
@@ -225,6 +256,11 @@ def default(field: dict[str, Any]) -> str:
     return "" if value in (None, [], {}, ()) else f"Default: {code(value)}."
 
 
+def capitalized(text: str) -> str:
+    """A text that begins a sentence."""
+    return text[0].upper() + text[1:]
+
+
 def code(value: object) -> str:
     """A value as a program says it."""
     return f"`{value!r}`".replace("'", '"')
@@ -247,6 +283,11 @@ def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "".join(f"| {line} |\n" for line in lines)
 
 
+def pages() -> list[Path]:
+    """The pages that may have tables."""
+    return [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+
+
 def written(page: str) -> str:
     """A page with its tables as the models have them."""
     known = tables()
@@ -255,7 +296,7 @@ def written(page: str) -> str:
 
 def main() -> int:
     """Write, or compare and name what is stale."""
-    stale = [path for path in sorted(DOCS.rglob("*.md")) if path.read_text() != written(path.read_text())]
+    stale = [path for path in pages() if path.read_text() != written(path.read_text())]
     if "--check" in sys.argv[1:]:
         if stale:
             names = ", ".join(str(path.relative_to(ROOT)) for path in stale)

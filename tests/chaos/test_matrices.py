@@ -45,11 +45,11 @@ def test_crashes(matrix: Matrix, crash: Crash) -> None:
 def _sample() -> Iterator[FaultCase]:
     """Each fault at one call, of one resource after the other."""
     for number, fault in enumerate(FAULTS):
-        case = CASES[number % len(CASES)]
+        case, turn = CASES[number % len(CASES)], number // len(CASES)
         operations = list(_operations(case))
-        operation, calls = operations[number % len(operations)]
+        operation, calls = operations[(number + turn) % len(operations)]
         # Most of what can be lost is lost late in an operation.
-        yield FaultCase(case, operation, calls[-1 - (number // len(CASES)) % len(calls)], fault)
+        yield FaultCase(case, operation, calls[-1 - turn % len(calls)], fault)
 
 
 def _operations(case: type[Case]) -> Iterator[tuple[Operation, list[Call]]]:
