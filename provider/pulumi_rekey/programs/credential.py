@@ -39,7 +39,9 @@ class Credential(Resource):
     rotation_reason: pulumi.Output[str]
     """Why the present secret was minted."""
     next_rotation_at: pulumi.Output[str | None]
-    """When the policy asks for the next rotation (RFC 3339, UTC); unset if never."""
+    """When the next rotation is due by age or expiry (RFC 3339, UTC); unset if never. It happens at the first
+    ``pulumi up`` after it that windows and freezes allow.
+    """
     expires_at: pulumi.Output[str | None]
     """When the present secret stops working (RFC 3339, UTC); unset if never."""
     previous_expires_at: pulumi.Output[str | None]
