@@ -16,7 +16,7 @@ RESOURCES = pytest.mark.parametrize("resource", all_resources(), ids=lambda reso
 
 
 def constructor_of(resource: Resource[Any, Any, Any]) -> type[Credential]:
-    found = getattr(pulumi_rekey, resource.name)
+    found: type[Credential] = getattr(pulumi_rekey, resource.name)
     assert issubclass(found, Credential)
     return found
 
