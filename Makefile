@@ -6,7 +6,7 @@ WORKERS ?= 2
 bin := .venv/bin
 venv := .venv/installed
 
-.PHONY: help demo test chaos bench lint audit fmt schemas reference docs sandbox engine browser consumers clean
+.PHONY: help demo test chaos bench lint audit fmt constructors schemas reference docs sandbox engine browser consumers clean
 
 help:
 	@echo "make demo      watch a real pulumi up manage five credentials, on a sandbox of the vendors"
@@ -15,6 +15,7 @@ help:
 	@echo "make bench     measure it beside the engine's own floor"
 	@echo "make lint      check style and types            make fmt      put the style right"
 	@echo "make audit     look the versions of all dependencies up in the database of vulnerabilities (needs a network)"
+	@echo "make constructors  write programs/constructors.py from the models of the resources"
 	@echo "make schemas   write schemas/ from the models   make sandbox  serve the vendors on port 8181"
 	@echo "make reference write docs' tables from the models   make docs     build the site of docs/ in .build/site"
 	@echo "make clean     remove all that make has made"
@@ -29,7 +30,7 @@ chaos: $(venv) engine
 	@$(bin)/python -m tests.chaos $(ARGS)
 
 bench: $(venv) engine
-	@$(bin)/python -m tests.benchmarks.bench $(ARGS)
+	@$(bin)/python -m bench $(ARGS)
 
 lint: $(venv)
 	@$(bin)/ruff check
@@ -42,6 +43,9 @@ audit: $(venv)
 fmt: $(venv)
 	@$(bin)/ruff check --fix
 	@$(bin)/ruff format
+
+constructors: $(venv)
+	@$(bin)/python -m tools.constructors
 
 schemas: $(venv)
 	@$(bin)/python tools/schemas.py

@@ -25,14 +25,12 @@ from pulumi_rekey.manifest.entries import read
 from pulumi_rekey.policy.decide import decide, warnings
 from pulumi_rekey.policy.model import AppliedPolicy, Policy
 from pulumi_rekey.reconciler import contract, plan
-from pulumi_rekey.resources import oidc_relying_party, org_oauth_app
+from pulumi_rekey.resources import MODULES, load
 from pulumi_rekey.sandbox.server import VENDORS
 
 from tests.engine import Engine, Stack
-from tests.lifecycle.test_lifecycle import CASES
 from tests.pages import PAGES, ROOT, Block, blocks, blocks_of, prose
 from tools import reference
-from tools.schemas import all_resources
 from tools.vendors import Sandbox
 
 LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
@@ -106,7 +104,8 @@ def test_every_block_is_judged() -> None:
 
 # -- Python ------------------------------------------------------------------------------------------------------------
 
-PYTHON = judged("python")
+# The whole test in CONTRIBUTING.md is run, by test_worked_examples.py.
+PYTHON = [block for block in judged("python") if block.page.name != "CONTRIBUTING.md"]
 
 
 def test_programs_type_check_for_users(tmp_path: Path) -> None:
@@ -185,24 +184,6 @@ def test_the_sandbox_takes_what_is_said(block: Block, sandbox: Sandbox) -> None:
     assert sandbox.post(f"/_sandbox/{control}", body), block
 
 
-# -- calls -------------------------------------------------------------------------------------------------------------
-
-
-def rows_of_calls() -> Iterator[str]:
-    """The table of docs/speed.md, from what the lifecycle's tests count at the sandbox."""
-    for case in CASES:
-        for step in ("create", "update", "rotate", "refresh", "destroy"):
-            calls = ", ".join(f"`{call}`" for call in getattr(case.calls, step))
-            if calls:
-                yield f"| {case.resource} | {step} | {calls} |"
-
-
-def test_calls_are_those_that_the_lifecycle_counts() -> None:
-    page = (ROOT / "docs/speed.md").read_text()
-    names = tuple(f"| {case.resource} |" for case in CASES)
-    assert [line for line in page.splitlines() if line.startswith(names)] == list(rows_of_calls())
-
-
 # -- what programs print -----------------------------------------------------------------------------------------------
 
 PREVIEWS = compared("README.md", "docs/rotation.md")
@@ -226,7 +207,7 @@ def said_of(
 
 
 def test_previews_say_so() -> None:
-    portal, billing = oidc_relying_party.RESOURCE, org_oauth_app.RESOURCE
+    portal, billing = load("oidc_relying_party"), load("org_oauth_app")
     said = {
         said_of(portal, PORTAL, max_age="90d"),
         said_of(portal, PORTAL, max_age="90d", windows=[NIGHTLY]),
@@ -378,19 +359,18 @@ def headings(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
 
 
-@pytest.mark.parametrize("page", sorted(reference.DOCS.rglob("*.md")), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", reference.pages(), ids=lambda page: page.name)
 def test_tables_are_generated_from_the_models(page: Path) -> None:
     assert page.read_text() == reference.written(page.read_text()), "stale: run `make reference`"
 
 
 def test_every_table_stands_in_a_page() -> None:
-    text = "".join(page.read_text() for page in reference.DOCS.rglob("*.md"))
+    text = "".join(page.read_text() for page in reference.pages())
     assert {found["name"] for found in reference.TABLE.finditer(text)} == reference.tables().keys()
 
 
-def test_every_resource_of_a_vendor_has_a_page() -> None:
-    modules = {type(resource).__module__.rpartition(".")[2] for resource in all_resources() if resource.vendor}
-    assert {page.stem for page in (reference.DOCS / "resources").glob("*.md")} == modules
+def test_every_resource_has_a_page() -> None:
+    assert {page.stem for page in (reference.DOCS / "resources").glob("*.md")} == set(MODULES)
 
 
 def test_the_sandbox_has_the_switches() -> None:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from pulumi_rekey.resources import MODULES
 
 #: Each costs from a tenth to a quarter of a second.
 HEAVY = ("pydantic", "httpx", "deepdiff", "cryptography", "cronsim", "yaml", "rich", "typer")
@@ -22,10 +23,7 @@ def test_a_program_loads_nothing_heavy() -> None:
     assert loaded("import pulumi_rekey").isdisjoint(HEAVY)
 
 
-@pytest.mark.parametrize(
-    "module",
-    ["app_secret", "oidc_relying_party", "open_id_provider_key", "org_oauth_app", "sync_client_credentials"],
-)
+@pytest.mark.parametrize("module", MODULES)
 def test_a_host_that_compares_loads_no_http(module: str) -> None:
     found = loaded(f"import pulumi_rekey.dynamic.host as host\nhost.{module}.resource")
     assert "pydantic" in found

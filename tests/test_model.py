@@ -21,9 +21,8 @@ from pulumi_rekey.model import (
     vendor_id,
 )
 from pulumi_rekey.policy.model import Policy
+from pulumi_rekey.resources import all_resources
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError
-
-from tools.schemas import all_resources
 
 RESOURCES = {resource.name: resource for resource in all_resources()}
 SECRET = "Hunter2-hunter2"

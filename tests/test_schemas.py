@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from pulumi_rekey.resources import all_resources
 
-from tools.schemas import FOLDER, all_resources, manifest_schema, report_schema, schema_of
+from tools.schemas import FOLDER, manifest_schema, report_schema, schema_of
 
 RESOURCES = {resource.name: resource for resource in all_resources()}
 

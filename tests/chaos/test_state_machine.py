@@ -8,7 +8,6 @@ import contextlib
 import os
 import re
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
 import pytest
@@ -16,16 +15,17 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 from pulumi_rekey.errors import Error, Partial
+from pulumi_rekey.resources import load
 from pydantic import SecretStr
 
-from tests.lifecycle.case import Case, Outputs, Said
-from tests.lifecycle.test_lifecycle import CASES
+from tests.lifecycle.case import Case, Outputs, ProgramSpec
+from tests.lifecycle.cases import AT_A_VENDOR
 from tests.resources.program import Program
 from tools.vendors import Sandbox
 
 from .faults import FAULTS
 
-#: Lives of each resource; `make chaos` asks for more.
+#: AllResources of each resource; `make chaos` asks for more.
 EXAMPLES = int(os.environ.get("REKEY_EXAMPLES", "25"))
 #: What a call can meet without real time passing.
 MET = [fault.rule for fault in FAULTS if not fault.refused and "latency" not in fault.rule]
@@ -45,11 +45,11 @@ class Anything(RuleBasedStateMachine):
         super().__init__()
         self.sandbox.reset()
         self.case = self.case_type(self.sandbox)
-        module = import_module(self.case_type.__module__.replace("tests.lifecycle", "pulumi_rekey.resources"))
+        resource = load(self.case_type.__module__.rpartition(".")[2])
         prefix = f"rekey:endpoints.{self.case.endpoint}."
         endpoint = self.sandbox.settings() | self.sandbox.secret_settings()
         given = {path.removeprefix(prefix): value for path, value in endpoint.items() if path.startswith(prefix)}
-        self.program = Program(self.sandbox, module.RESOURCE, **given)
+        self.program = Program(self.sandbox, resource, **given)
         self.strangers = self.case.objects()
         self.promoted: list[Outputs] = []
         self.release = 1
@@ -128,7 +128,7 @@ class Anything(RuleBasedStateMachine):
                 with contextlib.suppress(Partial):
                     self.program.refresh()
             self._reach()
-            for minutes in self.case.settling:
+            for minutes in self.case.overlap_steps:
                 self.program.advance(f"{minutes}m")
                 self.apply()
             outputs = self.outputs()
@@ -167,8 +167,8 @@ class Anything(RuleBasedStateMachine):
 
     def inputs(self) -> dict[str, Any]:
         """What the program says."""
-        said = Said(changed=self.changed, rotation={"triggers": {"release": self.release}})
-        return {**self.case.arguments(said), "rotation": self.case.rotation(said)}
+        spec = ProgramSpec(changed=self.changed, rotation={"triggers": {"release": self.release}})
+        return {**self.case.arguments(spec), "rotation": self.case.rotation(spec)}
 
     def outputs(self) -> Outputs:
         """The outputs, decrypted."""
@@ -194,10 +194,10 @@ def dying_after(writes: int) -> Callable[[], bool]:
 
 @pytest.fixture
 def machine(request: pytest.FixtureRequest, sandbox: Sandbox) -> type[Anything]:
-    return type("Life", (Anything,), {"case_type": request.param, "sandbox": sandbox})
+    return type("Scenario", (Anything,), {"case_type": request.param, "sandbox": sandbox})
 
 
-@pytest.mark.parametrize("machine", CASES, indirect=True, ids=lambda case: case.resource)
+@pytest.mark.parametrize("machine", AT_A_VENDOR, indirect=True, ids=lambda case: case.resource)
 def test_one_more_up_is_enough(machine: type[Anything]) -> None:
     run_state_machine_as_test(
         machine,

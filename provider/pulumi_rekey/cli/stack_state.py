@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -19,6 +18,7 @@ from ..errors import Misconfigured
 from ..model import property_path
 from ..policy.model import Policy
 from ..reconciler.contract import Resource, State
+from ..resources import by_name
 
 #: What stands in the place of a secret. All look the same, so that two of them never look like a change.
 SECRET: Final = "[secret]"  # noqa: S105 - the opposite of one
@@ -138,7 +138,7 @@ def _credential(resource: Mapping[str, Any], interrupted: str | None) -> Credent
         policy = Policy.model_validate(inputs.get("rotation") or {})
     except ValidationError:
         policy = None
-    known = _known(kind)
+    known = by_name(kind)
     try:
         # A create that was interrupted has no outputs, and so no life yet.
         state = (known.state if known and outputs else State).model_validate(outputs)
@@ -162,20 +162,6 @@ def _credential(resource: Mapping[str, Any], interrupted: str | None) -> Credent
 def _map(properties: Any) -> dict[str, Any]:
     found = _showable(properties)
     return found if isinstance(found, dict) else {}
-
-
-def _known(kind: str) -> Resource[Any, Any, Any] | None:
-    """Return the resource of a name; its modules are loaded only now."""
-    import pulumi_rekey
-
-    from ..programs.credential import Credential as Constructor
-
-    constructor = getattr(pulumi_rekey, kind, None) if kind in pulumi_rekey.__all__ else None
-    if not isinstance(constructor, type) or not issubclass(constructor, Constructor):
-        return None
-    module = constructor.__module__.rpartition(".")[2]
-    resource: Resource[Any, Any, Any] = import_module(f"pulumi_rekey.resources.{module}").RESOURCE
-    return resource
 
 
 def _showable(value: Any) -> Any:

@@ -50,7 +50,7 @@ class AppSecretInputs(Inputs):
     )
     secret: Annotated[Annotated[Secret, secret_rule("roma")] | None, Mark.EXPLICIT_SECRET] = Field(
         default=None,
-        description="The secret to set: letters, digits and !@#$%+=.-/ only. By default it stays as it is until"
+        description="The secret to set: letters, digits and `!@#$%+=.-/` only. By default it stays as it is until"
         " it rotates, and rekey makes the next one.",
     )
 

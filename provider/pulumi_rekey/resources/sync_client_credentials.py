@@ -1,4 +1,4 @@
-"""The credentials of a directory's sync client in VMware Identity Broker, by which an identity provider pushes users.
+"""The credentials of a directory's sync client in VMware Identity Broker, with which users are provisioned.
 
 Page: https://developer.broadcom.com/xapis/vmware-identity-broker/latest/ (Generate Credentials For Sync Client)
 
