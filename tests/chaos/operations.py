@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any, Final, Literal
 
 from tests.lifecycle.case import Case
+from tests.lifecycle.in_process import resource_of
 from tests.lifecycle.test_lifecycle import CASES
 
 _FIRST: Final = {"triggers": {"release": 1}}
@@ -41,16 +41,6 @@ class Operation:
         return self.command, self.settled
 
 
-def _takes_grace(case: type[Case]) -> bool:
-    return any(resource.name == case.resource and resource.takes_grace for resource in _resources())
-
-
-def _resources() -> Iterator[Any]:
-    for case in CASES:
-        module = import_module(case.__module__.replace("tests.lifecycle", "pulumi_rekey.resources"))
-        yield module.RESOURCE
-
-
 def _overlap_steps() -> Iterator[Operation]:
     for number in range(max(len(case.overlap_steps) for case in CASES)):
         yield Operation(
@@ -71,7 +61,7 @@ OPERATIONS: Final = (
         before=({"rotation": _FIRST | _GRACE},),
         edits={"rotation": _SECOND | _GRACE},
         mints=True,
-        applies=_takes_grace,
+        applies=lambda case: resource_of(case).takes_grace,
     ),
     *_overlap_steps(),
     Operation(

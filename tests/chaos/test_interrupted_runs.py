@@ -114,7 +114,7 @@ def test_a_call_failed_in_the_middle(scenario: Scenario) -> None:
     assert ": 503: " in step.error
     assert "what was done before is kept" in step.error
     kept = scenario.outputs()
-    scenario.sandbox.http.delete("/_sandbox/faults")
+    scenario.sandbox.clear_faults()
     scenario.refresh()
     assert scenario.preview().steps == ["update it"]
     follow(scenario.stack, UP)
@@ -129,13 +129,10 @@ def test_destroyed_in_the_middle(case: type[Case], stack: Stack, sandbox: Sandbo
     scenario.up(rotation=FIRST)
     first = scenario.outputs()
     strangers = scenario.case.objects() - {first[scenario.case.id_output]}
-    minting = next(
-        call for call in scenario.case.calls.rotate if call in scenario.case.minting or call.startswith("PATCH")
-    )
-    method, shape = minting.split(" ")
-    sandbox.fault(re.escape(shape).replace(re.escape("{id}"), "[^/]+") + "$", method=method, drop="after", count=0)
+    method, path = case.minting_call()
+    sandbox.fault(path, method=method, drop="after", count=0)
     scenario.up(fails=None, rotation=SECOND)
-    sandbox.http.delete("/_sandbox/faults")
+    sandbox.clear_faults()
     scenario.up()
     scenario.outputs()
     scenario.destroy()

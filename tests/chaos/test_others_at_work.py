@@ -164,7 +164,7 @@ def test_an_identity_provider_that_refuses_everything_rotates_nothing(parties: S
     assert not [call for call in sandbox.calls() if call["path"].endswith(REGENERATE.rpartition("/")[2])]
     assert secrets_of(parties) == before
 
-    sandbox.http.delete("/_sandbox/faults")
+    sandbox.clear_faults()
     assert sorted(parties.up().steps) == [f"update p{n}" for n in range(5)]
     after = secrets_of(parties)
     assert not any(after[name] == before[name] for name in before)
@@ -180,7 +180,7 @@ def test_a_refused_new_secret_can_be_broken_out_of(stack: Stack, sandbox: Sandbo
     assert "goes on: verify the new secret" in scenario.preview().said
     step = scenario.preview(rotation=SECOND | {"rotate_now": "INC-4711"})
     assert step.said.startswith("rotates: rotate_now: INC-4711; ")
-    sandbox.http.delete("/_sandbox/faults")
+    sandbox.clear_faults()
     scenario.up()
     outputs = scenario.outputs()
     assert (outputs["generation"], outputs["rotation_reason"]) == (3, "rotate_now: INC-4711")

@@ -102,7 +102,7 @@ def test_a_status_comes_in_the_vendors_place(sandbox: Sandbox) -> None:
 def test_a_fault_that_lasts_until_cleared(sandbox: Sandbox) -> None:
     sandbox.fault("^/v3/", count=0, status=500)
     assert {login(sandbox).status_code for _ in range(3)} == {500}
-    sandbox.http.delete("/_sandbox/faults")
+    sandbox.clear_faults()
     assert login(sandbox).status_code == 201
 
 
