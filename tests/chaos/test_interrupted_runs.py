@@ -62,7 +62,7 @@ class Held:
         return any(call["method"] == self.method and self.path.search(call["path"]) for call in calls)
 
 
-def test_the_engine_was_killed_while_it_created(scenario: Scenario) -> None:
+def test_create_after_engine_was_killed(scenario: Scenario) -> None:
     scenario.write(rotation=FIRST)
     held = Held(scenario, "relyingParties$")
     send_signal(held.run.pid, signal.SIGKILL)
@@ -80,7 +80,7 @@ def test_the_engine_was_killed_while_it_created(scenario: Scenario) -> None:
     assert scenario.outputs() == outputs
 
 
-def test_ctrl_c_twice(scenario: Scenario) -> None:
+def test_rotation_after_ctrl_c_twice(scenario: Scenario) -> None:
     scenario.up(rotation=FIRST)
     scenario.write(rotation=SECOND)
     held = Held(scenario, "regenerateSecret$")
@@ -94,7 +94,7 @@ def test_ctrl_c_twice(scenario: Scenario) -> None:
     assert scenario.case.accepts(scenario.outputs())
 
 
-def test_the_providers_process_was_killed(scenario: Scenario) -> None:
+def test_rotation_after_host_was_killed(scenario: Scenario) -> None:
     scenario.up(rotation=FIRST)
     scenario.write(rotation=SECOND)
     held = Held(scenario, "regenerateSecret$")
@@ -107,7 +107,7 @@ def test_the_providers_process_was_killed(scenario: Scenario) -> None:
     assert scenario.case.accepts(scenario.outputs())
 
 
-def test_a_call_failed_in_the_middle(scenario: Scenario) -> None:
+def test_create_goes_on_after_a_failed_call(scenario: Scenario) -> None:
     """What is half done outlives a refresh, and is shown by a preview, until the next up goes on from there."""
     scenario.sandbox.fault("relyingParties/[^/]+$", method="PUT", status=503, count=0)
     step = scenario.up(fails=True)
@@ -123,7 +123,7 @@ def test_a_call_failed_in_the_middle(scenario: Scenario) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.resource)
-def test_destroyed_in_the_middle(case: type[Case], stack: Stack, sandbox: Sandbox) -> None:
+def test_delete_after_a_lost_rotation_leaves_no_secret(case: type[Case], stack: Stack, sandbox: Sandbox) -> None:
     """After an answer that was lost: one up, then the destroy."""
     scenario = Scenario(case(sandbox), stack, sandbox)
     scenario.up(rotation=FIRST)

@@ -171,7 +171,7 @@ def machine(request: pytest.FixtureRequest, sandbox: Sandbox) -> type[Anything]:
 
 
 @pytest.mark.parametrize("machine", CASES, indirect=True, ids=lambda case: case.resource)
-def test_one_more_up_is_enough(machine: type[Anything]) -> None:
+def test_up_converges_after_any_sequence(machine: type[Anything]) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(

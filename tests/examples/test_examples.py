@@ -47,14 +47,14 @@ def example(request: pytest.FixtureRequest, engine: Engine, sandbox: Sandbox, tm
     return stack
 
 
-def test_each_is_tried() -> None:
+def test_examples_are_all_tried() -> None:
     found = {str(program.parent.relative_to(EXAMPLES)) for program in EXAMPLES.rglob("__main__.py")}
     # gitops has a test of its own.
     assert found - {"gitops"} == RESOURCES.keys() | NOT_RUN
 
 
 @pytest.mark.parametrize(("example", "name"), [(name, name) for name in RESOURCES], indirect=["example"])
-def test_from_up_to_destroy(example: Stack, name: str) -> None:
+def test_example_from_up_to_destroy(example: Stack, name: str) -> None:
     assert sorted(example.up().steps) == [f"create {resource}" for resource in RESOURCES[name]]
     assert example.up("--expect-no-changes").steps == []
     first = example.outputs()
@@ -70,7 +70,7 @@ def test_from_up_to_destroy(example: Stack, name: str) -> None:
 
 
 @pytest.mark.parametrize("example", ["consumers/file"], indirect=True)
-def test_a_secret_flows_on(example: Stack) -> None:
+def test_consumer_file_follows_the_secret(example: Stack) -> None:
     file, restarts = example.folder / "portal-oidc.json", example.folder / "restarts"
     example.configure({"restart": f'{sys.executable} -c \'open("{restarts}", "a").write("r")\''})
     found = []
