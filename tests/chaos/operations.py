@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from pulumi_rekey.resources import load
+from pulumi_rekey.reconciler.contract import TwoSecrets
 
 from tests.lifecycle.case import Case
 from tests.lifecycle.cases import CASES
+from tests.lifecycle.in_process import resource_of
 
 _FIRST: Final = {"triggers": {"release": 1}}
 _SECOND: Final = {"triggers": {"release": 2}}
@@ -43,7 +44,7 @@ class Operation:
 
 
 def _takes_grace(case: type[Case]) -> bool:
-    return load(case.__module__.rpartition(".")[2]).takes_grace
+    return isinstance(resource_of(case), TwoSecrets)
 
 
 def _can_adopt(case: type[Case]) -> bool:
@@ -76,7 +77,7 @@ OPERATIONS: Final = (
         before=({"rotation": _FIRST | _GRACE},),
         edits={"rotation": _SECOND | _GRACE},
         mints=True,
-        applies=_takes_grace,
+        applies=lambda case: resource_of(case).takes_grace,
     ),
     *_overlap_steps(),
     Operation(

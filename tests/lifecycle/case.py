@@ -1,5 +1,6 @@
 """What the lifecycle needs to know of a resource, in its vendor's terms."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -84,6 +85,13 @@ class Case(ABC):
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
         self.http = sandbox.http
+
+    @classmethod
+    def minting_call(cls) -> tuple[str, str]:
+        """The call by which a rotation makes a new secret: its method, and a regular expression of its path."""
+        call = next(call for call in cls.calls.rotate if call in cls.minting or call.startswith("PATCH"))
+        method, shape = call.split(" ")
+        return method, re.escape(shape).replace(re.escape("{id}"), "[^/]+") + "$"
 
     @abstractmethod
     def arguments(self, spec: ProgramSpec) -> dict[str, object]:

@@ -89,7 +89,7 @@ def run(left: Left, stack: Stack, *arguments: str) -> str:
     return text
 
 
-def test_no_secret_is_in_what_runs_leave(stack: Stack, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_leaks_are_in_nothing_that_runs_leave(stack: Stack, sandbox: Sandbox, tmp_path: Path) -> None:
     """But for the environment of the program, into which Pulumi itself writes the config with its secrets."""
     left = Left(tmp_path / "temporary")
     left.temporary.mkdir()
@@ -142,7 +142,7 @@ def test_no_secret_is_in_what_runs_leave(stack: Stack, sandbox: Sandbox, tmp_pat
     ],
     ids=["an argument", "a file that passes", "a file that stays"],
 )
-def test_the_watch_sees_what_is_there(tmp_path: Path, program: str, words: list[str], where: str) -> None:
+def test_leak_watch_sees_arguments_and_files(tmp_path: Path, program: str, words: list[str], where: str) -> None:
     """What finds nothing in the processes and temporary files of a run finds this."""
     left = Left(tmp_path / "temporary")
     left.temporary.mkdir()
