@@ -74,13 +74,22 @@ def _no_flag(value: Any) -> Any:
 #: On every number: true and false are none.
 NO_FLAG: Final = BeforeValidator(_no_flag)
 
+
+def _utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is beyond the calendar") from None
+
+
 #: A moment, in UTC; RFC 3339 in the state.
-Moment = AwareDatetime
+Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
 
 
 def rfc3339(moment: datetime) -> str:
     """Return the moment as RFC 3339 text in UTC, to the second."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # Not strftime, which writes the year 1 as "1".
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 class Model(BaseModel):
