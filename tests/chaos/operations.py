@@ -77,7 +77,7 @@ OPERATIONS: Final = (
         before=({"rotation": _FIRST | _GRACE},),
         edits={"rotation": _SECOND | _GRACE},
         mints=True,
-        applies=lambda case: resource_of(case).takes_grace,
+        applies=_takes_grace,
     ),
     *_overlap_steps(),
     Operation(
