@@ -19,7 +19,7 @@ from pulumi_rekey.reconciler.plan import (
 )
 from pydantic import SecretStr
 
-from .lockers import COUNT, LOCKER, START, TELL, LockerInputs, LockerResource, LockerState, Ticket, TicketState
+from .fake_vendor import COUNT, LOCKER, START, TELL, LockerInputs, LockerResource, LockerState, Ticket, TicketState
 
 DAY = timedelta(days=1)
 DUE = "90 d old, max_age 90 d"

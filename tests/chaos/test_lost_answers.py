@@ -8,8 +8,8 @@ import pytest
 from pulumi_rekey.errors import Error
 
 from tests.lifecycle.case import Case
-from tests.lifecycle.in_process import InProcess
 from tests.lifecycle.cases import AT_A_VENDOR as CASES
+from tests.lifecycle.in_process import InProcess
 from tools.vendors import Sandbox
 
 lost = pytest.mark.parametrize("fault", [{"drop": "after"}, {"drop": "cut"}, {"status": 502, "commit": True}], ids=str)
