@@ -22,6 +22,13 @@ def test_imports_of_a_program_are_light() -> None:
     assert loaded("import pulumi_rekey").isdisjoint(HEAVY)
 
 
+def test_imports_of_administrators_and_consumers_hold_nothing_of_the_product() -> None:
+    """So that what judges the product shares no mistake with it."""
+    found = loaded("import tools.administrators, tools.consumers")
+    assert "httpx" in found
+    assert "pulumi_rekey" not in found
+
+
 @pytest.mark.parametrize(
     "module",
     ["app_secret", "oidc_relying_party", "open_id_provider_key", "org_oauth_app", "sync_client_credentials"],
