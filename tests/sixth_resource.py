@@ -11,6 +11,7 @@ import sysconfig
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import unified_diff
 from pathlib import Path
 from typing import Final
 
@@ -95,13 +96,13 @@ class Copy:
 
 
 def changed(before: dict[str, str], after: dict[str, str]) -> dict[str, list[str]]:
-    """The lines that each file has more, by its place; `(gone)` where one is missing."""
+    """What `diff` says of each file, by its place: the lines that are gone and those that are new, with their signs."""
     found = {}
     for place in sorted(before.keys() | after.keys()):
-        if before.get(place) != after.get(place):
-            old = before.get(place, "").splitlines()
-            lines = after[place].splitlines() if place in after else ["(gone)"]
-            found[place] = [line for line in lines if line not in old]
+        old, new = (files.get(place, "").splitlines() for files in (before, after))
+        if old != new:
+            said = list(unified_diff(old, new, lineterm="", n=0))[2:]
+            found[place] = [line for line in said if not line.startswith("@@")]
     return found
 
 
@@ -113,7 +114,8 @@ def main() -> int:
         copy.add_the_sixth()
         for place, lines in changed(before, copy.files()).items():
             how = "changed" if place in before else "new"
-            say(f"{how:<8}{place}: {len(lines)} lines more")
+            more = sum(line.startswith("+") for line in lines)
+            say(f"{how:<8}{place}: {more} lines more, {len(lines) - more} lines fewer")
         for command in (*QUICK, *THOROUGH):
             say(f"\n$ python -m {' '.join(command)}")
             copy.run(*command, to=None)

@@ -19,18 +19,25 @@ def loaded(program: str) -> set[str]:
     return {name.partition(".")[0] for name in done.stdout.split()}
 
 
-def test_a_program_loads_nothing_heavy() -> None:
+def test_imports_of_a_program_are_light() -> None:
     assert loaded("import pulumi_rekey").isdisjoint(HEAVY)
 
 
+def test_imports_of_administrators_and_consumers_hold_nothing_of_the_product() -> None:
+    """So that what judges the product shares no mistake with it."""
+    found = loaded("import tools.administrators, tools.consumers")
+    assert "httpx" in found
+    assert "pulumi_rekey" not in found
+
+
 @pytest.mark.parametrize("module", MODULES)
-def test_a_host_that_compares_loads_no_http(module: str) -> None:
+def test_imports_of_a_comparing_host_hold_no_http(module: str) -> None:
     found = loaded(f"import pulumi_rekey.dynamic.host as host\nhost.{module}.resource")
     assert "pydantic" in found
     assert found.isdisjoint({"httpx", "deepdiff", "cryptography", "rich", "typer"})
 
 
-def test_http_comes_without_its_command_line() -> None:
+def test_imports_of_http_hold_no_command_line() -> None:
     found = loaded(
         "from pulumi_rekey.endpoints.connections import Connections\n"
         "from pulumi_rekey.endpoints.vcd import VcdEndpoint\n"

@@ -28,6 +28,6 @@ def test_sixth_resource_is_its_own_files_and_one_line(copy: Copy) -> None:
     own = {path.relative_to(OWN_FILES).as_posix() for path in OWN_FILES.rglob("*") if path.is_file()}
     own -= {place for place in own if "__pycache__" in place}
     assert found.keys() == own | GENERATED | {REGISTRY}
-    assert found[REGISTRY] == [LINE.rstrip()]
+    assert found[REGISTRY] == [f"+{LINE.rstrip()}"]
     for command in QUICK:
         copy.run(*command)

@@ -88,7 +88,7 @@ def interrupted(batch: Batch, crash: Crash) -> list[Result]:
                 # What a vendor has begun it finishes, whoever asked for it.
                 _wait(lambda resource=resource: not _is_under_way(resource), HELD)  # type: ignore[misc]  # bound now
             resource.result.calls = len(resource.instance.calls())
-            resource.instance.http.delete("/_sandbox/faults").raise_for_status()
+            resource.instance.clear_faults()
         if crash.leaves_a_lock:
             batch.stack.run("cancel", "--yes", fails=None)
         batch.converge()

@@ -162,7 +162,7 @@ class ResourceUnderTest:
                 self.result.met = bool(rule["fired"])
             if not self.result.met:
                 self.wrong("nothing has met with it, so that it shows nothing")
-        self.instance.http.delete("/_sandbox/faults").raise_for_status()
+        self.instance.clear_faults()
 
     def wrong(self, problem: str) -> None:
         """Note a problem."""

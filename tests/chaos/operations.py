@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from pulumi_rekey.resources import load
-
 from tests.lifecycle.case import Case
 from tests.lifecycle.cases import CASES
+from tests.lifecycle.in_process import resource_of
 
 _FIRST: Final = {"triggers": {"release": 1}}
 _SECOND: Final = {"triggers": {"release": 2}}
@@ -42,10 +41,6 @@ class Operation:
         return self.command, self.settled
 
 
-def _takes_grace(case: type[Case]) -> bool:
-    return load(case.__module__.rpartition(".")[2]).takes_grace
-
-
 def _can_adopt(case: type[Case]) -> bool:
     return case.at_a_vendor
 
@@ -76,7 +71,7 @@ OPERATIONS: Final = (
         before=({"rotation": _FIRST | _GRACE},),
         edits={"rotation": _SECOND | _GRACE},
         mints=True,
-        applies=_takes_grace,
+        applies=lambda case: resource_of(case).takes_grace,
     ),
     *_overlap_steps(),
     Operation(

@@ -62,7 +62,7 @@ class Held:
         return any(call["method"] == self.method and self.path.search(call["path"]) for call in calls)
 
 
-def test_the_engine_was_killed_while_it_created(scenario: Scenario) -> None:
+def test_create_after_engine_was_killed(scenario: Scenario) -> None:
     scenario.write(rotation=FIRST)
     held = Held(scenario, "relyingParties$")
     send_signal(held.run.pid, signal.SIGKILL)
@@ -80,7 +80,7 @@ def test_the_engine_was_killed_while_it_created(scenario: Scenario) -> None:
     assert scenario.outputs() == outputs
 
 
-def test_ctrl_c_twice(scenario: Scenario) -> None:
+def test_rotation_after_ctrl_c_twice(scenario: Scenario) -> None:
     scenario.up(rotation=FIRST)
     scenario.write(rotation=SECOND)
     held = Held(scenario, "regenerateSecret$")
@@ -94,7 +94,7 @@ def test_ctrl_c_twice(scenario: Scenario) -> None:
     assert scenario.case.accepts(scenario.outputs())
 
 
-def test_the_providers_process_was_killed(scenario: Scenario) -> None:
+def test_rotation_after_host_was_killed(scenario: Scenario) -> None:
     scenario.up(rotation=FIRST)
     scenario.write(rotation=SECOND)
     held = Held(scenario, "regenerateSecret$")
@@ -107,14 +107,14 @@ def test_the_providers_process_was_killed(scenario: Scenario) -> None:
     assert scenario.case.accepts(scenario.outputs())
 
 
-def test_a_call_failed_in_the_middle(scenario: Scenario) -> None:
+def test_create_goes_on_after_a_failed_call(scenario: Scenario) -> None:
     """What is half done outlives a refresh, and is shown by a preview, until the next up goes on from there."""
     scenario.sandbox.fault("relyingParties/[^/]+$", method="PUT", status=503, count=0)
     step = scenario.up(fails=True)
     assert ": 503: " in step.error
     assert "what was done before is kept" in step.error
     kept = scenario.outputs()
-    scenario.sandbox.http.delete("/_sandbox/faults")
+    scenario.sandbox.clear_faults()
     scenario.refresh()
     assert scenario.preview().steps == ["update it"]
     follow(scenario.stack, UP)
@@ -123,19 +123,16 @@ def test_a_call_failed_in_the_middle(scenario: Scenario) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.resource)
-def test_destroyed_in_the_middle(case: type[Case], stack: Stack, sandbox: Sandbox) -> None:
+def test_delete_after_a_lost_rotation_leaves_no_secret(case: type[Case], stack: Stack, sandbox: Sandbox) -> None:
     """After an answer that was lost: one up, then the destroy."""
     scenario = Scenario(case(sandbox), stack, sandbox)
     scenario.up(rotation=FIRST)
     first = scenario.outputs()
     strangers = scenario.case.objects() - {first[scenario.case.id_output]}
-    minting = next(
-        call for call in scenario.case.calls.rotate if call in scenario.case.minting or call.startswith("PATCH")
-    )
-    method, shape = minting.split(" ")
-    sandbox.fault(re.escape(shape).replace(re.escape("{id}"), "[^/]+") + "$", method=method, drop="after", count=0)
+    method, path = case.minting_call()
+    sandbox.fault(path, method=method, drop="after", count=0)
     scenario.up(fails=None, rotation=SECOND)
-    sandbox.http.delete("/_sandbox/faults")
+    sandbox.clear_faults()
     scenario.up()
     scenario.outputs()
     scenario.destroy()

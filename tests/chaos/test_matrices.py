@@ -1,4 +1,4 @@
-"""A sample of both matrices, in which every kind of fault, every crash and every resource occurs.
+"""A sample of both matrices: every kind of fault, every resource, and one crash of each sort.
 
 `make chaos` runs them whole.
 """
@@ -19,7 +19,7 @@ from .operations import OPERATIONS, Operation
 SAMPLED = [crash for crash in CRASHES if crash.beside or crash.signals[1:] or crash.name == "host: SIGKILL"][:4]
 
 
-def test_faults(matrix: Matrix) -> None:
+def test_fault_matrix_sample_converges(matrix: Matrix) -> None:
     """What is half done when the fault ends is looked at before the next run, which changes nothing of it."""
     fault_cases = list(_sample())
     assert [fault_case.fault for fault_case in fault_cases] == list(FAULTS)
@@ -29,7 +29,7 @@ def test_faults(matrix: Matrix) -> None:
 
 
 @pytest.mark.parametrize("crash", SAMPLED, ids=lambda crash: crash.name)
-def test_crashes(matrix: Matrix, crash: Crash) -> None:
+def test_crash_matrix_sample_converges(matrix: Matrix, crash: Crash) -> None:
     """Creations and rotations of all resources, each interrupted at one of its calls."""
     number = CRASHES.index(crash)
     fault_cases = [

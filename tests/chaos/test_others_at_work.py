@@ -28,7 +28,7 @@ def scenario_of(case: type[Case], stack: Stack, sandbox: Sandbox) -> Scenario:
 # -- on the stack -----------------------------------------------------------------------------------------------------
 
 
-def test_two_ups_on_one_stack(stack: Stack, sandbox: Sandbox) -> None:
+def test_lock_keeps_a_second_up_out(stack: Stack, sandbox: Sandbox) -> None:
     """The engine's lock keeps the second out, which touches nothing; the first ends as if nothing had been."""
     scenario = scenario_of(OidcRelyingPartyCase, stack, sandbox)
     scenario.up(rotation=FIRST)
@@ -50,7 +50,7 @@ def test_two_ups_on_one_stack(stack: Stack, sandbox: Sandbox) -> None:
 # -- on the object ----------------------------------------------------------------------------------------------------
 
 
-def test_a_rotation_by_hand_between_two_ups(stack: Stack, sandbox: Sandbox) -> None:
+def test_rotation_by_hand_between_two_ups_is_repaired(stack: Stack, sandbox: Sandbox) -> None:
     """A refresh finds out and a preview says so, where that can be seen; the next up repairs it, and all is quiet."""
     resources = AllResources(AT_A_VENDOR, stack, sandbox)
     resources.up(rotation=FIRST)
@@ -81,7 +81,7 @@ def test_a_rotation_by_hand_between_two_ups(stack: Stack, sandbox: Sandbox) -> N
     assert resources.leaks() == []
 
 
-def test_two_stacks_on_one_object(stack: Stack, sandbox: Sandbox) -> None:
+def test_rotation_by_another_stack_is_found_by_refresh(stack: Stack, sandbox: Sandbox) -> None:
     """The other stack's rotation is found by a refresh, as anybody's would be."""
     cases = tuple(case for case in AT_A_VENDOR if case.secrets)
     ours = AllResources(cases, stack, sandbox)
@@ -98,7 +98,7 @@ def test_two_stacks_on_one_object(stack: Stack, sandbox: Sandbox) -> None:
         assert scenario.case.accepts(outputs)
 
 
-def test_a_stranger_with_the_same_name_and_redirect_uris(stack: Stack, sandbox: Sandbox) -> None:
+def test_create_stops_at_a_stranger_of_the_same_name(stack: Stack, sandbox: Sandbox) -> None:
     """Nothing is taken over that has no mark, and no second one is made beside it."""
     scenario = scenario_of(OidcRelyingPartyCase, stack, sandbox)
     theirs = scenario.remember(scenario.case.existing())
@@ -109,7 +109,7 @@ def test_a_stranger_with_the_same_name_and_redirect_uris(stack: Stack, sandbox: 
     assert scenario.case.accepts(theirs)
 
 
-def test_an_interrupted_creation_beside_a_stranger(stack: Stack, sandbox: Sandbox) -> None:
+def test_create_interrupted_beside_a_stranger_finds_its_own(stack: Stack, sandbox: Sandbox) -> None:
     """What carries the mark is taken over, with a new secret; the stranger that came meanwhile is left alone."""
     scenario = scenario_of(OidcRelyingPartyCase, stack, sandbox)
     sandbox.fault("relyingParties$", method="POST", drop="after")
@@ -149,7 +149,7 @@ def secrets_of(stack: Stack) -> dict[str, Any]:
     return {name: one["outputs"].get("client_secret") for name, one in stack.resources().items() if name in PARTIES}
 
 
-def test_an_identity_provider_that_refuses_everything_rotates_nothing(parties: Stack, sandbox: Sandbox) -> None:
+def test_refresh_rotates_nothing_when_everything_is_refused(parties: Stack, sandbox: Sandbox) -> None:
     """More than two good secrets refused at once are the endpoint's fault: in a refresh, and before a due rotation."""
     before = secrets_of(parties)
     sandbox.fault("^/oidc/oauth2/token$", **NOBODY)
@@ -164,13 +164,13 @@ def test_an_identity_provider_that_refuses_everything_rotates_nothing(parties: S
     assert not [call for call in sandbox.calls() if call["path"].endswith(REGENERATE.rpartition("/")[2])]
     assert secrets_of(parties) == before
 
-    sandbox.http.delete("/_sandbox/faults")
+    sandbox.clear_faults()
     assert sorted(parties.up().steps) == [f"update p{n}" for n in range(5)]
     after = secrets_of(parties)
     assert not any(after[name] == before[name] for name in before)
 
 
-def test_a_refused_new_secret_can_be_broken_out_of(stack: Stack, sandbox: Sandbox) -> None:
+def test_rotation_to_a_refused_secret_has_a_way_out(stack: Stack, sandbox: Sandbox) -> None:
     """One that the vendor never accepts is minted anew by the next up, and by a rotation that is asked for."""
     scenario = scenario_of(OidcRelyingPartyCase, stack, sandbox)
     scenario.up(rotation=FIRST)
@@ -180,7 +180,7 @@ def test_a_refused_new_secret_can_be_broken_out_of(stack: Stack, sandbox: Sandbo
     assert "goes on: verify the new secret" in scenario.preview().said
     step = scenario.preview(rotation=SECOND | {"rotate_now": "INC-4711"})
     assert step.said.startswith("rotates: rotate_now: INC-4711; ")
-    sandbox.http.delete("/_sandbox/faults")
+    sandbox.clear_faults()
     scenario.up()
     outputs = scenario.outputs()
     assert (outputs["generation"], outputs["rotation_reason"]) == (3, "rotate_now: INC-4711")
@@ -201,7 +201,7 @@ def logged_in_as_an_app(stack: Stack, sandbox: Sandbox) -> Scenario:
     return scenario
 
 
-def test_what_the_endpoint_logs_in_with_does_not_rotate(logged_in_as_an_app: Scenario) -> None:
+def test_rotation_of_the_endpoints_own_login_is_refused(logged_in_as_an_app: Scenario) -> None:
     scenario = logged_in_as_an_app
     own = scenario.sandbox.credentials["navigator"]["client_id"]
     step = scenario.preview(fails=True, at=own, rotation={"max_age": "90d"})
@@ -213,7 +213,7 @@ def test_what_the_endpoint_logs_in_with_does_not_rotate(logged_in_as_an_app: Sce
     assert scenario.destroy().steps == ["delete it"]
 
 
-def test_ctrl_c_of_a_terminal_does_not_reach_the_host(stack: Stack, sandbox: Sandbox) -> None:
+def test_host_outlives_ctrl_c_of_a_terminal(stack: Stack, sandbox: Sandbox) -> None:
     """The engine ends what is under way, and saves it."""
     scenario = scenario_of(OidcRelyingPartyCase, stack, sandbox)
     scenario.up(rotation=FIRST)

@@ -39,12 +39,12 @@ def example(request: pytest.FixtureRequest, engine: Engine, sandbox: Sandbox, tm
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_every_resource_has_an_example(module: str) -> None:
+def test_examples_exist_for_every_resource(module: str) -> None:
     assert f"rekey.{load(module).name}(" in (EXAMPLES / module / "__main__.py").read_text()
 
 
 @pytest.mark.parametrize("example", TRIED, indirect=True)
-def test_from_up_to_destroy(example: Stack) -> None:
+def test_example_from_up_to_destroy(example: Stack) -> None:
     created = sorted(example.up().steps)
     names = [step.removeprefix("create ") for step in created]
     assert names
@@ -64,7 +64,7 @@ def test_from_up_to_destroy(example: Stack) -> None:
 
 
 @pytest.mark.parametrize("example", ["consumers/file"], indirect=True)
-def test_a_secret_flows_on(example: Stack) -> None:
+def test_consumer_file_follows_the_secret(example: Stack) -> None:
     file, restarts = example.folder / "portal-oidc.json", example.folder / "restarts"
     example.configure({"restart": f'{sys.executable} -c \'open("{restarts}", "a").write("r")\''})
     found = []

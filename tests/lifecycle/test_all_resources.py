@@ -1,4 +1,4 @@
-"""What all resources go through alike, on the real engine and the sandbox of their vendors."""
+"""What all resources do alike, on the real engine and their vendors' sandbox."""
 
 import pytest
 
@@ -14,8 +14,8 @@ def resources(stack: Stack, sandbox: Sandbox) -> AllResources:
     return AllResources(AT_A_VENDOR, stack, sandbox)
 
 
-def test_a_new_policy_and_its_edits_rotate_nothing(resources: AllResources) -> None:
-    """A policy that comes later, a trigger that joins it or leaves it; then a rotation and a setting at once."""
+def test_policy_added_or_edited_rotates_nothing(resources: AllResources) -> None:
+    """Adds a policy, adds and removes triggers; then rotates and changes a setting in one run."""
     resources.up()
     first = resources.outputs()
     for triggers in ({"release": 1}, {"release": 1, "incident": "none"}, {"incident": "none"}):
@@ -34,8 +34,8 @@ def test_a_new_policy_and_its_edits_rotate_nothing(resources: AllResources) -> N
             assert outputs[scenario.case.setting] != first[scenario][scenario.case.setting]
 
 
-def test_a_preview_needs_no_credential(bare_stack: Stack, sandbox: Sandbox) -> None:
-    """Neither that of a creation nor that of a rotation; an up without one says which."""
+def test_preview_needs_no_credential(bare_stack: Stack, sandbox: Sandbox) -> None:
+    """Neither for a create nor for a rotation; an up without a credential says which one is missing."""
     resources = AllResources(AT_A_VENDOR, bare_stack, sandbox)
     plain = {path: value for path, value in sandbox.settings().items() if not path.endswith(("Key", "clientId"))}
     bare_stack.configure({"rekey:owner": "0f8e7d6c5b4a39281706f5e4d3c2b1a0"} | plain)
@@ -64,7 +64,7 @@ def test_a_preview_needs_no_credential(bare_stack: Stack, sandbox: Sandbox) -> N
     assert resources.calls == ()
 
 
-def test_retained_on_delete(resources: AllResources) -> None:
+def test_delete_with_retain_on_delete_changes_nothing(resources: AllResources) -> None:
     """Pulumi's own option leaves everything alone."""
     resources.up(options="retain_on_delete=True")
     outputs = resources.outputs()
@@ -74,8 +74,8 @@ def test_retained_on_delete(resources: AllResources) -> None:
     assert resources.calls == ()
 
 
-def test_adopted_without_a_rotation(resources: AllResources) -> None:
-    """Its users notice nothing; nor when `adopt` goes, nor at the end where rekey has never had the secret."""
+def test_adopt_without_rotation_is_not_noticed(resources: AllResources) -> None:
+    """Consumers notice nothing, not when `adopt` is removed, and not at the end if rekey never had the secret."""
     theirs = {scenario: scenario.remember(scenario.case.existing()) for scenario in resources}
     resources.up(at=lambda scenario: theirs[scenario][scenario.case.id_output], rotation={"on_adopt": "keep"})
     for scenario, ours in resources.outputs().items():
@@ -97,8 +97,8 @@ def test_adopted_without_a_rotation(resources: AllResources) -> None:
     assert resources.leaks() == []
 
 
-def test_adopted_with_a_rotation(resources: AllResources) -> None:
-    """What somebody else has made since is not revoked at the end."""
+def test_adopt_with_rotation_spares_newer_secrets_at_the_end(resources: AllResources) -> None:
+    """A secret that somebody else has made since is not revoked at the end."""
     theirs = {scenario: scenario.remember(scenario.case.existing()) for scenario in resources}
     resources.up(at=lambda scenario: theirs[scenario][scenario.case.id_output], rotation={"on_adopt": "rotate"})
     resources.end_overlap()
@@ -116,8 +116,8 @@ def test_adopted_with_a_rotation(resources: AllResources) -> None:
     assert resources.leaks() == []
 
 
-def test_another_object_replaces(resources: AllResources) -> None:
-    """The object before keeps no secret of rekey's, and is there."""
+def test_replace_by_another_object_ends_the_old_secret(resources: AllResources) -> None:
+    """The old object still exists, and keeps no secret of rekey's."""
     before, after = (
         {scenario: scenario.remember(scenario.case.existing()) for scenario in resources} for _ in range(2)
     )
@@ -135,7 +135,7 @@ def test_another_object_replaces(resources: AllResources) -> None:
         assert scenario.case.is_there(after[scenario]) or scenario.case.rotates_into_another
 
 
-def test_renamed_in_code_with_an_alias(resources: AllResources) -> None:
+def test_rename_with_alias_changes_nothing(resources: AllResources) -> None:
     resources.up(rotation={"triggers": {"release": 1}})
     before = resources.outputs()
     resources.up(

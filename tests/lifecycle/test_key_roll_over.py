@@ -60,7 +60,7 @@ class CachingParty:
         return jwt.decode(token, self.keys, algorithms=["RS256", "ES256"]).claims
 
 
-def test_a_relying_party_with_a_cached_key_set_never_fails(stack: Stack, sandbox: Sandbox) -> None:
+def test_key_roll_over_never_fails_with_a_cached_key_set(stack: Stack, sandbox: Sandbox) -> None:
     stack.program(PROGRAM)
     stack.up()
     first = stack.outputs()
@@ -92,9 +92,7 @@ def test_a_relying_party_with_a_cached_key_set_never_fails(stack: Stack, sandbox
     assert checked > 1000
 
 
-def test_where_only_the_active_key_is_published_there_is_no_overlap_and_that_is_said(
-    stack: Stack, sandbox: Sandbox
-) -> None:
+def test_key_roll_over_says_that_there_is_no_overlap(stack: Stack, sandbox: Sandbox) -> None:
     sandbox.dialect(vcd__jwks="active")
     stack.program(PROGRAM)
     stack.up()

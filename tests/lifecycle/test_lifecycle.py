@@ -1,4 +1,4 @@
-"""Every resource goes through one scenario, on the real engine and the sandbox of its vendor."""
+"""Every resource goes through one lifecycle, on the real engine and its vendor's sandbox."""
 
 from collections.abc import Callable
 
@@ -23,7 +23,7 @@ def only(applies: Callable[[type[Case]], bool]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("scenario", cases, indirect=True, ids=lambda case: case.resource)
 
 
-def test_a_whole_life(scenario: Scenario) -> None:
+def test_lifecycle_from_create_to_delete(scenario: Scenario) -> None:
     case = scenario.case
     step = scenario.up(rotation={"triggers": {"release": "s3cret-7"}})
     assert step.steps == ["create it"]
@@ -76,8 +76,8 @@ def test_a_whole_life(scenario: Scenario) -> None:
 
 
 @only(lambda case: not case.creates)
-def test_renamed_in_code_without_an_alias(scenario: Scenario) -> None:
-    """Create and delete meet on one object: the secret that the new resource hands on is not revoked by the old."""
+def test_rename_without_alias_keeps_the_new_secret(scenario: Scenario) -> None:
+    """Create and delete meet on one object: deleting the old resource does not revoke the new one's secret."""
     scenario.up()
     step = scenario.up(name="renamed")
     assert step.steps == ["create renamed", "delete it"]
@@ -85,8 +85,8 @@ def test_renamed_in_code_without_an_alias(scenario: Scenario) -> None:
 
 
 @only(lambda case: case.stops_when_renamed)
-def test_renamed_in_code_stops_until_it_is_said(scenario: Scenario) -> None:
-    """Rekey cannot know that the object is its own; `adopt` says so, and then nobody deletes it."""
+def test_rename_without_alias_stops_until_adopted(scenario: Scenario) -> None:
+    """Rekey cannot know that the object is its own until `adopt` says so; then it is not deleted."""
     case = scenario.case
     scenario.up()
     first = scenario.outputs()
@@ -103,8 +103,8 @@ def test_renamed_in_code_stops_until_it_is_said(scenario: Scenario) -> None:
 
 
 @only(lambda case: case.removable)
-def test_deleted_by_hand(scenario: Scenario) -> None:
-    """A refresh notices, and an up makes another one; what is not rekey's to create is missed in one line."""
+def test_delete_by_hand_is_found_by_refresh(scenario: Scenario) -> None:
+    """An up then creates another object, or fails with one line where rekey does not create objects."""
     case = scenario.case
     scenario.up()
     first = scenario.outputs()
@@ -120,8 +120,8 @@ def test_deleted_by_hand(scenario: Scenario) -> None:
 
 
 @only(lambda case: case.readable)
-def test_a_secret_changed_by_hand(scenario: Scenario) -> None:
-    """Where the vendor shows it, a refresh takes it over; where the program gives one, an up puts that back."""
+def test_rotation_by_hand_is_taken_over_where_readable(scenario: Scenario) -> None:
+    """A refresh takes over a secret that the vendor shows; an up restores one that the program sets."""
     case = scenario.case
     scenario.up()
     theirs = scenario.remember(case.rotate_by_hand(scenario.outputs()))
@@ -155,7 +155,7 @@ def test_a_secret_changed_by_hand(scenario: Scenario) -> None:
         b"the second line: second-line",
     ],
 )
-def test_the_search_finds_what_is_there(text: bytes) -> None:
-    """What finds no secret anywhere else finds one here, whatever form it has."""
+def test_leak_search_finds_every_form(text: bytes) -> None:
+    """The search that finds no secret elsewhere finds one here, in each of its forms."""
     assert holds_secret(text, {'S3cret@with"quotes', "first-line\nsecond-line"})
     assert not holds_secret(b"nothing of the kind: 1b47061264138c4ac30d75fd1eb44270", {"S3cret@with"})

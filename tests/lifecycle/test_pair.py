@@ -29,7 +29,7 @@ def accepted(sandbox: Sandbox, party: dict[str, str]) -> bool:
     return CloudDirector(sandbox).portal(party["client_id"]).signs_in(party["client_secret"])
 
 
-def test_the_sides_take_turns_and_both_secrets_work(stack: Stack, sandbox: Sandbox) -> None:
+def test_pair_sides_take_turns_and_both_secrets_work(stack: Stack, sandbox: Sandbox) -> None:
     stack.program(PROGRAM)
     assert sorted(step for step in stack.up().steps if "Party" not in step)
     before = stack.outputs()
@@ -56,6 +56,6 @@ def test_the_sides_take_turns_and_both_secrets_work(stack: Stack, sandbox: Sandb
     assert before["previous"]["client_secret"] not in text
 
 
-def test_what_cannot_exist_twice_is_refused_with_the_reason(stack: Stack) -> None:
+def test_pair_of_signing_keys_is_refused_with_the_reason(stack: Stack) -> None:
     stack.program(REFUSED)
     assert "no Pair of these: a signing key keeps its predecessor published by itself" in stack.up(fails=True).text

@@ -27,7 +27,7 @@ def replace(scenario: Scenario, *, fails: bool = False) -> Step:
     return scenario.up("--replace", scenario.stack.resource("it")["urn"], fails=fails)
 
 
-def test_a_relying_party_stands_in_its_own_way(party: Scenario) -> None:
+def test_replace_of_relying_party_is_refused(party: Scenario) -> None:
     party.up()
     first = party.outputs()
     step = replace(party, fails=True)
@@ -38,7 +38,7 @@ def test_a_relying_party_stands_in_its_own_way(party: Scenario) -> None:
     assert party.case.accepts(first)
 
 
-def test_a_relying_party_that_is_deleted_first(party: Scenario) -> None:
+def test_replace_of_relying_party_deleted_first(party: Scenario) -> None:
     """Also where another one was created in the same run, before: the list of what was there is then out of date."""
     party.up(options=DELETED_FIRST)
     first = party.outputs()
@@ -57,7 +57,7 @@ def test_a_relying_party_that_is_deleted_first(party: Scenario) -> None:
     assert party.leaks() == []
 
 
-def test_a_key_that_was_never_rotated_is_the_same(key: Scenario) -> None:
+def test_replace_of_key_never_rotated_keeps_it(key: Scenario) -> None:
     before = key.case.objects()
     key.up()
     first = key.outputs()
@@ -72,7 +72,7 @@ def test_a_key_that_was_never_rotated_is_the_same(key: Scenario) -> None:
     assert key.case.objects() == before
 
 
-def test_a_key_that_was_rotated_is_another(key: Scenario) -> None:
+def test_replace_of_rotated_key_makes_another(key: Scenario) -> None:
     """The one before has no overlap then: nothing would be left to retire it."""
     before = key.case.objects()
     key.up(rotation={"triggers": {"release": 1}})
@@ -89,7 +89,7 @@ def test_a_key_that_was_rotated_is_another(key: Scenario) -> None:
     assert key.case.objects() == before
 
 
-def test_a_key_that_is_deleted_first(key: Scenario) -> None:
+def test_replace_of_key_deleted_first(key: Scenario) -> None:
     before = key.case.objects()
     key.up(options=DELETED_FIRST)
     first = key.outputs()

@@ -36,7 +36,7 @@ def complaints(stack: Stack, run: Run, sandbox: Sandbox) -> list[str]:
     return errors
 
 
-def test_one_object_is_managed_once(stack: Stack, sandbox: Sandbox) -> None:
+def test_claim_of_one_object_by_two_resources_is_refused(stack: Stack, sandbox: Sandbox) -> None:
     """Also where two endpoints are one address."""
     stack.configure({"rekey:endpoints.again.kind": "roma", "rekey:endpoints.again.url": sandbox.url})
     case = AppSecretCase(sandbox)
@@ -48,7 +48,7 @@ def test_one_object_is_managed_once(stack: Stack, sandbox: Sandbox) -> None:
     assert "is taken by another resource of this program: urn:pulumi:dev::probe::pulumi-python:dynamic/rekey:" in error
 
 
-def test_one_adopted_object_is_managed_once(stack: Stack, sandbox: Sandbox) -> None:
+def test_claim_of_one_adopted_object_by_two_resources_is_refused(stack: Stack, sandbox: Sandbox) -> None:
     case = OidcRelyingPartyCase(sandbox)
     theirs = case.existing()["relying_party_id"]
     sandbox.forget_calls()
@@ -58,7 +58,7 @@ def test_one_adopted_object_is_managed_once(stack: Stack, sandbox: Sandbox) -> N
     assert "is taken by another resource of this program: urn:" in error
 
 
-def test_one_key_signs(stack: Stack, sandbox: Sandbox) -> None:
+def test_claim_of_the_active_key_by_two_resources_is_refused(stack: Stack, sandbox: Sandbox) -> None:
     """A second key is welcome where it is only published."""
     case = OpenIdProviderKeyCase(sandbox)
     sandbox.forget_calls()
@@ -70,7 +70,7 @@ def test_one_key_signs(stack: Stack, sandbox: Sandbox) -> None:
     assert sorted(stack.preview().steps) == ["create a", "create b"]
 
 
-def test_two_endpoints_of_one_kind_and_one_that_is_renamed(stack: Stack, sandbox: Sandbox) -> None:
+def test_endpoints_of_one_kind_log_in_separately_and_rename(stack: Stack, sandbox: Sandbox) -> None:
     """Each logs in for itself; another name for the same system is no change at the vendor."""
     second = {"kind": "vcd", "url": sandbox.url, "org": "System"}
     token = {"apiToken": sandbox.credentials["vcd"]["api_token"]}
@@ -99,7 +99,7 @@ def test_two_endpoints_of_one_kind_and_one_that_is_renamed(stack: Stack, sandbox
     assert stack.resource("there")["outputs"] == before | {"endpoint": "recovery"}
 
 
-def test_a_system_that_has_moved(stack: Stack, sandbox: Sandbox) -> None:
+def test_endpoint_that_moved_needs_moved_from(stack: Stack, sandbox: Sandbox) -> None:
     """Nothing goes to another host than the object was made at, until the configuration says that it has moved."""
     scenario = Scenario(AppSecretCase(sandbox), stack, sandbox)
     scenario.up(rotation={"triggers": {"release": 1}})
@@ -121,7 +121,7 @@ def test_a_system_that_has_moved(stack: Stack, sandbox: Sandbox) -> None:
     assert not scenario.case.knows(first)
 
 
-def test_an_endpoint_that_is_not_there(stack: Stack, sandbox: Sandbox) -> None:
+def test_endpoint_that_is_not_configured_is_refused(stack: Stack, sandbox: Sandbox) -> None:
     """A preview says so, before any call."""
     declare(stack, AppSecretCase(sandbox), [ProgramSpec("a", more={"endpoint": '"nowhere"'})])
     (error,) = complaints(stack, stack.preview(fails=True), sandbox)
@@ -131,7 +131,7 @@ def test_an_endpoint_that_is_not_there(stack: Stack, sandbox: Sandbox) -> None:
     )
 
 
-def test_a_credential_in_plain_config(bare_stack: Stack, sandbox: Sandbox) -> None:
+def test_credential_in_plain_config_is_refused(bare_stack: Stack, sandbox: Sandbox) -> None:
     """It is refused without being shown."""
     token = "an-api-token-in-plain-text"
     bare_stack.configure({"rekey:endpoints.vcd.url": sandbox.url, "rekey:endpoints.vcd.apiToken": token})
@@ -157,12 +157,12 @@ def test_a_credential_in_plain_config(bare_stack: Stack, sandbox: Sandbox) -> No
         ({"kind": "vcd"}, "endpoint 'roma' is of kind vcd, and this resource needs roma: name another endpoint"),
     ],
 )
-def test_an_endpoint_that_a_preview_refuses(configured: object, message: str) -> None:
+def test_endpoint_of_a_wrong_kind_is_refused(configured: object, message: str) -> None:
     assert Endpoints({"roma": configured}, Runtime()).misconfigured(None, "roma") == message
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_endpoint_without_an_address(kind: str) -> None:
+def test_endpoint_without_an_address_names_the_key(kind: str) -> None:
     """The message names the key, and the variable that could fill it."""
     with pytest.raises(Misconfigured) as refused:
         Endpoints({}, Runtime()).session(None, kind)
