@@ -8,7 +8,7 @@ import pytest
 from pulumi_rekey.errors import Error
 
 from tests.lifecycle.case import Case
-from tests.lifecycle.cases import AT_A_VENDOR as CASES
+from tests.lifecycle.cases import AT_A_VENDOR
 from tests.lifecycle.in_process import InProcess
 from tools.vendors import Sandbox
 
@@ -16,7 +16,7 @@ lost = pytest.mark.parametrize("fault", [{"drop": "after"}, {"drop": "cut"}, {"s
 RELEASE, NEXT_RELEASE = ({"triggers": {"release": release}} for release in (1, 2))
 
 
-@pytest.fixture(params=CASES, ids=lambda case: case.resource)
+@pytest.fixture(params=AT_A_VENDOR, ids=lambda case: case.resource)
 def program(request: pytest.FixtureRequest, sandbox: Sandbox) -> Iterator[InProcess]:
     program = InProcess(request.param(sandbox))
     yield program
@@ -25,7 +25,7 @@ def program(request: pytest.FixtureRequest, sandbox: Sandbox) -> Iterator[InProc
 
 def only(applies: Callable[[type[Case]], bool]) -> pytest.MarkDecorator:
     """The cases to which a test applies."""
-    cases = [case for case in CASES if applies(case)]
+    cases = [case for case in AT_A_VENDOR if applies(case)]
     return pytest.mark.parametrize("program", cases, indirect=True, ids=lambda case: case.resource)
 
 
