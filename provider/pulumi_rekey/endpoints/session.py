@@ -30,6 +30,7 @@ from ..errors import (
     Forbidden,
     Misconfigured,
     NotFound,
+    NotProvenGone,
     Rejected,
     Throttled,
     Unauthenticated,
@@ -179,6 +180,18 @@ class Session(ABC, Generic[EndpointT]):
             # However it failed: reading changes nothing.
             failed.certain = True
             raise
+
+    def not_proven_gone(self, refused: VendorError, why: str = "") -> NotProvenGone:
+        """Return the error for an object that this refusal does not prove to be gone.
+
+        What proves that is in each vendor's ``find``, and nowhere else: what its pages say of a missing object, and a
+        whole list that lacks it.
+        """
+        return NotProvenGone(
+            f"{refused.happened}, which does not prove that it is gone{why and f': {why}'}",
+            todo=f"the account needs {self.right}; what is gone all the same, `pulumi state delete` forgets",
+            request_id=refused.request_id,
+        )
 
     def put(self, path: str, *ids: str, json: object = None, query: Mapping[str, str] | None = None) -> Body:
         """PUT a whole value: the same call again has the same effect, so it is repeated where that helps."""
@@ -468,7 +481,9 @@ class Session(ABC, Generic[EndpointT]):
         kind = self.classify(status, code)
         happened = f"{source}: {status}{f' {code}' if code else ''}"
         todo = f"the account needs {self.right}" if kind is Forbidden else None
-        return kind(happened, todo=todo, request_id=printable_code(self.request_id(answer, body)))
+        refusal = kind(happened, todo=todo, request_id=printable_code(self.request_id(answer, body)))
+        refusal.code, refusal.has_content = code, bool(answer.content)
+        return refusal
 
     def _failure(self, source: str, failed: httpx.TransportError) -> Error:
         import httpx
