@@ -161,7 +161,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         """Make sure that the endpoint knows a good secret when it sees one, before the first of a run is ended."""
         tells = i.rotation.verify and not self.resource.shown
         if self.api is not None and tells:
-            self.api.checks.prove(self._name(s), lambda: self._probe(s))
+            self.api.checks.ensure_endpoint_sane(self._name(s), lambda: self._probe(s))
 
     def _stop_before_own_login(self, client: str | None) -> None:
         if self.api is None or client is None or client != self.api.endpoint.client():
@@ -196,7 +196,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         ask = ask or (lambda: self._probe(s))
         if self.api is None:
             return ask()
-        return self.api.checks.of(self._name(s), ask)
+        return self.api.checks.check(self._name(s), ask)
 
     def _name(self, s: StateT) -> str:
         """Return the credential's name in this run."""
