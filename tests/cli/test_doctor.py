@@ -55,7 +55,9 @@ def test_doctor_finds_no_problem_where_there_is_none(rekey: Rekey, stack: Stack,
     assert {call["method"] for call in sandbox.calls() if "token" not in call["path"]} == {"GET"}
 
 
-def test_doctor_proves_rights_by_reading_existing_credentials(rekey: Rekey, exports: Exports, sandbox_process: Sandbox) -> None:
+def test_doctor_proves_rights_by_reading_existing_credentials(
+    rekey: Rekey, exports: Exports, sandbox_process: Sandbox
+) -> None:
     """Nothing but the state tells which directory, or which application, the account has to manage."""
     ended = rekey(*DEV, cwd=exports.stack.folder, env=exports.stack.environment)
     note = "that the account has its rights shows at the first credential"
