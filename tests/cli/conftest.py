@@ -64,6 +64,8 @@ rekey.Pair("portal", lambda side, its: rekey.OidcRelyingParty(client_name=f"port
 rekey.OidcRelyingParty("masked", client_name=pulumi.Output.secret("Masked"),
     redirect_uris=pulumi.Output.secret(["https://masked.example.com/callback"]),
     rotation=rekey.Rotation(max_age="90d"))
+rekey.SyncClientCredentials("hidden", directory_id=config.require_secret("directoryId"),
+    rotation=rekey.Rotation(on_adopt="keep"))
 """
 FOREIGN = """
 import pulumi
@@ -83,6 +85,7 @@ class Exports:
     #: Everything that is secret in them.
     secrets: frozenset[str]
     stack: Stack
+    linked_stack: Stack
 
     @property
     def fresh(self) -> Path:
@@ -101,7 +104,7 @@ class Exports:
 
     @property
     def linked(self) -> Path:
-        """An app that is fed by a GeneratedSecret, one whose secret is given, a pair, and settings that are secret."""
+        """An app fed by a GeneratedSecret, one whose secret is given, a pair, and two with secret settings."""
         return self.folder / "linked.json"
 
     @property
@@ -145,7 +148,10 @@ def exports(
     shown = stack.export(show_secrets=True)
     _write(folder / "shown.json", shown)
     linked = _configured_stack.copy(folder / "linked")
-    linked.configure({"orgId": vendors["navigator"]["org_id"]}, {"given": "Given-by-a-user-1"})
+    linked.configure(
+        {"orgId": vendors["navigator"]["org_id"]},
+        {"given": "Given-by-a-user-1", "directoryId": vendors["broker"]["directory_id"]},
+    )
     linked.program(LINKED)
     linked.up()
     _write(folder / "linked.json", linked.export())
@@ -154,7 +160,7 @@ def exports(
     other.program(FOREIGN)
     other.up()
     _write(folder / "foreign.json", other.export())
-    return Exports(folder, frozenset(_secrets(shown)), stack)
+    return Exports(folder, frozenset(_secrets(shown)), stack, linked)
 
 
 def credentials(document: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -224,6 +224,7 @@ def test_status_of_credentials_that_hang_together(rekey: Rekey, exports: Exports
         "portal-blue": ("ok", None),
         "portal-green": ("ok", None),
         "masked": ("ok", None),
+        "hidden": ("never-due", "rotates only when asked"),
     }
     minted = datetime.fromisoformat(found["masked"]["rotated_at"])
     assert datetime.fromisoformat(found["masked"]["next_rotation_at"]) == minted + timedelta(days=90)
