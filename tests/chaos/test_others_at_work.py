@@ -100,7 +100,7 @@ def test_rotation_by_another_stack_is_found_by_refresh(stack: Stack, sandbox: Sa
 
 
 @pytest.mark.parametrize(
-    "case", [case for case in CASES if case.remains or not case.creates], ids=lambda case: case.resource
+    "case", [case for case in AT_A_VENDOR if case.remains or not case.creates], ids=lambda case: case.resource
 )
 def test_delete_spares_a_secret_made_by_hand(case: type[Case], sandbox: Sandbox) -> None:
     """Rekey ends its own secrets only, also where it knows the object for its own."""
