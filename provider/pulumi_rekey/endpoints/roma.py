@@ -168,6 +168,7 @@ class Roma(Session[RomaEndpoint]):
             raise BadAnswer(
                 f"{self.name}: GET …/apps: the pages do not add up to the total",
                 todo="run again: the list changed while it was read",
+                no_effect=True,
             )
         return set(found)
 

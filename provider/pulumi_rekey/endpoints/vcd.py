@@ -236,6 +236,7 @@ class Vcd(Session[VcdEndpoint]):
             raise BadAnswer(
                 f"{self.name}: GET {collection}: the pages do not add up to the total",
                 todo="run again: the list changed while it was read",
+                no_effect=True,
             )
         return found
 
@@ -303,7 +304,9 @@ class Vcd(Session[VcdEndpoint]):
         """Return how long ID tokens live."""
         seconds = configuration.get("idTokenTimeToLive")
         if type(seconds) is not int or not 0 <= seconds <= _MAX_LIFE.total_seconds():
-            raise BadAnswer(f"{self.name}: GET openIdProvider: idTokenTimeToLive is not the lifetime of an ID token")
+            raise BadAnswer(
+                f"{self.name}: GET openIdProvider: idTokenTimeToLive is not the lifetime of an ID token", no_effect=True
+            )
         return timedelta(seconds=seconds)
 
     # -- the relying party's side --------------------------------------------------------------------------------
