@@ -40,10 +40,7 @@ def test_earlier_state_is_read_whole(path: Path) -> None:
     provider, kept = load(path)
     state = provider.answers.resource.state.model_validate(kept["outputs"])
     written = {name: to_property(getattr(state, name)) for name in kept["outputs"]}
-    plain = {
-        name: value.value if isinstance(value, Secret) else value
-        for name, value in written.items()
-    }
+    plain = {name: value.value if isinstance(value, Secret) else value for name, value in written.items()}
     assert plain == kept["outputs"]
 
 

@@ -10,7 +10,7 @@ def test_no_vendor_has_what_the_reconciler_uses_and_no_address(time: Time) -> No
     runtime = Runtime(sleep=time.sleep)
     session = NoVendor("Ticket", runtime)
     assert (session.name, session.endpoint, session.runtime) == ("Ticket", None, runtime)
-    assert session.checks.of("a ticket", lambda: True)
+    assert session.checks.check("a ticket", lambda: True)
     with session.exclusive, session.exclusive:
         pass
     assert not hasattr(session, "request")

@@ -143,7 +143,7 @@ class Answers:
             return Difference(changes=True, replaces=replaces)
         self._instance.claim_live(self._address(state.endpoint), claimed(self.resource, state), call.urn, state)
         if todo.refusal is not None and (todo or unknown):
-            raise refused(i.endpoint or self.resource.vendor or self.resource.name, todo.refusal)
+            raise refused(todo.refusal)
         decides = unknown & {"rotation", *fields_with(self.resource.inputs, Mark.EXPLICIT_SECRET)}
         for text in (_MAY_ROTATE,) if decides else todo.says:
             call.remark("INFO", text)

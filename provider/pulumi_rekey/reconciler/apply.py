@@ -221,7 +221,10 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         return self._record(i, keep(self.resource.update(self.api, i, s, changed, keep)))
 
     def _go_on(self, journal: Journal[StateT], i: InputsT, s: StateT, retry: Retry) -> tuple[StateT, bool]:
-        """Go on with a secret that is not certain yet; return whether it is certain now, without a new one."""
+        """Go on with a secret that is not certain yet; return whether it is certain now, without a new one.
+
+        What is in the outputs works, or the run fails.
+        """
         phase = phase_of(s)
         certain = self._certain(i, s, phase, retry)
         if certain is not None:
@@ -229,8 +232,14 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             return certain, True
         because = "" if phase is None else phase.because
         if retry is Retry.ONLY_TRY:
-            self.warn(f"{because}; rotation is paused" if i.rotation.paused else because)
-            return self._record(i, s), False
+            if phase is Phase.CANDIDATE and s.expires_at is not None and self.now < s.expires_at:
+                self.warn(f"{because}; nothing is minted, and the old one works until {rfc3339(s.expires_at)}")
+                return self._record(i, s), False
+            self._stop_before_own_login(s)
+            raise Refused(
+                f"{self._where}: {because}, and rotation is paused",
+                todo="end the pause, so that `pulumi up` mints the next one",
+            )
         if retry is Retry.SEND_AGAIN and isinstance(self.resource, TwoSecrets):
             again = self.resource.resend_inputs(i, s, self._clock)
             reason = (isinstance(s, TwoSecretsState) and s.candidate and s.candidate.rotation_reason) or because
@@ -253,20 +262,21 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             return self._checked_overlap(i, new)
         if retry is Retry.SEND_AGAIN:
             return None
-        if isinstance(self.resource, InSteps):
-            # What was read back says where it is.
+        if not secret_fields(type(s)):
+            # What was read back says all there is.
             return self._record(i, s).model_copy(update={"step": None})
         # Where the old one is accepted, the lost change was never made.
         old = self._record(i, _without_candidate(s)).model_copy(update={"step": None})
         return old if self._accepts(i, old) else None
 
     def _accepts(self, i: InputsT, s: StateT) -> bool:
-        """Tell whether a secret is certainly accepted."""
-        return i.rotation.verify and self._patiently(s) is True
+        """Tell whether a secret is certainly accepted, after an answer was lost, which explains a refusal."""
+        return i.rotation.verify and self._patiently(s, explained=True) is True
 
     def _rotate(self, journal: Journal[StateT], i: InputsT, s: StateT, todo: Plan) -> StateT:
         expected = not policy.asked_now(i.rotation, s) and phase_of(s) is not Phase.UNCERTAIN
-        if expected and i.rotation.verify and not self.resource.verified_by_read:
+        tells = self.resource.vendor is not None and not self.resource.verified_by_read
+        if expected and i.rotation.verify and tells:
             # The endpoint must know a good secret when it sees one, before the first of a run is ended.
             self.api.checks.ensure_endpoint_sane(self._name(s), lambda: self._probe(s))
         return self._mint_next(journal, i, s, s.generation + 1, str(todo.decision.reason))
@@ -347,7 +357,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             self.warn("the new secret could not be tried from here: it is handed on unverified")
         return verdict is not False
 
-    def _patiently(self, s: StateT) -> bool | None:
+    def _patiently(self, s: StateT, *, explained: bool = False) -> bool | None:
         def ask() -> bool | None:
             verdict = self._probe(s)
             for pause in _VERIFY_PAUSES_S:
@@ -357,7 +367,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
                 verdict = self._probe(s)
             return verdict
 
-        return self.api.checks.check(self._name(s), ask)
+        return self.api.checks.check(self._name(s), ask, explained=explained)
 
     def _check(self, s: StateT) -> bool | None:
         """Return whether the vendor accepts the secret; nothing if that cannot be told."""
@@ -378,11 +388,11 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
 
     def _obey(self, refusal: Refusal | None) -> None:
         if refusal is not None:
-            raise refused(self._where, refusal)
+            raise refused(refusal)
 
     def _stop_before_own_login(self, s: StateT) -> None:
         """Stop before a secret is ended by which rekey logs in itself; of what was adopted that shows only now."""
-        self._obey(own_login(client_id(s), self.api.endpoint))
+        self._obey(own_login(self._where, client_id(s), self.api.endpoint))
 
     def _stop_if_not_gone(self, s: StateT) -> None:
         if self._probe(s):
@@ -465,9 +475,9 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         return s.model_copy(update=update)
 
 
-def refused(where: str, refusal: Refusal) -> Stopped:
+def refused(refusal: Refusal) -> Stopped:
     """Return the error that a refusal is to the user."""
-    stopped = Stopped(f"{where}: {refusal.why}", todo=refusal.way_out)
+    stopped = Stopped(refusal.why, todo=refusal.way_out)
     stopped.aftermath = _UNCHANGED
     return stopped
 

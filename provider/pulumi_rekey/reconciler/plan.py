@@ -65,7 +65,7 @@ class Retry(Enum):
     """How a run goes on with a secret that is not certain yet; the value says it in a preview."""
 
     TRUST = "verify=False, so that it is handed on as it is"
-    ONLY_TRY = "it is tried again; rotation is paused"
+    ONLY_TRY = "it is tried again, and nothing is minted"
     SEND_AGAIN = "it is tried, and sent, again; the old one stays until then, or until its end"
     REPLACE = "it is tried again, and the next one is minted if it is still refused"
 
@@ -122,7 +122,7 @@ def plan(
     """
     phase = phase_of(s)
     decision = _decision(resource, i, s, phase, now)
-    login = own_login(client_id(s), endpoint)
+    login = own_login(i.endpoint or resource.vendor, client_id(s), endpoint)
     retry = None if decision.reason else _retry(i, s, phase, decision, now, own_login=login is not None)
     follow_up = resource.follow_up(i, s, now) if isinstance(resource, InSteps) else None
     said = [f"goes on: {phase}: {retry.value}"] if retry else _words(i, decision, _meaning(resource, i, s, now), now)
@@ -183,12 +183,12 @@ def moved(resource: Resource[Any, Any, Any], s: State, endpoint: Endpoint | None
     )
 
 
-def own_login(client: str | None, endpoint: Endpoint | None) -> Refusal | None:
+def own_login(name: str | None, client: str | None, endpoint: Endpoint | None) -> Refusal | None:
     """Return why an OAuth client's secret must not be ended: rekey itself logs in with it, if that is so."""
     if client is None or endpoint is None or client != endpoint.client():
         return None
     return Refusal(
-        f"{client} is what this endpoint itself logs in with, and ending its secret would lock rekey out",
+        f"{name}: {client} is what this endpoint itself logs in with, and ending its secret would lock rekey out",
         "let the endpoint log in with another credential, or take this resource out of the program with"
         " retain_on_delete=True",
     )
@@ -308,7 +308,7 @@ def plan_creation(resource: Resource[Any, Any, Any], i: Inputs, endpoint: Endpoi
         adopted=adopted,
         reason=reason,
         rotates=rotates,
-        refusal=own_login(adopted, endpoint) if given or i.rotation.mints else None,
+        refusal=own_login(i.endpoint or resource.vendor, adopted, endpoint) if given or i.rotation.mints else None,
         says=(f"takes {adopted} over and ends the secret in use: {resource.overlap}",) if ends else (),
     )
 

@@ -1,19 +1,42 @@
-"""A vendor that is made up, in memory: lockers, the codes that open them, and resources that manage one."""
+"""A vendor that is made up, in memory: lockers, the codes that open them, and a resource that manages one.
+
+A test of the reconciler by itself, without an engine or a server::
+
+    def test_rotation_is_kept_before_it_is_tried() -> None:
+        vendor = Vendor()
+        s = vendor.up(label="tools")                            # what one `pulumi up` comes to
+        assert vendor.calls == ["add", "set code 1", "try code 1", "open", "label"]
+        vendor.later("1d")                                      # time passes, and the calls are forgotten
+        vendor.faults["try"] = RuntimeError("a bug")            # happens instead of a call
+        with pytest.raises(Partial) as failed:
+            vendor.up(s, label="tools", rotation={"rotate_now": "INC-1"})
+        assert failed.value.state.step == Phase.UNVERIFIED      # what the engine saves
+"""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pulumi_rekey.endpoints.answer import Body
 from pulumi_rekey.endpoints.config import Endpoint
+from pulumi_rekey.endpoints.no_vendor import NoVendor
 from pulumi_rekey.endpoints.session import Runtime, Session, Token
 from pulumi_rekey.errors import NotFound
-from pulumi_rekey.model import IMMUTABLE, Secret
+from pulumi_rekey.model import IMMUTABLE, Mark, Secret
 from pulumi_rekey.policy.durations import parse
 from pulumi_rekey.reconciler.apply import Reconciler
-from pulumi_rekey.reconciler.contract import Inputs, Resource, State
+from pulumi_rekey.reconciler.contract import (
+    Clock,
+    Inputs,
+    InSteps,
+    Resource,
+    Save,
+    State,
+    TwoSecrets,
+    TwoSecretsState,
+)
 from pydantic import Field, SecretStr
 
 if TYPE_CHECKING:
@@ -24,8 +47,7 @@ START = datetime(2026, 11, 24, 12, tzinfo=UTC)
 #: On loopback, where no certificate is looked for; nothing is ever sent there.
 HOME = "http://localhost:8181"
 MARK = "0123456789abcdef01234567"
-#: Steps of the vendor's own, the first as a part of a rotation and the second a day after it.
-COUNT = "count the spare codes"
+#: A later step of a rotation, a day after it.
 TELL = "tell the guard"
 
 
@@ -52,6 +74,8 @@ class Vendor:
     calls: list[str] = field(default_factory=list)
     #: What happens instead of a call, by its name.
     faults: dict[str, Exception] = field(default_factory=dict)
+    #: What happens instead of an answer, once the call is done, by its name.
+    lost: dict[str, Exception] = field(default_factory=dict)
     #: What is answered to the next tries of a code; after them the truth.
     answers: deque[bool | Exception | None] = field(default_factory=deque)
     slept: list[float] = field(default_factory=list)
@@ -99,16 +123,22 @@ class Vendor:
         self.lockers[locker_id] = Locker(site, label)
         return locker_id
 
+    def make_code(self) -> SecretStr:
+        """Make a code that is not set yet."""
+        self.minted += 1
+        return SecretStr(f"code {self.minted}")
+
     def set_code(self, locker_id: str, code: SecretStr | None, until: datetime | None) -> SecretStr:
         """Set a code, or make one; the other one that was set last works until then, if it may at all."""
-        if code is None:
-            self.minted += 1
-            code = SecretStr(f"code {self.minted}")
+        code = code or self.make_code()
         new = code.get_secret_value()
         self.called("set", new)
         locker = self.find(locker_id)
         old = [known for known in locker.codes if known != new][-1:]
         locker.codes = (dict.fromkeys(old, until) if until else {}) | {new: None}
+        lost = self.lost.pop("set", None)
+        if lost is not None:
+            raise lost
         return code
 
     def opens(self, locker_id: str, code: SecretStr) -> bool | None:
@@ -165,54 +195,35 @@ class Lockers(Session[LockersEndpoint]):
 
 class LockerInputs(Inputs):
     site: str | None = Field(default=None, json_schema_extra=IMMUTABLE)
-    adopt: str | None = None
+    adopt: Annotated[str | None, Mark.ADOPTS] = None
     label: str | None = None
     note: str | None = None
-    code: Secret | None = None
+    secret: Annotated[Secret | None, Mark.EXPLICIT_SECRET] = None
 
 
-class LockerState(State):
-    locker_id: str
+class LockerState(TwoSecretsState):
+    locker_id: Annotated[str, Mark.OBJECT_ID, Mark.CLIENT_ID]
     site: str = "north"
     label: str = "blank"
     note: str = "blank"
-    code: Secret | None = None
-    previous_secret: Secret | None = None
-    next_secret: Secret | None = None
     #: Whether the guard knows of the code.
     told: bool = True
-
-    def with_candidate_pending(self) -> Self:
-        if self.previous_secret is None:
-            return self
-        old = {"code": self.previous_secret, "previous_secret": None, "next_secret": self.code}
-        return self.model_copy(update=old | {"generation": self.generation - 1})
-
-    def promoted(self) -> Self:
-        if self.next_secret is None:
-            return self
-        new = {"code": self.next_secret, "previous_secret": self.code, "next_secret": None}
-        return self.model_copy(update=new | {"generation": self.generation + 1})
 
     @property
     def codes(self) -> tuple[str | None, ...]:
         """The present code, the one before, and the one in waiting."""
-        kept = (self.code, self.previous_secret, self.next_secret)
+        kept = (self.secret, self.previous_secret, self.next_secret)
         return tuple(None if code is None else code.get_secret_value() for code in kept)
 
 
-class LockerResource(Resource[LockerInputs, LockerState, Lockers]):
+class LockerResource(TwoSecrets[LockerInputs, LockerState, Lockers], InSteps[LockerInputs, LockerState, Lockers]):
     """A locker is put up under its mark, and told its label and its note one after the other."""
 
-    name = "Locker"
     vendor = "lockers"
     inputs = LockerInputs
     state = LockerState
-    id_output = "locker_id"
-    secret_input: ClassVar[str | None] = "code"
-    takes_grace = True
 
-    def create(self, api: Lockers, i: LockerInputs, mark: str | None) -> Iterator[LockerState]:
+    def create(self, api: Lockers, i: LockerInputs, mark: str | None, save: Save[LockerState]) -> LockerState:
         site = i.site or "north"
         if i.adopt is None:
             locker_id = api.vendor.add(site, mark or "blank")
@@ -220,132 +231,125 @@ class LockerResource(Resource[LockerInputs, LockerState, Lockers]):
         else:
             found = api.vendor.find(i.adopt)
             s = LockerState(locker_id=i.adopt, site=found.site, label=found.label, note=found.note)
-        if i.adopt is None or i.code is not None:
-            s = s.model_copy(update={"code": api.vendor.set_code(s.locker_id, i.code, None)})
-        yield s
+        if i.adopt is None or i.secret is not None:
+            s = s.model_copy(update={"secret": api.vendor.set_code(s.locker_id, i.secret, None)})
+        return s
 
     def read(self, api: Lockers, s: LockerState) -> LockerState | None:
         api.vendor.called("read")
-        found = api.vendor.find(s.locker_id)
-        return s.model_copy(update={"site": found.site, "label": found.label, "note": found.note})
+        found = api.vendor.lockers.get(s.locker_id)
+        shown = {} if found is None else {"site": found.site, "label": found.label, "note": found.note}
+        return None if found is None else s.model_copy(update=shown)
 
-    def update(self, api: Lockers, i: LockerInputs, s: LockerState, changed: frozenset[str]) -> Iterator[LockerState]:
+    def update(
+        self, api: Lockers, i: LockerInputs, s: LockerState, changed: frozenset[str], save: Save[LockerState]
+    ) -> LockerState:
         api.vendor.called("open")
         locker = api.vendor.find(s.locker_id)
         for name in sorted(changed):
             api.vendor.called(name)
             setattr(locker, name, getattr(i, name))
-            s = s.model_copy(update={name: getattr(i, name)})
-            yield s
+            s = save(s.model_copy(update={name: getattr(i, name)}))
+        return s
 
-    def given(self, i: LockerInputs, s: LockerState) -> str | None:
-        return "another code is given" if i.code is not None and i.code != s.code else None
-
-    def resend_inputs(self, api: Lockers, i: LockerInputs, s: LockerState) -> LockerInputs:
-        api.vendor.called("again")
-        return i.model_copy(update={"code": s.next_secret})
-
-    def rotate(self, api: Lockers, i: LockerInputs, s: LockerState) -> Iterator[LockerState]:
-        until = api.runtime.now() + i.rotation.grace if i.rotation.grace else None
-        minted = {
-            "code": api.vendor.set_code(s.locker_id, i.code, until),
-            "previous_secret": s.code if until else None,
-            "next_secret": None,
-            "previous_expires_at": until,
-            "told": False,
-        }
-        yield s.model_copy(update=minted | {"step": COUNT})
+    def rotate(self, api: Lockers, i: LockerInputs, s: LockerState, save: Save[LockerState], now: Clock) -> LockerState:
+        until = now() + i.rotation.grace if i.rotation.grace else None
+        code = i.secret or api.vendor.make_code()
+        minted = s.model_copy(
+            update={
+                "secret": code,
+                "previous_secret": s.secret if until else None,
+                "next_secret": None,
+                "candidate": None,
+                "expires_at": None,
+                "previous_expires_at": until,
+                "told": False,
+            }
+        )
+        save.if_lost(minted)
+        api.vendor.set_code(s.locker_id, code, until)
+        save(minted)
         api.vendor.called("count")
-        yield s.model_copy(update=minted)
+        return minted
 
-    def delete(self, api: Lockers, s: LockerState) -> str | None:
+    def delete(self, api: Lockers, s: LockerState, save: Save[LockerState]) -> str | None:
         api.vendor.called("remove")
-        api.vendor.find(s.locker_id)
-        del api.vendor.lockers[s.locker_id]
+        api.vendor.lockers.pop(s.locker_id, None)
         return None
 
-    def accepted(self, api: Lockers, s: LockerState) -> bool | None:
-        return None if s.code is None else api.vendor.opens(s.locker_id, s.code)
+    def accepted(self, api: Lockers, s: LockerState, now: Clock) -> bool | None:
+        return None if s.secret is None else api.vendor.opens(s.locker_id, s.secret)
 
-    def client(self, s: LockerState) -> str | None:
-        return f"client of {s.locker_id}"
+    def resend_inputs(self, i: LockerInputs, s: LockerState, now: Clock) -> LockerInputs:
+        ends = s.expires_at
+        grace = i.rotation.grace if ends is None else max(ends - now(), timedelta())
+        return i.model_copy(
+            update={"secret": s.next_secret, "rotation": i.rotation.model_copy(update={"grace": grace})}
+        )
 
-    def follow_up(self, s: LockerState, now: datetime) -> str | None:
-        told = s.told or s.rotated_at is None or now < s.rotated_at + parse("1d")
-        return COUNT if s.step == COUNT else None if told else TELL
+    def pending(self, s: LockerState) -> str | None:
+        return None
 
-    def follow(self, api: Lockers, i: LockerInputs, s: LockerState) -> Iterator[LockerState]:
-        if s.step == COUNT:
-            api.vendor.called("count")
-            s = s.model_copy(update={"step": None})
-            yield s
+    def follow_up(self, i: LockerInputs, s: LockerState, now: datetime) -> str | None:
+        told = s.told or s.next_secret is not None or s.rotated_at is None or now < s.rotated_at + parse("1d")
+        return None if told else TELL
+
+    def follow(self, api: Lockers, i: LockerInputs, s: LockerState, save: Save[LockerState], now: Clock) -> LockerState:
         api.vendor.called("tell", i.label or "")
-        yield s.model_copy(update={"told": True})
+        return s.model_copy(update={"told": True})
+
+    def recover(self, api: Lockers, s: LockerState) -> LockerState:
+        return s
 
 
 LOCKER = LockerResource()
 
 
-class Silent(LockerResource):
-    """One whose verbs do nothing."""
+class Lasting(LockerResource):
+    """One that leaves what it ends."""
 
-    def create(self, api: Lockers, i: LockerInputs, mark: str | None) -> Iterator[LockerState]:
-        yield from ()
-
-    def rotate(self, api: Lockers, i: LockerInputs, s: LockerState) -> Iterator[LockerState]:
-        yield from ()
-
-
-class Forgetful(LockerResource):
-    """One that tells of what is gone by nothing, and leaves what it ends."""
-
-    def read(self, api: Lockers, s: LockerState) -> LockerState | None:
-        return super().read(api, s) if s.locker_id in api.vendor.lockers else None
-
-    def delete(self, api: Lockers, s: LockerState) -> str | None:
+    def delete(self, api: Lockers, s: LockerState, save: Save[LockerState]) -> str | None:
         return f"{s.locker_id} stays"
 
 
 class Endless(LockerResource):
     """One whose old code works on without an end that is known."""
 
-    def rotate(self, api: Lockers, i: LockerInputs, s: LockerState) -> Iterator[LockerState]:
-        for minted in super().rotate(api, i, s):
-            yield minted.model_copy(update={"previous_expires_at": None})
+    def rotate(self, api: Lockers, i: LockerInputs, s: LockerState, save: Save[LockerState], now: Clock) -> LockerState:
+        minted = super().rotate(api, i, s, save, now)
+        return save(minted.model_copy(update={"previous_expires_at": None}))
 
 
 class Shown(LockerResource):
     """One that shows what it is when it is read."""
 
-    shown = True
+    verified_by_read = True
 
 
 # -- another, without a vendor -------------------------------------------------------------------------------
 
 
 class TicketState(State):
-    ticket_id: str = "ticket-1"
+    ticket_id: Annotated[str, Mark.OBJECT_ID] = "ticket-1"
 
 
-class Ticket(Resource[Inputs, TicketState, None]):
+class Ticket(Resource[Inputs, TicketState, NoVendor]):
     """What is made here, and known to nobody else; it says no more than it must."""
 
-    name = "Ticket"
     vendor = None
     inputs = Inputs
     state = TicketState
-    id_output = "ticket_id"
 
-    def create(self, api: None, i: Inputs, mark: str | None) -> Iterator[TicketState]:
-        yield TicketState()
+    def create(self, api: NoVendor, i: Inputs, mark: str | None, save: Save[TicketState]) -> TicketState:
+        return TicketState()
 
-    def read(self, api: None, s: TicketState) -> TicketState | None:
+    def read(self, api: NoVendor, s: TicketState) -> TicketState | None:
         return s
 
-    def rotate(self, api: None, i: Inputs, s: TicketState) -> Iterator[TicketState]:
-        yield s
+    def rotate(self, api: NoVendor, i: Inputs, s: TicketState, save: Save[TicketState], now: Clock) -> TicketState:
+        return s
 
-    def delete(self, api: None, s: TicketState) -> str | None:
+    def delete(self, api: NoVendor, s: TicketState, save: Save[TicketState]) -> str | None:
         return f"{s.ticket_id} is forgotten"
 
 
@@ -355,8 +359,5 @@ class TriedTicket(Ticket):
     def __init__(self, answers: Sequence[bool | None]) -> None:
         self.answers = deque(answers)
 
-    def accepted(self, api: None, s: TicketState) -> bool | None:
+    def accepted(self, api: NoVendor, s: TicketState, now: Clock) -> bool | None:
         return self.answers.popleft() if self.answers else None
-
-    def client(self, s: TicketState) -> str | None:
-        return s.ticket_id
