@@ -18,6 +18,7 @@ from pydantic import AfterValidator, Field
 from ..errors import (
     AnswerLost,
     BadAnswer,
+    Conflict,
     Forbidden,
     Misconfigured,
     NotFound,
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 #: The base of all paths of the API.
 CLOUDAPI = "/cloudapi/1.0.0"
+_CONFIGURATION = f"{CLOUDAPI}/openIdProvider"
+#: No ID token lives longer; the vendor's first value is an hour.
+_MAX_ID_TOKEN_LIFETIME = timedelta(days=3650)
 _PROVIDER_ORG = "system"
 _URN = "urn:vcloud:"
 _PAGE_SIZE = "128"
@@ -273,6 +277,39 @@ class Vcd(Session[VcdEndpoint]):
             raise self.not_proven_gone(refused, "only the provider's account sees all") from None
         if any(entry.get("id") == id_ for entry in self.all_of(collection)):
             raise self.not_proven_gone(refused, "it is in the list") from None
+
+    # -- the configuration of the OpenID provider, of which there is one ------------------------------------------
+
+    def configuration(self) -> Body:
+        """GET the configuration of the OpenID provider; it is sure to be that, and may be written back."""
+        configuration = self.get(_CONFIGURATION)
+        configuration.flag("allowHttp")
+        return configuration
+
+    @staticmethod
+    def active_key(configuration: Body) -> str | None:
+        """Return the id of the key that signs, if one does."""
+        return None if configuration.get("activeKey") is None else configuration.object("activeKey").id("id")
+
+    def make_active(self, before: Body, key_id: str) -> None:
+        """PUT the configuration that was read before, with another key that signs; the caller holds :attr:`exclusive`.
+
+        :raises Conflict: if the vendor shows another key afterwards, which somebody else has made active.
+        """
+        if self.active_key(before) != key_id:
+            after = self.put(_CONFIGURATION, json={**before, "activeKey": {"id": key_id}})
+            if self.active_key(after) != key_id:
+                raise Conflict(f"{self.name}: another key was made active at the same moment")
+
+    def id_token_lifetime(self, configuration: Body) -> timedelta:
+        """Return how long ID tokens live.
+
+        :raises BadAnswer: if the vendor names no lifetime that could be meant.
+        """
+        seconds = configuration.number("idTokenTimeToLive")
+        if not 0 <= seconds <= _MAX_ID_TOKEN_LIFETIME.total_seconds():
+            raise BadAnswer(f"{self.name}: GET openIdProvider: idTokenTimeToLive is not the lifetime of an ID token")
+        return timedelta(seconds=seconds)
 
     # -- the relying party's side --------------------------------------------------------------------------------
 
