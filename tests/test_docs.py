@@ -23,7 +23,7 @@ import pytest
 import yaml
 from pulumi_rekey.manifest.entries import read
 from pulumi_rekey.policy.decide import warnings
-from pulumi_rekey.policy.model import AppliedPolicy, Policy
+from pulumi_rekey.policy.model import Policy
 from pulumi_rekey.reconciler.contract import Resource
 from pulumi_rekey.reconciler.plan import plan
 from pulumi_rekey.resources import MODULES, load
@@ -194,16 +194,14 @@ PORTAL = {"client_name": "Portal", "redirect_uris": ["https://portal.example.com
 BILLING = {"org_id": "0f6d1c4e-7a1b-4a55-9d0b-0d6f6b0c9a11"}
 
 
-def said_of(
-    resource: Resource[Any, Any, Any], arguments: dict[str, Any], *, days: int = 91, **policy: Any
-) -> str:
+def said_of(resource: Resource[Any, Any, Any], arguments: dict[str, Any], *, days: int = 91, **policy: Any) -> str:
     """What the preview says of a credential of that age in the evening before the window opens."""
     inputs = resource.inputs.model_validate(arguments | {"rotation": policy})
     seen = {"triggers": {"release": "2027-01"}}
-    state = resource.state.model_construct(
-        generation=1, rotated_at=EVENING - timedelta(days=days), rotation=AppliedPolicy.model_validate(seen)
-    )
-    (said,) = plan(resource, "as it is", inputs, state, EVENING).says
+    made = {"relying_party_id": "its id", "client_id": "its client", "oauth_app_id": "its id"}
+    kept = {"generation": 1, "rotated_at": EVENING - timedelta(days=days), "rotation": seen}
+    state = resource.state.model_validate(arguments | made | kept)
+    (said,) = plan(resource, "its id", inputs, state, EVENING).says
     return said
 
 

@@ -20,8 +20,10 @@ from pulumi.runtime import rpc
 from pulumi.runtime.proto import provider_pb2, status_pb2
 from pulumi_rekey.dynamic import host
 from pulumi_rekey.dynamic.engine import PROVIDER_KEY, from_engine
+from pulumi_rekey.endpoints import KINDS
 from pulumi_rekey.errors import Error, Misconfigured, NotFound, Unauthenticated
 from pulumi_rekey.frontend.answers import HalfDone
+from pulumi_rekey.frontend.instance import Instance
 from pulumi_rekey.frontend.values import holds_unknown, without_unknowns
 
 from tools.vendors import Sandbox
@@ -125,15 +127,27 @@ class Context:
 class Host:
     """The engine's side of one host process."""
 
-    def __init__(self) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.said: list[str] = []
         self.context = Context()
+        self._monkeypatch = monkeypatch
+        self._instances: list[Instance] = []
 
-    def configure(self, endpoints: object = None, owner: str | None = "owner") -> None:
-        """Hand over the stack's configuration."""
-        known = {"rekey:endpoints": endpoints if isinstance(endpoints, str) else json.dumps(endpoints or {})}
-        known |= {"rekey:owner": owner} if owner else {}
+    def configure(self, endpoints: str | dict[str, Any] | None = None, owner: str | None = "owner") -> None:
+        """Start a process of its own, as far as it keeps anything, and hand over the stack's configuration."""
+        self._monkeypatch.setattr(host, "_HOST", host.Host())
+        self._monkeypatch.setattr(host, "_PROVIDERS", {})
+        self._instances.append(host._HOST.instance)
+        sites = {name: {"url": f"https://{name}.example.com"} for name in KINDS}
+        configured = endpoints if isinstance(endpoints, str) else json.dumps(sites | (endpoints or {}))
+        known = {"rekey:endpoints": configured} | ({"rekey:owner": owner} if owner else {})
         host.app_secret.configure(ConfigureRequest(known))  # type: ignore[arg-type]  # only its get() is used
+
+    def close(self) -> None:
+        """Hang up; in the engine's host the end of the process does that."""
+        for instance in self._instances:
+            for session in instance._endpoints._sessions.values() if instance._endpoints else ():
+                session.connections.close()
 
     def call(self, resource: str, verb: str, *arguments: Any, urn: str = URN, inputs: Any = None) -> Any:
         """Call a provider's method from a frame that looks like the host's."""
@@ -167,15 +181,12 @@ class Host:
 
 @pytest.fixture
 def stack_host(monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
-    """A host process of its own, as far as it keeps anything."""
-    pretended = Host()
-    monkeypatch.setattr(host, "_HOST", host.Host())
+    """A configured host."""
+    pretended = Host(monkeypatch)
     monkeypatch.setattr(host, "log", lambda _severity, text, _urn: pretended.said.append(text))
     pretended.configure()
     yield pretended
-    known = host._HOST.instance._endpoints
-    for session in known._sessions.values() if known else ():
-        session.connections.close()
+    pretended.close()
 
 
 # -- what is pickled --------------------------------------------------------------------------------------------------
@@ -364,7 +375,7 @@ NAVIGATOR = {"org_id": "o"}
         ("app_secret", {**ROMA, "endpoint": {"name": SECRET}}, "endpoint", "Input should be a valid string"),
         ("app_secret", {**ROMA, "endpoint": ["roma"]}, "endpoint", "Input should be a valid string"),
         ("app_secret", {**ROMA, "endpoint": 5}, "endpoint", "Input should be a valid string"),
-        ("app_secret", {**ROMA, "endpoint": "lost"}, "endpoint", "endpoint 'lost' has no kind"),
+        ("app_secret", {**ROMA, "endpoint": "lost"}, "endpoint", "endpoint 'lost' is not configured"),
         ("app_secret", {**ROMA, "endpoint": "vcd"}, "endpoint", "endpoint 'vcd' is of kind vcd, and this resource"),
         ("app_secret", {**ROMA, "secret": SECRET, "rotation": {"max_age": "9d"}}, "rotation", "would mint beside the"),
         ("app_secret", {**ROMA, "rotation": {"grace": "1h"}}, "rotation.grace", "is not supported by this vendor"),
@@ -534,10 +545,10 @@ def test_any_input_is_taken_or_refused_at_a_property(stack_host: Host, resource:
 
 
 def test_one_object_is_managed_by_one_resource(stack_host: Host) -> None:
+    stack_host.configure({"alias": {"kind": "roma", "url": "https://ROMA.example.com:443/"}})
     assert stack_host.failures("app_secret", ROMA, urn=URN) == {}
     assert stack_host.failures("app_secret", ROMA, urn=URN) == {}
-    stack_host.configure({"alias": {"kind": "roma", "url": "https://roma.example.com"}})
-    rival = stack_host.failures("app_secret", ROMA, urn=f"{URN}2")
+    rival = stack_host.failures("app_secret", {**ROMA, "endpoint": "alias"}, urn=f"{URN}2")
     assert rival == {"app_id": f"is taken by another resource of this program: {URN}"}
     assert stack_host.failures("app_secret", {**ROMA, "app_id": "b"}, urn=f"{URN}2") == {}
 

@@ -77,9 +77,8 @@ class AppSecret(Resource[AppSecretInputs, AppSecretState, Roma]):
 
     def create(self, api: Roma, i: AppSecretInputs, mark: str | None, save: Save[AppSecretState]) -> AppSecretState:
         """GET the secret that is there, unless another one is given."""
-        s = AppSecretState(
-            instance_id=i.instance_id, app_id=i.app_id, project_id=api.in_project(i.project_id).project_id
-        )
+        project_id = api.in_project(i.project_id).project_id
+        s = AppSecretState(instance_id=i.instance_id, app_id=i.app_id, project_id=project_id)
         return self._put(api, s, i.secret, save) if i.secret else _as_shown(s, self._shown(api, s))
 
     def read(self, api: Roma, s: AppSecretState) -> AppSecretState | None:
