@@ -22,9 +22,10 @@ import jsonschema
 import pytest
 import yaml
 from pulumi_rekey.manifest.entries import read
-from pulumi_rekey.policy.decide import decide, warnings
-from pulumi_rekey.policy.model import AppliedPolicy, Policy
-from pulumi_rekey.reconciler import contract, plan
+from pulumi_rekey.policy.decide import warnings
+from pulumi_rekey.policy.model import Policy
+from pulumi_rekey.reconciler.contract import Resource
+from pulumi_rekey.reconciler.plan import plan
 from pulumi_rekey.resources import MODULES, load
 from pulumi_rekey.sandbox.server import VENDORS
 
@@ -193,17 +194,15 @@ PORTAL = {"client_name": "Portal", "redirect_uris": ["https://portal.example.com
 BILLING = {"org_id": "0f6d1c4e-7a1b-4a55-9d0b-0d6f6b0c9a11"}
 
 
-def said_of(
-    resource: contract.Resource[Any, Any, Any], arguments: dict[str, Any], *, days: int = 91, **policy: Any
-) -> str | None:
+def said_of(resource: Resource[Any, Any, Any], arguments: dict[str, Any], *, days: int = 91, **policy: Any) -> str:
     """What the preview says of a credential of that age in the evening before the window opens."""
     inputs = resource.inputs.model_validate(arguments | {"rotation": policy})
     seen = {"triggers": {"release": "2027-01"}}
-    state = resource.state.model_construct(
-        generation=1, rotated_at=EVENING - timedelta(days=days), rotation=AppliedPolicy.model_validate(seen)
-    )
-    decision = decide(inputs.rotation, state, EVENING)
-    return plan.explanation(resource, plan.Plan(decision=decision), inputs, EVENING)
+    made = {"relying_party_id": "its id", "client_id": "its client", "oauth_app_id": "its id"}
+    kept = {"generation": 1, "rotated_at": EVENING - timedelta(days=days), "rotation": seen}
+    state = resource.state.model_validate(arguments | made | kept)
+    (said,) = plan(resource, "its id", inputs, state, EVENING).says
+    return said
 
 
 def test_text_blocks_of_previews() -> None:

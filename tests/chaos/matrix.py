@@ -115,6 +115,8 @@ class ResourceUnderTest:
         #: What is at the vendor before the operation.
         self.present = self.strangers
         self.before: Outputs | None = None
+        #: Whether the credential before is good when the operation begins.
+        self.worked = False
         #: What a failed run has left half done, with a secret that is good.
         self.half_done: Outputs | None = None
         #: Whether a failed run has said that the next one goes on from where it came to.
@@ -139,6 +141,7 @@ class ResourceUnderTest:
     def order(self) -> None:
         """Let the fault happen from now on."""
         self.present = self.case.objects()
+        self.worked = self.before is not None and self._accepted(self.before)
         # What the test itself asks is no call of the operation.
         self.instance.forget_calls()
         call, fault = self.fault_case.call, self.fault_case.fault
@@ -174,13 +177,14 @@ class ResourceUnderTest:
         """What a failed run says is true."""
         if not errors:
             return
-        if outputs is not None and outputs.get("step") and self._accepted(outputs):
+        # Where nobody knows whether a secret was made, the next run may make another.
+        if outputs is not None and str(outputs.get("step")).startswith("verify ") and self._accepted(outputs):
             self.half_done = outputs
         self.result.error = said = errors[0]
         if len(set(errors)) > 1 or "\n" in said or "Traceback" in said:
             self.wrong(f"not one line: {errors}")
-        if "the old secret still works" in said and not (self.before and self.case.accepts(self.before)):
-            self.wrong("said that the old secret still works")
+        if "nothing was changed" in said and self.before is not None and self.worked != self._accepted(self.before):
+            self.wrong("said that nothing was changed")
         if "nothing was created" in said and self.case.objects() != self.present:
             self.wrong("said that nothing was created")
         self.goes_on = "what was done before is kept" in said
@@ -256,7 +260,8 @@ class ResourceUnderTest:
 
 
 def _ids(outputs: Outputs) -> set[str]:
-    return {value for name, value in outputs.items() if name.endswith("_id") and isinstance(value, str)}
+    named = {value for name, value in outputs.items() if name.endswith("_id") and isinstance(value, str)}
+    return named | {old["key_id"] for old in outputs.get("retiring", ())}
 
 
 class Batch:

@@ -19,8 +19,12 @@ from pulumi.output import Unknown
 from pulumi.runtime import rpc
 from pulumi.runtime.proto import provider_pb2, status_pb2
 from pulumi_rekey.dynamic import host
-from pulumi_rekey.dynamic.engine import PROVIDER_KEY, holds_unknown, without_unknowns
-from pulumi_rekey.errors import Error, Misconfigured, NotFound, Partial, Unauthenticated
+from pulumi_rekey.dynamic.engine import PROVIDER_KEY, from_engine
+from pulumi_rekey.endpoints import KINDS
+from pulumi_rekey.errors import Error, Misconfigured, NotFound, Unauthenticated
+from pulumi_rekey.frontend.answers import HalfDone
+from pulumi_rekey.frontend.instance import Instance
+from pulumi_rekey.frontend.values import holds_unknown, without_unknowns
 
 from tools.vendors import Sandbox
 
@@ -123,15 +127,27 @@ class Context:
 class Host:
     """The engine's side of one host process."""
 
-    def __init__(self) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.said: list[str] = []
         self.context = Context()
+        self._monkeypatch = monkeypatch
+        self._instances: list[Instance] = []
 
-    def configure(self, endpoints: object = None, owner: str | None = "owner") -> None:
-        """Hand over the stack's configuration."""
-        known = {"rekey:endpoints": endpoints if isinstance(endpoints, str) else json.dumps(endpoints or {})}
-        known |= {"rekey:owner": owner} if owner else {}
+    def configure(self, endpoints: str | dict[str, Any] | None = None, owner: str | None = "owner") -> None:
+        """Start a process of its own, as far as it keeps anything, and hand over the stack's configuration."""
+        self._monkeypatch.setattr(host, "_HOST", host.Host())
+        self._monkeypatch.setattr(host, "_PROVIDERS", {})
+        self._instances.append(host._HOST.instance)
+        sites = {name: {"url": f"https://{name}.example.com"} for name in KINDS}
+        configured = endpoints if isinstance(endpoints, str) else json.dumps(sites | (endpoints or {}))
+        known = {"rekey:endpoints": configured} | ({"rekey:owner": owner} if owner else {})
         host.app_secret.configure(ConfigureRequest(known))  # type: ignore[arg-type]  # only its get() is used
+
+    def close(self) -> None:
+        """Hang up; in the engine's host the end of the process does that."""
+        for instance in self._instances:
+            for session in instance._endpoints._sessions.values() if instance._endpoints else ():
+                session.connections.close()
 
     def call(self, resource: str, verb: str, *arguments: Any, urn: str = URN, inputs: Any = None) -> Any:
         """Call a provider's method from a frame that looks like the host's."""
@@ -165,16 +181,12 @@ class Host:
 
 @pytest.fixture
 def stack_host(monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
-    """A host process of its own, as far as it keeps anything."""
-    pretended = Host()
-    monkeypatch.setattr(host, "_STACK", host.Stack())
+    """A configured host."""
+    pretended = Host(monkeypatch)
     monkeypatch.setattr(host, "log", lambda _severity, text, _urn: pretended.said.append(text))
     pretended.configure()
     yield pretended
-    with host._STACK._lock:
-        known = host._STACK._endpoints
-    for session in known._sessions.values() if known else ():
-        session.connections.close()
+    pretended.close()
 
 
 # -- what is pickled --------------------------------------------------------------------------------------------------
@@ -288,7 +300,7 @@ def test_what_is_not_known_yet_is_not_judged(stack_host: Host, resource: str, pa
     inputs = with_unknown(GOOD[resource], path)
     result = stack_host.check(resource, inputs)
     assert [(failure.property, failure.reason) for failure in result.failures] == []
-    assert holds_unknown(result.inputs)
+    assert holds_unknown(from_engine(result.inputs))
     assert not {SECRET, PEM} & set(unmarked(result.inputs))
 
 
@@ -298,7 +310,7 @@ def test_what_is_not_known_yet_is_a_change(stack_host: Host, resource: str, path
 
     result = stack_host.diff(resource, with_unknown(GOOD[resource], path))
     assert result.changes
-    immutable = fields_marked(getattr(host, resource).resource.inputs, IMMUTABLE)
+    immutable = fields_marked(getattr(host, resource).answers.resource.inputs, IMMUTABLE)
     assert result.replaces == ([path[0]] if path[0] in immutable else []) or result.replaces is None
 
 
@@ -321,7 +333,7 @@ def test_the_unknown_of_another_endpoint_is_waited_for(stack_host: Host) -> None
 
 
 def test_helpers_see_unknowns_at_every_depth() -> None:
-    deep = {"a": {"b": [{"c": UNKNOWN}], "d": 1}, "e": (1, [UNKNOWN]), "f": 2}
+    deep = from_engine({"a": {"b": [{"c": UNKNOWN}], "d": 1}, "e": (1, [UNKNOWN]), "f": 2})
     assert holds_unknown(deep)
     assert without_unknowns(deep) == {"a": {"d": 1}, "f": 2}
     assert not holds_unknown(without_unknowns(deep))
@@ -363,10 +375,10 @@ NAVIGATOR = {"org_id": "o"}
         ("app_secret", {**ROMA, "endpoint": {"name": SECRET}}, "endpoint", "Input should be a valid string"),
         ("app_secret", {**ROMA, "endpoint": ["roma"]}, "endpoint", "Input should be a valid string"),
         ("app_secret", {**ROMA, "endpoint": 5}, "endpoint", "Input should be a valid string"),
-        ("app_secret", {**ROMA, "endpoint": "lost"}, "endpoint", "endpoint 'lost' has no kind"),
+        ("app_secret", {**ROMA, "endpoint": "lost"}, "endpoint", "endpoint 'lost' is not configured"),
         ("app_secret", {**ROMA, "endpoint": "vcd"}, "endpoint", "endpoint 'vcd' is of kind vcd, and this resource"),
         ("app_secret", {**ROMA, "secret": SECRET, "rotation": {"max_age": "9d"}}, "rotation", "would mint beside the"),
-        ("app_secret", {**ROMA, "rotation": {"grace": "1h"}}, "rotation.grace", "cannot be had from this vendor"),
+        ("app_secret", {**ROMA, "rotation": {"grace": "1h"}}, "rotation.grace", "is not supported by this vendor"),
         ("app_secret", {**ROMA, "rotation": SECRET}, "rotation", "Input should be a valid dictionary"),
         ("app_secret", {**ROMA, "rotation": {"triggers": {"a": [SECRET]}}}, "rotation.triggers.a", "Input should be a"),
         (
@@ -533,10 +545,10 @@ def test_any_input_is_taken_or_refused_at_a_property(stack_host: Host, resource:
 
 
 def test_one_object_is_managed_by_one_resource(stack_host: Host) -> None:
+    stack_host.configure({"alias": {"kind": "roma", "url": "https://ROMA.example.com:443/"}})
     assert stack_host.failures("app_secret", ROMA, urn=URN) == {}
     assert stack_host.failures("app_secret", ROMA, urn=URN) == {}
-    stack_host.configure({"alias": {"kind": "roma", "url": "https://roma.example.com"}})
-    rival = stack_host.failures("app_secret", ROMA, urn=f"{URN}2")
+    rival = stack_host.failures("app_secret", {**ROMA, "endpoint": "alias"}, urn=f"{URN}2")
     assert rival == {"app_id": f"is taken by another resource of this program: {URN}"}
     assert stack_host.failures("app_secret", {**ROMA, "app_id": "b"}, urn=f"{URN}2") == {}
 
@@ -646,10 +658,10 @@ def test_wrong_credentials_are_one_line(stack_host: Host, sandbox: Sandbox) -> N
 def test_a_partial_failure_hands_over_what_was_reached_with_its_secrets_marked(
     roma: Host, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pulumi_rekey.reconciler.apply._VERIFY_PAUSES", (0.0,))
+    monkeypatch.setattr("pulumi_rekey.reconciler.apply._VERIFY_PAUSES_S", (0.0,))
     # The new secret is sent, and then nobody lets it be looked at.
     sandbox.fault("/secret$", method="GET", status=200, body='{"secret": "Another1"}', count=0)
-    with pytest.raises(Partial):
+    with pytest.raises(HalfDone):
         roma.call("app_secret", "create", {**application(sandbox), "secret": SECRET})
     (packed,) = roma.context.status.details
     detail = provider_pb2.ErrorResourceInitFailed()

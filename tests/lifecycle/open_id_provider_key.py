@@ -36,7 +36,7 @@ class OpenIdProviderKeyCase(Case):
         update=(LOGIN, GET, PUT),
         rotate=(LOGIN, LIST, CREATE, *PUBLISHED),
         refresh=(LOGIN, GET, CONFIGURATION),
-        destroy=(LOGIN, CONFIGURATION, GET, CONFIGURATION, ACTIVATE, DELETE),
+        destroy=(LOGIN, LIST, CONFIGURATION, CONFIGURATION, ACTIVATE, DELETE),
     )
 
     def __init__(self, sandbox: Sandbox) -> None:

@@ -124,6 +124,10 @@ def test_the_whole_way_with_every_login(roma: Roma, login: dict[str, str]) -> No
 def test_a_given_secret_is_set_and_watched(roma: Roma) -> None:
     program = roma.program()
     state = program.up(**roma.app, secret=GIVEN)
+    assert program.said == [
+        f"takes {roma.app['app_id']} over and ends the secret in use: no overlap: the vendor ends the old secret at"
+        " once"
+    ]
     assert (value(state), state.rotation_reason) == (GIVEN, "adopted, the given secret set")
     assert roma.calls_with(GIVEN)
     assert not program.planned(**roma.app, secret=GIVEN)
@@ -238,7 +242,6 @@ def test_what_shows_another_one_is_not_ours(roma: Roma, shown: str) -> None:
     roma.shows(shown)
     assert program.destroy() == []
     assert roma.puts() == 1
-    assert program.said == []
 
 
 def test_a_rotation_behind_a_mask_that_shows_nothing_is_handed_on_unverified(roma: Roma) -> None:
@@ -287,12 +290,6 @@ def test_an_id_of_another_kind(roma: Roma, wrong: str) -> None:
         roma.program().up(**{**roma.app, wrong: roma.known["app_id"]})
 
 
-def test_an_account_that_may_not(roma: Roma) -> None:
-    weak = {"accessKey": "weak_access_key", "secretKey": "weak_secret_key"}
-    with pytest.raises(Forbidden, match="the account needs the permission to manage this application"):
-        roma.program(weak).up(**roma.app)
-
-
 def test_no_project_is_said_before_any_call(roma: Roma) -> None:
     program = roma.program(projectId="")
     program.settings = {name: value for name, value in program.settings.items() if name != "projectId"}
@@ -329,20 +326,6 @@ def test_each_refusal_is_understood(roma: Roma, status: int, code: str | None, k
     assert str(failed.value).endswith("(request 7f3a)") is (code is not None)
 
 
-def test_what_is_gone_is_gone(roma: Roma) -> None:
-    program = roma.program()
-    program.up(**roma.app)
-    roma.owner.reconciler().api.request("DELETE", roma.path, empty=True)
-    assert program.refresh() is None
-
-
-def test_what_is_gone_needs_no_revocation(roma: Roma) -> None:
-    program = roma.program()
-    program.up(**roma.app)
-    roma.owner.reconciler().api.request("DELETE", roma.path, empty=True)
-    assert program.destroy() == []
-
-
 @pytest.mark.parametrize("body", ["", "[]", "<html>", '{"secret": 5}', '{"secret": ""}', "{}"])
 def test_an_answer_of_another_shape(roma: Roma, body: str) -> None:
     roma.sandbox.fault("/secret$", method="GET", status=200, body=body, count=0)
@@ -362,19 +345,6 @@ def test_a_chosen_secret_is_sent_again(roma: Roma, fault: dict[str, Any]) -> Non
     program = roma.program()
     program.up(**roma.app)
     roma.sandbox.fault("/secret$", method="PUT", count=2, **fault)
-    state = program.up(**roma.app, **ROTATE)
-    assert roma.calls_with(value(state))
-    assert state.generation == 2
-
-
-@pytest.mark.parametrize("fault", [{"drop": "after"}, {"status": 502, "commit": True}])
-def test_a_rotation_that_was_lost_is_repaired_by_the_next_run(roma: Roma, fault: dict[str, Any]) -> None:
-    program = roma.program()
-    first = program.up(**roma.app)
-    roma.sandbox.fault("/secret$", method="PUT", count=5, **fault)
-    with pytest.raises((AnswerLost, Unavailable), match="it is not known whether it took effect"):
-        program.up(**roma.app, **ROTATE)
-    assert program.state == first
     state = program.up(**roma.app, **ROTATE)
     assert roma.calls_with(value(state))
     assert state.generation == 2
@@ -407,7 +377,7 @@ def test_a_secret_that_the_vendor_does_not_echo_is_not_set(roma: Roma, body: str
     program = roma.program()
     program.up(**roma.app, secret=GIVEN)
     roma.sandbox.fault("/secret$", method="PUT", status=200, body=body)
-    with pytest.raises(BadAnswer):
+    with pytest.raises(BadAnswer, match="it is not known whether it took effect"):
         program.destroy()
     program.destroy()
     assert roma.secret() != GIVEN
@@ -427,7 +397,7 @@ def test_another_host_is_never_sent_anything(roma: Roma) -> None:
     program.settings = {**program.settings, "url": "http://127.0.0.1:1"}
     for verb in (program.refresh, program.destroy, lambda: program.up(**roma.app, **ROTATE)):
         with pytest.raises(
-            Stopped, match=r"nothing was sent; set rekey:endpoints.roma.movedFrom to http://127.0.0.1:\d+ if"
+            Stopped, match=r"nothing was changed; set rekey:endpoints.roma.movedFrom to http://127.0.0.1:\d+ if"
         ):
             verb()
     program.settings = {

@@ -2,20 +2,15 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from pulumi_rekey.errors import (
     AnswerLost,
     BadAnswer,
-    Error,
-    Forbidden,
-    NotFound,
     Partial,
     Rejected,
     Stopped,
-    Unavailable,
 )
 from pulumi_rekey.resources.oidc_relying_party import RESOURCE
 
@@ -145,102 +140,6 @@ def test_drift_of_settings_is_repaired_without_a_rotation(vcd: Director) -> None
     assert lets_in(vcd, repaired)
 
 
-# -- a 403 with two meanings ------------------------------------------------------------------------------------------
-
-
-def test_what_is_deleted_by_hand_is_gone(vcd: Director) -> None:
-    program = vcd.program()
-    state = program.up(**PARTY)
-    vcd.administrator.call("DELETE", f"/relyingParties/{state.relying_party_id}")
-    assert program.refresh() is None
-
-
-def test_what_is_deleted_by_hand_needs_no_deletion(vcd: Director) -> None:
-    program = vcd.program()
-    state = program.up(**PARTY)
-    vcd.administrator.call("DELETE", f"/relyingParties/{state.relying_party_id}")
-    assert program.destroy() == []
-
-
-REFUSAL = '{"minorErrorCode": "ACCESS_TO_RESOURCE_IS_FORBIDDEN", "message": "x", "stackTrace": null}'
-
-
-@pytest.mark.parametrize("status", [403, 404])
-@pytest.mark.parametrize("verb", ["refresh", "destroy"])
-def test_what_is_in_the_list_is_not_gone(vcd: Director, verb: str, status: int) -> None:
-    program = vcd.program()
-    state = program.up(**PARTY)
-    vcd.sandbox.fault(f"/relyingParties/{state.relying_party_id}$", status=status, body=REFUSAL, count=0)
-    with pytest.raises(Forbidden, match=r'the account needs the right "OIDC Server: Manage Settings"'):
-        getattr(program, verb)()
-    vcd.sandbox.http.delete("/_sandbox/faults")
-    assert len(registered(vcd)) == 1
-
-
-@pytest.mark.parametrize("verb", ["refresh", "destroy"])
-@pytest.mark.parametrize("who", ["tenant", "weak"])
-def test_who_may_not_look_cannot_say_that_it_is_gone(vcd: Director, verb: str, who: str) -> None:
-    program = vcd.program()
-    state = program.up(**PARTY)
-    program.settings = {"url": vcd.known["url"], **getattr(vcd, who)()}
-    with pytest.raises(Forbidden):
-        getattr(program, verb)()
-    # Even where the vendor shows such an account a list that is empty.
-    vcd.sandbox.fault(PARTIES, status=200, body='{"values": [], "resultTotal": 0}', count=0)
-    if who == "tenant":
-        with pytest.raises(Forbidden):
-            getattr(program, verb)()
-    vcd.sandbox.http.delete("/_sandbox/faults")
-    assert [party["id"] for party in registered(vcd)] == [state.relying_party_id]
-
-
-@pytest.mark.parametrize(
-    "page",
-    [
-        '{"values": [], "resultTotal": 1}',
-        '{"values": [], "resultTotal": -1}',
-        '{"values": []}',
-        '{"resultTotal": 0}',
-        '{"values": {}, "resultTotal": 0}',
-        "[]",
-        "",
-        "<html>",
-    ],
-)
-@pytest.mark.parametrize("verb", ["refresh", "destroy"])
-def test_a_list_that_does_not_add_up_says_nothing(vcd: Director, verb: str, page: str) -> None:
-    program = vcd.program()
-    state = program.up(**PARTY)
-    vcd.sandbox.fault(f"/relyingParties/{state.relying_party_id}$", status=403, body=REFUSAL, count=0)
-    vcd.sandbox.fault(PARTIES, status=200, body=page, count=0)
-    with pytest.raises(BadAnswer):
-        getattr(program, verb)()
-    vcd.sandbox.http.delete("/_sandbox/faults")
-    assert len(registered(vcd)) == 1
-
-
-@pytest.mark.parametrize("status", [400, 403, 404, 500, 503])
-def test_a_list_that_is_refused_says_nothing(vcd: Director, status: int) -> None:
-    program = vcd.program()
-    state = program.up(**PARTY)
-    vcd.sandbox.fault(f"/relyingParties/{state.relying_party_id}$", status=403, body=REFUSAL, count=0)
-    vcd.sandbox.fault(PARTIES, status=status, body=REFUSAL, count=0)
-    with pytest.raises(Error):
-        program.refresh()
-
-
-def test_it_is_found_on_the_last_of_many_pages(vcd: Director) -> None:
-    for number in range(130):
-        vcd.administrator.registered(f"other {number}")
-    program = vcd.program()
-    state = program.up(**PARTY)
-    vcd.sandbox.fault(f"/relyingParties/{state.relying_party_id}$", method="GET", status=403, body=REFUSAL, count=0)
-    vcd.sandbox.forget_calls()
-    with pytest.raises(Forbidden):
-        program.refresh()
-    assert sum(call["path"].endswith("/relyingParties") for call in vcd.sandbox.calls()) == 2
-
-
 # -- what an interruption leaves --------------------------------------------------------------------------------------
 
 
@@ -270,13 +169,16 @@ def test_an_interrupted_create_finds_its_own(vcd: Director, edit: dict[str, Any]
 def test_a_name_that_could_not_be_given_is_given_by_the_next_run(vcd: Director, fault: dict[str, Any]) -> None:
     program = vcd.program()
     vcd.sandbox.fault("/relyingParties/", method="PUT", count=0, **fault)
-    with pytest.raises(Partial, match="what was done before is kept; run `pulumi up` again: it goes on from here"):
+    refused = fault.get("status") == 400
+    said = "what was done before is kept" if refused else "it is not known whether it took effect"
+    with pytest.raises(Partial, match=rf"{said}; .*run `pulumi up` again: it "):
         program.up(**PARTY)
+    assert program.state.unconfirmed is not refused
     secret = program.state.client_secret
     vcd.sandbox.http.delete("/_sandbox/faults")
     state = program.up(**PARTY)
     assert [party["clientName"] for party in registered(vcd)] == ["Grafana"]
-    assert (state.client_secret, state.step) == (secret, None)
+    assert (state.client_secret, state.step, state.unconfirmed) == (secret, None, False)
     assert lets_in(vcd, state)
     assert not program.planned(**PARTY)
 
@@ -307,9 +209,9 @@ def test_a_secret_that_a_task_made_is_shown_nowhere_and_replaced(vcd: Director) 
 
     vcd.sandbox.dialect(vcd__changes="tasks-and-mints")
     wanted = {**PARTY, "rotation": {"rotate_now": "INC-1"}}
-    with pytest.raises(AnswerLost, match=lost):
+    with pytest.raises(Partial, match=lost):
         program.up(**wanted)
-    assert program.state == first
+    assert program.state == first.model_copy(update={"step": "find out what a lost answer did"})
     vcd.sandbox.dialect(vcd__changes="answered")
     assert lets_in(vcd, program.up(**wanted))
     assert len(registered(vcd)) == 1
@@ -364,35 +266,6 @@ def test_the_mark_of_another_resource_is_not_ours(vcd: Director) -> None:
     assert len(registered(vcd)) == 2
 
 
-@pytest.mark.parametrize("fault", [{"drop": "after"}, {"drop": "cut"}, {"status": 502, "commit": True}])
-def test_a_lost_rotation_is_made_again(vcd: Director, fault: dict[str, Any]) -> None:
-    program = vcd.program()
-    first = program.up(**PARTY)
-    wanted = {**PARTY, "rotation": {"rotate_now": "INC-1"}}
-    vcd.sandbox.fault("/regenerateSecret$", **fault)
-    with pytest.raises((AnswerLost, Unavailable), match="it is not known whether it took effect"):
-        program.up(**wanted)
-    assert program.state == first
-    assert not lets_in(vcd, first)
-    state = program.up(**wanted)
-    assert lets_in(vcd, state)
-    assert (state.generation, state.rotation_reason) == (2, "rotate_now: INC-1")
-
-
-def test_nothing_is_minted_for_an_engine_that_is_gone(vcd: Director) -> None:
-    program = vcd.program()
-    program.up(**PARTY)
-    reconciler = program.reconciler()
-    reconciler.api.runtime = replace(reconciler.api.runtime, wanted=lambda: False)
-    wanted = RESOURCE.inputs.model_validate({**PARTY, "rotation": {"rotate_now": "INC-1"}})
-    vcd.sandbox.forget_calls()
-    with pytest.raises(
-        Error, match="the engine that asked for this is gone: the old secret still works; run `pulumi cancel`"
-    ):
-        reconciler.update(program.id, wanted, program.stored())
-    assert vcd.calls() == []
-
-
 # -- strangers --------------------------------------------------------------------------------------------------------
 
 
@@ -434,23 +307,15 @@ def test_an_id_with_a_trick_in_it_is_not_shown(vcd: Director) -> None:
 # -- adoption ---------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_not_there_is_not_adopted(vcd: Director) -> None:
-    with pytest.raises(
-        NotFound, match=r"there is no relying party urn:vcloud:oidcRelyingParty:x: nothing was created; correct"
-    ):
-        vcd.program().up(**PARTY, adopt="urn:vcloud:oidcRelyingParty:x")
-
-
 def test_adopted_and_kept_until_it_rotates(vcd: Director) -> None:
     theirs = vcd.administrator.registered("theirs")
     program = vcd.program()
     state = program.up(**PARTY, adopt=theirs["id"])
     assert (state.client_secret, state.generation, state.rotation_reason) == (None, 1, "adopted")
     assert vcd.portal(theirs["clientId"]).signs_in(theirs["clientSecret"])
-    # The settings are brought to what the program says by the next run, without a new secret.
-    state = program.up(**PARTY, adopt=theirs["id"])
-    assert state.client_name == "Grafana"
-    assert vcd.portal(theirs["clientId"]).signs_in(theirs["clientSecret"])
+    # The settings are what the program says.
+    assert [party["clientName"] for party in registered(vcd)] == [state.client_name] == ["Grafana"]
+    assert not program.planned(**PARTY, adopt=theirs["id"])
     program.destroy()
     assert vcd.portal(theirs["clientId"]).signs_in(theirs["clientSecret"])
     assert len(registered(vcd)) == 1

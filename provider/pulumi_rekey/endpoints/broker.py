@@ -91,9 +91,9 @@ class Broker(Session[BrokerEndpoint]):
         """GET the ids of all directories of a tenant; a list with another page is not documented, and not whole."""
         headers = {"accept": _DIRECTORY_LIST} if self.endpoint.dialect == "vcenter" else self.headers()
         source, answer = self.get_at(self.endpoint.url + path, headers=headers)
-        body = decode(source, answer.content)
+        body = decode(source, answer.content, no_effect=True)
         if "next" in (body.maybe("_links", dict) or {}):
-            raise BadAnswer(f"{source}: the list of directories goes on elsewhere")
+            raise BadAnswer(f"{source}: the list of directories goes on elsewhere", no_effect=True)
         return {directory.id("id") for directory in body.objects("items")}
 
     def log_in(self) -> Token:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+import threading
 from collections.abc import Mapping
+from copy import copy
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
 from urllib.parse import parse_qsl, quote
@@ -18,7 +20,7 @@ from pydantic import Field, model_validator
 from ..errors import BadAnswer, Forbidden, Misconfigured, NotFound, Unauthenticated, Unavailable, VendorError
 from .answer import Body
 from .config import CREDENTIAL, BaseUrl, Endpoint, Secret, matching, plain
-from .session import MAX_PAGES, Session, Token
+from .session import MAX_PAGES, Runtime, Session, Token
 
 if TYPE_CHECKING:
     import httpx
@@ -121,18 +123,47 @@ class Roma(Session[RomaEndpoint]):
     model: ClassVar[type[Endpoint]] = RomaEndpoint
     right = "the permission to manage this application"
 
-    def project(self, project_id: str | None) -> str:
-        """Return the resource's project, or the endpoint's.
+    def __init__(self, name: str, endpoint: RomaEndpoint, runtime: Runtime) -> None:
+        super().__init__(name, endpoint, runtime)
+        #: The view of each project that was asked for, shared by all of them.
+        self._projects: dict[str | None, Roma] = {endpoint.project_id: self}
 
-        :raises Misconfigured: if neither says one.
+    @property
+    def project_id(self) -> str:
+        """The project that requests are for.
+
+        :raises Misconfigured: if neither the resource nor the endpoint says one.
         """
-        project = project_id or self.endpoint.project_id
-        if project is None:
+        if self.endpoint.project_id is None:
             raise Misconfigured(
                 f"endpoint {self.name!r} has no project id",
                 todo=f"set project_id on the resource or rekey:endpoints.{self.name}.projectId",
             )
-        return project
+        return self.endpoint.project_id
+
+    def in_project(self, project_id: str | None) -> Roma:
+        """Return this session as one in the resource's project; in the endpoint's own where the resource says none.
+
+        A token is good for one project only, and a signature names its project. So each view logs in by itself; it
+        shares all else, such as connections and what was learnt of the endpoint.
+        """
+        if project_id is None:
+            return self
+        with self.exclusive:
+            view = self._projects.get(project_id)
+            if view is None:
+                self._projects[project_id] = view = copy(self)
+                view.endpoint = self.endpoint.model_copy(update={"project_id": project_id})
+                view.forget_login()
+            return view
+
+    def forget_login(self) -> None:
+        """Let the next request log in."""
+        self._token, self._refused_login, self._login = None, None, threading.Lock()
+
+    def project(self, project_id: str | None) -> str:
+        """Return the resource's project, or the endpoint's."""
+        return self.in_project(project_id).project_id
 
     def find(self, path: str, project_id: str, instance_id: str, app_id: str) -> Body | None:
         """GET something of an application, by project, instance and application; nothing only if it is certainly gone.
@@ -168,6 +199,7 @@ class Roma(Session[RomaEndpoint]):
             raise BadAnswer(
                 f"{self.name}: GET …/apps: the pages do not add up to the total",
                 todo="run again: the list changed while it was read",
+                no_effect=True,
             )
         return set(found)
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 CLOUDAPI = "/cloudapi/1.0.0"
 _CONFIGURATION = f"{CLOUDAPI}/openIdProvider"
 #: No ID token lives longer; the vendor's first value is an hour.
-_MAX_LIFE = timedelta(days=3650)
+_MAX_ID_TOKEN_LIFETIME = timedelta(days=3650)
 _PROVIDER_ORG = "system"
 _URN = "urn:vcloud:"
 _PAGE_SIZE = "128"
@@ -236,6 +236,7 @@ class Vcd(Session[VcdEndpoint]):
             raise BadAnswer(
                 f"{self.name}: GET {collection}: the pages do not add up to the total",
                 todo="run again: the list changed while it was read",
+                no_effect=True,
             )
         return found
 
@@ -278,32 +279,39 @@ class Vcd(Session[VcdEndpoint]):
         if any(entry.get("id") == id_ for entry in self.all_of(collection)):
             raise self.not_proven_gone(refused, "it is in the list") from None
 
-    # -- the configuration object, which says which key signs ------------------------------------------------------
+    # -- the configuration of the OpenID provider, of which there is one ------------------------------------------
 
     def configuration(self) -> Body:
-        """GET the configuration of the OpenID provider."""
+        """GET the configuration of the OpenID provider; it is sure to be that, and may be written back."""
         configuration = self.get(_CONFIGURATION)
-        # What is not the configuration must not be written back.
         configuration.flag("allowHttp")
         return configuration
 
     @staticmethod
     def active_key(configuration: Body) -> str | None:
-        """Return the id of the key that signs."""
+        """Return the id of the key that signs, if one does."""
         return None if configuration.get("activeKey") is None else configuration.object("activeKey").id("id")
 
     def make_active(self, before: Body, key_id: str) -> None:
-        """PUT the configuration with another key that signs; whoever calls holds ``exclusive``."""
+        """PUT the configuration that was read before, with another key that signs; the caller holds :attr:`exclusive`.
+
+        :raises Conflict: if the vendor shows another key afterwards, which somebody else has made active.
+        """
         if self.active_key(before) != key_id:
             after = self.put(_CONFIGURATION, json={**before, "activeKey": {"id": key_id}})
             if self.active_key(after) != key_id:
                 raise Conflict(f"{self.name}: another key was made active at the same moment")
 
     def id_token_lifetime(self, configuration: Body) -> timedelta:
-        """Return how long ID tokens live."""
-        seconds = configuration.get("idTokenTimeToLive")
-        if type(seconds) is not int or not 0 <= seconds <= _MAX_LIFE.total_seconds():
-            raise BadAnswer(f"{self.name}: GET openIdProvider: idTokenTimeToLive is not the lifetime of an ID token")
+        """Return how long ID tokens live.
+
+        :raises BadAnswer: if the vendor names no lifetime that could be meant.
+        """
+        seconds = configuration.number("idTokenTimeToLive")
+        if not 0 <= seconds <= _MAX_ID_TOKEN_LIFETIME.total_seconds():
+            raise BadAnswer(
+                f"{self.name}: GET openIdProvider: idTokenTimeToLive is not the lifetime of an ID token", no_effect=True
+            )
         return timedelta(seconds=seconds)
 
     # -- the relying party's side --------------------------------------------------------------------------------

@@ -77,7 +77,8 @@ class AppSecret(Resource[AppSecretInputs, AppSecretState, Roma]):
 
     def create(self, api: Roma, i: AppSecretInputs, mark: str | None, save: Save[AppSecretState]) -> AppSecretState:
         """GET the secret that is there, unless another one is given."""
-        s = AppSecretState(instance_id=i.instance_id, app_id=i.app_id, project_id=api.project(i.project_id))
+        project_id = api.in_project(i.project_id).project_id
+        s = AppSecretState(instance_id=i.instance_id, app_id=i.app_id, project_id=project_id)
         return self._put(api, s, i.secret, save) if i.secret else _as_shown(s, self._shown(api, s))
 
     def read(self, api: Roma, s: AppSecretState) -> AppSecretState | None:
@@ -110,16 +111,18 @@ class AppSecret(Resource[AppSecretInputs, AppSecretState, Roma]):
         return None if s.secret is None else _is_shown_as(s.secret, self._shown(api, s))
 
     def _shown(self, api: Roma, s: AppSecretState) -> SecretStr:
-        answer = api.get(_PATH, api.project(s.project_id), s.instance_id, s.app_id)
+        project = api.in_project(s.project_id)
+        answer = project.get(_PATH, project.project_id, s.instance_id, s.app_id)
         return answer.secret("secret")
 
     def _found(self, api: Roma, s: AppSecretState) -> SecretStr | None:
-        answer = api.find(_PATH, api.project(s.project_id), s.instance_id, s.app_id)
+        project = api.in_project(s.project_id)
+        answer = project.find(_PATH, project.project_id, s.instance_id, s.app_id)
         return None if answer is None else answer.secret("secret")
 
     def _put(self, api: Roma, s: AppSecretState, secret: SecretStr, save: Save[AppSecretState]) -> AppSecretState:
-        project = api.project(s.project_id)
-        answer = api.put(_PATH, project, s.instance_id, s.app_id, json={"secret": secret.get_secret_value()})
+        project, chosen = api.in_project(s.project_id), {"secret": secret.get_secret_value()}
+        answer = project.put(_PATH, project.project_id, s.instance_id, s.app_id, json=chosen)
         # The vendor echoes what it has set; what echoes nothing, or something else, has not done it.
         if _is_shown_as(secret, answer.secret("secret")) is False:
             raise BadAnswer(f"{api.name}: PUT …/{s.app_id}/secret: the answer shows another secret")
