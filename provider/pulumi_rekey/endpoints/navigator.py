@@ -77,7 +77,7 @@ class Navigator(Session[NavigatorEndpoint]):
                 )
         token = body.secret("accessToken").get_secret_value()
         ends = expiry(token)
-        return Token(token, self.ends_in((ends - self.runtime.now()).total_seconds() if ends else None))
+        return Token(token, self.ends_in((ends - self.vendor_now()).total_seconds() if ends else None))
 
     def accepts_client(self, org_id: str, client_id: str, client_secret: SecretStr) -> bool:
         """Tell whether this OAuth app gets an access token."""

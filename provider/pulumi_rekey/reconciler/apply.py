@@ -82,7 +82,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         if s.step in TRIED and not todo.decision.reason:
             again = TRIED[s.step]
             new = self._record(i, s.promoted())
-            if not i.rotation.verify or self._verify(new):
+            if not i.rotation.verify or self._verify(new, explained=True):
                 s = self._record(i, self._check_overlap(i, new).model_copy(update={"step": None}))
                 yield s
             elif i.rotation.paused:
@@ -174,7 +174,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         stopped.aftermath = "nothing was changed"
         raise stopped
 
-    def _verify(self, s: StateT) -> bool:
+    def _verify(self, s: StateT, *, explained: bool = False) -> bool:
         """Try a secret until it is accepted, or refused over some seconds; one that cannot be tried passes."""
 
         def patiently() -> bool | None:
@@ -186,17 +186,19 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
                 verdict = self._probe(s)
             return verdict
 
-        verdict = self._verdict(s, patiently)
+        verdict = self._verdict(s, patiently, explained=explained)
         if verdict is None:
             self.warn("the new secret could not be tried from here: it is handed on unverified")
         return verdict is not False
 
-    def _verdict(self, s: StateT, ask: Callable[[], bool | None] | None = None) -> bool | None:
+    def _verdict(
+        self, s: StateT, ask: Callable[[], bool | None] | None = None, *, explained: bool = False
+    ) -> bool | None:
         """Return whether the vendor accepts the secret; nothing if that cannot be told."""
         ask = ask or (lambda: self._probe(s))
         if self.api is None:
             return ask()
-        return self.api.checks.check(self._name(s), ask)
+        return self.api.checks.check(self._name(s), ask, explained=explained)
 
     def _name(self, s: StateT) -> str:
         """Return the credential's name in this run."""
