@@ -172,7 +172,7 @@ def test_user_name_of_digits_is_taken(stack: Stack, sandbox: Sandbox) -> None:
     assert stack.preview().steps == ["create a"]
 
 
-def test_a_credential_in_plain_config(bare_stack: Stack, sandbox: Sandbox) -> None:
+def test_credential_in_plain_config_is_refused(bare_stack: Stack, sandbox: Sandbox) -> None:
     """It is refused without being shown."""
     token = "an-api-token-in-plain-text"
     bare_stack.configure({"rekey:endpoints.vcd.url": sandbox.url, "rekey:endpoints.vcd.apiToken": token})
