@@ -174,7 +174,7 @@ def _defaults() -> dict[str, Any]:
 
 
 def report_schema() -> str:
-    """The text of the schema of what `rekey status --json` prints; there, unlike in inputs, a null is a value."""
+    """The text of the schema of `rekey status --json`; unlike in inputs, null is a value in it."""
     schema = ReportDocument.model_json_schema(mode="serialization")
     schema = {"$schema": Schema.schema_dialect, **schema, "title": "A rekey report"}
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

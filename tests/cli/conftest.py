@@ -1,4 +1,26 @@
-"""Exports that the real engine has written, and the program as it is installed."""
+"""The harness of the commands' tests: exports that the real engine has written, and `rekey` as it is installed.
+
+`exports` holds files that `pulumi stack export` wrote, made once for all tests of a worker; `rekey` runs the program in
+an empty folder without a terminal, and fails where it prints a traceback. A whole test::
+
+    def test_due_lists_an_expired_token(rekey: Rekey, exports: Exports) -> None:
+        # 250 days after the stack was created, seen by the command as 250 days from now:
+        ended = rekey("due", "--json", "--file", exports.fresh, "--at", "250d")
+        assert ended.code == 12
+        assert ended.err == ""
+        scim = credentials(json.loads(ended.out))["scim"]
+        assert scim["health"] == "expired"
+        assert scim["why"].startswith("expired 20")
+
+What no engine writes, a test writes itself, beginning with something that one did::
+
+    def test_status_of_a_negative_generation(rekey: Rekey, exports: Exports) -> None:
+        found = json.loads(exports.fresh.read_text())
+        for resource in found["deployment"]["resources"]:
+            resource.get("outputs", {})["generation"] = -1
+        ended = rekey("status", "--file", "-", stdin=json.dumps(found).encode())
+        assert ended.code == 0
+"""
 
 import json
 import os
@@ -30,6 +52,21 @@ rekey.OrgOAuthApp("billing", org_id=config.require("orgId"), display_name="Billi
 if now:
     rekey.OpenIdProviderKey("signing", algorithm="EC")
 """
+LINKED = """
+import pulumi, pulumi_rekey as rekey
+config = pulumi.Config()
+org = config.require("orgId")
+generated = rekey.GeneratedSecret("mailer-secret", vendor="navigator", rotation=rekey.Rotation(max_age="60d"))
+rekey.OrgOAuthApp("mailer", org_id=org, display_name="Mailer", secret=generated.secret)
+rekey.OrgOAuthApp("legacy", org_id=org, display_name="Legacy", secret=config.require_secret("given"))
+rekey.Pair("portal", lambda side, its: rekey.OidcRelyingParty(client_name=f"portal {side}",
+    redirect_uris=["https://portal.example.com/callback"], **its), every="30d")
+rekey.OidcRelyingParty("masked", client_name=pulumi.Output.secret("Masked"),
+    redirect_uris=pulumi.Output.secret(["https://masked.example.com/callback"]),
+    rotation=rekey.Rotation(max_age="90d"))
+rekey.SyncClientCredentials("hidden", directory_id=config.require_secret("directoryId"),
+    rotation=rekey.Rotation(on_adopt="keep"))
+"""
 FOREIGN = """
 import pulumi
 class Shop(pulumi.ComponentResource):
@@ -48,6 +85,7 @@ class Exports:
     #: Everything that is secret in them.
     secrets: frozenset[str]
     stack: Stack
+    linked_stack: Stack
 
     @property
     def fresh(self) -> Path:
@@ -63,6 +101,11 @@ class Exports:
     def shown(self) -> Path:
         """The same with all secrets in plain text, as somebody may have asked for."""
         return self.folder / "shown.json"
+
+    @property
+    def linked(self) -> Path:
+        """An app fed by a GeneratedSecret, one whose secret is given, a pair, and two with secret settings."""
+        return self.folder / "linked.json"
 
     @property
     def foreign(self) -> Path:
@@ -104,12 +147,25 @@ def exports(
     _write(folder / "rotated.json", stack.export())
     shown = stack.export(show_secrets=True)
     _write(folder / "shown.json", shown)
+    linked = _configured_stack.copy(folder / "linked")
+    linked.configure(
+        {"orgId": vendors["navigator"]["org_id"]},
+        {"given": "Given-by-a-user-1", "directoryId": vendors["broker"]["directory_id"]},
+    )
+    linked.program(LINKED)
+    linked.up()
+    _write(folder / "linked.json", linked.export())
     other = _empty_stack.copy(folder / "other")
     _write(folder / "empty.json", other.export())
     other.program(FOREIGN)
     other.up()
     _write(folder / "foreign.json", other.export())
-    return Exports(folder, frozenset(_secrets(shown)), stack)
+    return Exports(folder, frozenset(_secrets(shown)), stack, linked)
+
+
+def credentials(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The credentials in what `--json` prints, by name."""
+    return {found["name"]: found for stack in document["stacks"] for found in stack["credentials"]}
 
 
 def _write(file: Path, export: dict[str, Any]) -> None:

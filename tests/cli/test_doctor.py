@@ -68,6 +68,12 @@ def test_doctor_proves_rights_by_reading_existing_credentials(
     assert leaks(ended, sandbox_process) == []
 
 
+def test_doctor_reads_nothing_whose_id_is_secret(rekey: Rekey, exports: Exports) -> None:
+    ended = rekey(*DEV, cwd=exports.linked_stack.folder, env=exports.linked_stack.environment)
+    assert (ended.code, of(ended, "problem")) == (0, [])
+    assert len([what for what in of(ended, "note") if what.startswith("endpoint broker: logs in with")]) == 1
+
+
 def test_doctor_names_the_missing_right(rekey: Rekey, stack: Stack, sandbox: Sandbox) -> None:
     stack.configure({}, {"rekey:endpoints.vcd.apiToken": sandbox.credentials["vcd"]["weak_api_token"]})
     ended = rekey(*DEV, cwd=stack.folder, env=stack.environment)

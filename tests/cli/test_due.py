@@ -17,6 +17,8 @@ from .conftest import Exports, Rekey, credentials
         ("fresh 33d", 11, ["billing"]),
         ("fresh 250d", 12, ["billing", "orders", "scim"]),
         ("rotated now", 12, ["signing"]),
+        ("linked now", 0, []),
+        ("linked 61d", 10, ["mailer-secret"]),
     ],
 )
 def test_due_exit_code(rekey: Rekey, exports: Exports, case: str, code: int, names: list[str]) -> None:

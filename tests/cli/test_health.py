@@ -1,14 +1,14 @@
-"""How a credential is said to be, by policy, state and moment."""
+"""The health of a credential in `rekey status`, by policy, state and moment."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from pulumi_rekey.cli.health import Health, judge
-from pulumi_rekey.cli.stack_state import Credential
-from pulumi_rekey.policy.model import Policy
-from pulumi_rekey.reconciler.contract import State
-from pulumi_rekey.resources import app_secret, open_id_provider_key
+from pulumi_rekey.cli.health import Health, Verdict, judge
+from pulumi_rekey.cli.stack_state import SECRET, Credential
+from pulumi_rekey.policy.slots import Turn
+from pulumi_rekey.reconciler.contract import Resource
+from pulumi_rekey.resources import app_secret, oidc_relying_party, open_id_provider_key, org_oauth_app
 
 DAY = timedelta(days=1)
 #: A Tuesday, at noon.
@@ -17,15 +17,31 @@ SUNDAYS = {"cron": "0 2 * * SUN", "duration": "4h"}
 
 
 def credential(policy: dict[str, Any] | None, errors: tuple[str, ...] = (), **state: Any) -> Credential:
+    """An application's secret, minted at `MINTED` unless the state says otherwise."""
+    object_ = {"instance_id": "i", "app_id": "a"}
+    fields = object_ | {"generation": 1, "rotated_at": MINTED} | state
+    return judged(app_secret.RESOURCE, None if policy is None else object_ | {"rotation": policy}, fields, errors)
+
+
+def judged(
+    resource: Resource[Any, Any, Any],
+    inputs: dict[str, Any] | None,
+    state: dict[str, Any],
+    errors: tuple[str, ...] = (),
+    follows: tuple[str, ...] = (),
+) -> Credential:
     return Credential(
         name="shop",
-        kind="AppSecret",
-        urn="urn:pulumi:dev::shop::pulumi-python:dynamic/rekey:AppSecret::shop",
-        endpoint="roma",
-        state=State.model_validate({"generation": 1, "rotated_at": MINTED} | state),
-        policy=None if policy is None else Policy.model_validate(policy),
-        resource=app_secret.RESOURCE,
+        kind=resource.name,
+        urn=f"urn:pulumi:dev::shop::pulumi-python:dynamic/rekey:{resource.name}::shop",
+        id="a",
+        endpoint=resource.vendor,
+        state=resource.state.model_validate(state),
+        inputs=None if inputs is None else resource.inputs.model_validate(inputs),
+        unreadable="its policy cannot be read from here" if inputs is None else None,
+        resource=resource,
         errors=errors,
+        follows=follows,
     )
 
 
@@ -73,9 +89,8 @@ def test_status_health(found: Credential, after: str, health: str, why: str | No
 
 def signing_key(**state: Any) -> Credential:
     """A signing key."""
-    resource = open_id_provider_key.RESOURCE
     fields = {"generation": 2, "rotated_at": MINTED, "key_id": "2", "public_key": "-"} | state
-    return Credential("k", resource.name, "urn", "vcd", resource.state.model_validate(fields), Policy(), resource)
+    return judged(open_id_provider_key.RESOURCE, {}, fields)
 
 
 def test_status_next_step_of_a_rotation_is_due() -> None:
@@ -91,3 +106,69 @@ def test_status_worst_health_comes_first() -> None:
     assert [health.value for health in Health][:3] == ["failing", "expired", "overdue"]
     bad = credential(QUARTERLY, ("broken",), step="half", expires_at=MINTED)
     assert judge(bad, MINTED + 500 * DAY).health is Health.FAILING
+
+
+def app(after: float, inputs: dict[str, Any], follows: tuple[str, ...] = (), **state: Any) -> Verdict:
+    """An OAuth app, some days after it was minted."""
+    fields = {"generation": 1, "rotated_at": MINTED, "org_id": "o", "oauth_app_id": "a", "secret": SECRET} | state
+    found = judged(org_oauth_app.RESOURCE, {"org_id": "o"} | inputs, fields, follows=follows)
+    return judge(found, MINTED + after * DAY)
+
+
+def test_status_of_a_credential_that_follows_another() -> None:
+    assert app(500, {}, ("generated", "other")) == Verdict(Health.OK, "follows generated, other")
+    paused = app(500, {"rotation": {"paused": True}}, ("generated",))
+    assert paused.health is Health.PAUSED
+
+
+def test_status_of_a_secret_that_ended_while_the_next_one_waits() -> None:
+    """Such a state has one end, of the secret that is the output; what waits has none."""
+    waiting: dict[str, Any] = {
+        "step": "verify the next secret",
+        "next_secret": SECRET,
+        "previous_expires_at": MINTED + 2 * DAY,
+    }
+    assert app(1, {}, **waiting) == Verdict(Health.FAILING, "not done yet: verify the next secret")
+    ended = app(2, {}, **waiting)
+    assert ended.health is Health.EXPIRED
+    assert ended.why == "expired 2026-11-26T12:00:00Z; not done yet: verify the next secret"
+    renamed: dict[str, Any] = {"step": "verify the next secret", "next_secret": SECRET, "expires_at": MINTED + 2 * DAY}
+    assert app(2, {}, **renamed) == ended
+
+
+def side(after: float, **state: Any) -> Verdict:
+    """Blue of a pair whose slots of 30 days begin on 13 December 2026 (green) and 12 January 2027 (blue)."""
+    policy = {"turn": {"every": "30d", "side": "blue"}}
+    inputs = {"client_name": "c", "redirect_uris": ["https://c.example.com"], "rotation": policy}
+    fields = inputs | {"generation": 1, "rotated_at": MINTED, "relying_party_id": "r", "client_id": "c"} | state
+    del fields["rotation"]
+    found = judged(oidc_relying_party.RESOURCE, inputs, fields | {"client_secret": SECRET})
+    return judge(found, MINTED + after * DAY)
+
+
+def test_status_of_a_side_that_missed_its_slot_is_deferred() -> None:
+    begins = Turn.model_validate({"every": "30d", "side": "blue"}).begins_after(MINTED)
+    slot = (begins - MINTED) / DAY
+    assert side(slot - 1).health is Health.OK
+    assert side(slot + 1).health is Health.DUE
+    assert side(slot + 3).health is Health.OVERDUE
+    # From the last quarter of its slot on, no run may rotate it.
+    for later in (slot + 24, slot + 31, slot + 59):
+        missed = side(later)
+        assert missed.health is Health.DEFERRED
+        assert (missed.why or "").startswith("not its turn, which begins 2027-")
+    assert side(slot + 63).health is Health.OVERDUE
+
+
+@pytest.mark.parametrize(
+    ("ahead", "health"), [(timedelta(minutes=5), "ok"), (timedelta(minutes=6), "unknown"), (200 * DAY, "unknown")]
+)
+def test_status_of_a_secret_minted_in_the_future_is_a_problem(ahead: timedelta, health: str) -> None:
+    verdict = judge(credential(QUARTERLY, rotated_at=MINTED + ahead), MINTED)
+    assert verdict.health == health
+    assert ("in the future" in (verdict.why or "")) == (health == "unknown")
+
+
+def test_status_of_a_secret_minted_in_the_future_and_due_is_still_a_problem() -> None:
+    found = credential(QUARTERLY | {"rotate_now": "leaked", "paused": True}, rotated_at=MINTED + DAY)
+    assert judge(found, MINTED).health is Health.UNKNOWN

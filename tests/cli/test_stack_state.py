@@ -63,8 +63,11 @@ def test_status_of_a_secret_trigger_is_not_a_change() -> None:
 
 
 def test_status_of_a_secret_policy_is_unknown() -> None:
-    row = only(of(resource(inputs={"rotation": MARK | {"ciphertext": "v1:abc"}})))
+    found = resource(inputs={"rotation": MARK | {"ciphertext": "v1:abc"}})
+    found["outputs"] |= {"rotation": MARK | {"ciphertext": "v1:def"}}
+    row = only(of(found))
     assert row.verdict.health is Health.UNKNOWN
+    assert (row.verdict.why or "").startswith("its policy cannot be read from here: it is secret")
     assert row.due is None
 
 
@@ -87,7 +90,8 @@ def test_status_of_a_half_done_replacement_lists_both_objects() -> None:
 def test_status_of_an_unknown_kind_is_unknown_by_name(kind: str) -> None:
     row = only(of(resource(kind)))
     assert row.credential.resource is None
-    assert row.verdict.health is Health.OK
+    assert row.verdict.health is Health.UNKNOWN
+    assert row.verdict.why == f"this version of rekey does not know {kind}: install the version that the project uses"
     assert row.credential.state.generation == 1
 
 
@@ -97,6 +101,98 @@ def test_status_of_an_unreadable_state_names_its_fields() -> None:
     row = only(of(found))
     assert row.verdict.health is Health.FAILING
     assert row.verdict.why == "its state cannot be read: generation, rotated_at"
+
+
+def test_status_of_secret_inputs_takes_them_as_applied() -> None:
+    """They cannot be compared, and must not fail the rules of their fields."""
+    found = resource()
+    found["inputs"] |= {"secret": MARK | {"ciphertext": "v1:one"}, "app_id": MARK | {"ciphertext": "v1:two"}}
+    found["outputs"] |= {"app_id": MARK | {"ciphertext": "v1:three"}}
+    row = only(of(found))
+    assert (row.verdict.health, row.due) == (Health.OK, datetime(2027, 2, 22, 12, tzinfo=UTC))
+    key = resource("OpenIdProviderKey", inputs={"private_key": MARK | {"ciphertext": "v1:pem"}})
+    key["outputs"] |= {"key_id": "k", "public_key": "p"}
+    assert only(of(key)).verdict.health is Health.NEVER
+
+
+def test_status_of_inputs_of_another_version_names_them() -> None:
+    found = resource()
+    found["inputs"] |= {"colour": "red", "app_id": ["a"]}
+    row = only(of(found))
+    assert (row.verdict.health, row.verdict.why) == (Health.UNKNOWN, "its inputs cannot be read: app_id, colour")
+
+
+def test_status_of_an_empty_state_is_unknown() -> None:
+    for empty in (resource(outputs={}), resource(outputs=None)):
+        row = only(of(empty))
+        assert (row.verdict.health, row.verdict.why) == (Health.UNKNOWN, "it has no state that can be read")
+    row = only(of(resource(outputs=["x"])))
+    assert (row.verdict.health, row.verdict.why) == (Health.FAILING, "its state cannot be read: outputs")
+
+
+def test_status_follows_what_its_secret_comes_from() -> None:
+    urn = f"urn:pulumi:dev::shop::{KIND}GeneratedSecret::generated"
+    dependencies = {"secret": [urn], "app_id": ["urn:pulumi:dev::shop::other:index:App::app"]}
+    followed = only(of(resource(inputs={"instance_id": "i", "app_id": "a"}, propertyDependencies=dependencies)))
+    assert (followed.verdict.health, followed.verdict.why) == (Health.OK, "follows generated")
+    for odd in (None, {}, {"secret": None}, {"secret": [1]}, ["secret"], {"app_id": [urn]}):
+        assert only(of(resource(propertyDependencies=odd))).credential.follows == ()
+
+
+def nested(depth: int) -> Any:
+    value: Any = "deep"
+    for _ in range(depth):
+        value = {"a": value}
+    return value
+
+
+@pytest.mark.parametrize("place", ["inputs", "outputs"])
+def test_status_of_deeply_nested_properties_names_them(place: str) -> None:
+    found = resource(name="deep")
+    found[place] |= {"notes": nested(900)}
+    rows = {row.credential.name: row for _, row in of(found, resource()).rows}
+    assert set(rows) == {"deep", "shop"}
+    assert (rows["deep"].verdict.why or "").endswith("cannot be read: notes (nested too deeply)")
+    assert rows["shop"].verdict.health is Health.OK
+
+
+EDGES = ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00"]
+
+
+@pytest.mark.parametrize("field", ["rotated_at", "expires_at", "previous_expires_at", "next_rotation_at"])
+@pytest.mark.parametrize("moment", EDGES)
+def test_status_of_dates_at_the_edge_of_the_calendar(field: str, moment: str) -> None:
+    found = resource()
+    found["inputs"]["rotation"] |= {"windows": [{"cron": "0 2 * * SUN", "duration": "4h"}]}
+    found["outputs"] |= {field: moment}
+    whole = of(found)
+    row = only(whole)
+    if moment in {EDGES[1], EDGES[3]}:
+        assert (row.verdict.health, row.verdict.why) == (Health.FAILING, f"its state cannot be read: {field}")
+    every_form(whole)
+
+
+@pytest.mark.parametrize("number", ["9" * 400, "-" + "9" * 400, "9" * 5000, "1e999", "NaN", "-Infinity"])
+@pytest.mark.parametrize("field", ["generation", "spread", "rotated_at"])
+def test_status_of_a_number_that_no_state_has_names_it(number: str, field: str) -> None:
+    found = resource()
+    found["outputs"][field] = "NUMBER"
+    export = json.dumps({"deployment": {"resources": [found, resource(name="other")]}}).replace('"NUMBER"', number)
+    whole = report([read_stack(export.encode(), "-")], NOW)
+    why = {row.credential.name: row.verdict.why for _, row in whole.rows}
+    assert why == {"shop": f"its state cannot be read: {field}", "other": None}
+    every_form(whole)
+
+
+def every_form(whole: Report) -> None:
+    """Write the report in every form: none fails, and no credential is left out."""
+    names = [row.credential.name for _, row in whole.rows]
+    (stack,) = json.loads(whole.as_json())["stacks"]
+    assert [found["name"] for found in stack["credentials"]] == names
+    assert len(list(plain(whole))) == len(names) + 2
+    assert markdown(whole).count("\n| ") == len(names) + 1
+    assert page(whole).count('<tr role="row" id=') == len(names)
+    list(for_terminal(whole))
 
 
 ANY_JSON = st.recursive(
@@ -139,11 +235,8 @@ def test_report_survives_any_damaged_state(found: dict[str, Any]) -> None:
         whole = of(resource(), found)
     except Misconfigured:
         return
-    whole.as_json()
-    markdown(whole)
-    page(whole)
-    list(plain(whole))
-    list(for_terminal(whole))
+    assert len(list(whole.rows)) == 1 + found["type"].startswith(KIND)
+    every_form(whole)
 
 
 @settings(max_examples=100, deadline=None)

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -108,10 +109,10 @@ def test_status_without_terminal_is_one_line_per_credential(rekey: Rekey, export
     assert "\x1b" not in ended.out
 
 
-def terminal(*arguments: str | Path, **environment: str) -> str:
-    """What `rekey` writes to a terminal of 200 columns."""
+def terminal(*arguments: str | Path, columns: int = 200, **environment: str) -> str:
+    """What `rekey` writes to a terminal."""
     own, its = pty.openpty()
-    settings = os.environ | {"TERM": "xterm-256color", "COLUMNS": "200"} | environment
+    settings = os.environ | {"TERM": "xterm-256color", "COLUMNS": str(columns)} | environment
     program = Path(sys.executable).with_name("rekey")
     with subprocess.Popen([program, *arguments], stdin=its, stdout=its, stderr=its, env=settings) as process:
         os.close(its)
@@ -129,10 +130,19 @@ def terminal(*arguments: str | Path, **environment: str) -> str:
 def test_status_in_a_terminal_is_a_table_with_colour(exports: Exports) -> None:
     shown = terminal("status", "--file", exports.rotated)
     assert "\x1b[1;31mfailing" in shown
-    assert "previous until" in shown
+    assert "previous" in shown
     assert "in 29 d" in shown
     assert "\x1b[" not in terminal("status", "--file", exports.rotated, TERM="dumb")
     assert "\x1b[1;31m" not in terminal("status", "--file", exports.rotated, NO_COLOR="1")
+
+
+def test_status_in_a_narrow_terminal_breaks_no_date(exports: Exports) -> None:
+    shown = terminal("status", "--file", exports.rotated, columns=80, NO_COLOR="1")
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip() for line in shown.splitlines()]
+    assert max(map(len, lines)) <= 80
+    assert len([line for line in lines if re.search(r" 20[0-9]{2}-[0-9]{2}-[0-9]{2}\b", line)]) >= 3
+    assert not [line for line in lines if re.search(r"[0-9]{4}-[0-9]{2}-[0-9]?( |$)", line)]
+    assert [line for line in lines if "SyncClientCredentials" in line]
 
 
 @pytest.mark.parametrize(
@@ -161,6 +171,10 @@ def test_status_of_what_is_not_an_export_fails_in_one_line(rekey: Rekey, content
         (["--at", "tomorrow"], "is neither a span from now, like 7d, nor a moment"),
         (["--at", "2026-12-24T00:00:00"], "is neither a span from now, like 7d, nor a moment"),
         (["--at", "99999999w"], "is beyond the calendar"),
+        (["--at", "99999999d"], "is beyond the calendar"),
+        (["--at", "0001-01-01T00:00:00Z"], "is beyond the calendar"),
+        (["--at", "0001-01-01T00:00:00+14:00"], "is beyond the calendar"),
+        (["--at", "9999-12-31T23:59:59-14:00"], "is beyond the calendar"),
         (["--overdue-after", "2mo"], "is in months or years"),
         (["--all", "--stack", "dev"], "cannot go together"),
         (["--colour"], "No such option"),
@@ -199,6 +213,38 @@ def test_completion_works_in_shell(rekey: Rekey, shell: str) -> None:
     ended = rekey("--show-completion", shell, env=env)
     assert ended.code == 0
     assert "rekey" in ended.out
+
+
+def test_status_of_credentials_that_hang_together(rekey: Rekey, exports: Exports) -> None:
+    found = credentials(document(rekey, "--file", exports.linked))
+    assert {name: (each["health"], each["why"]) for name, each in found.items()} == {
+        "mailer-secret": ("ok", None),
+        "mailer": ("ok", "follows mailer-secret"),
+        "legacy": ("never-due", "rotates only when asked"),
+        "portal-blue": ("ok", None),
+        "portal-green": ("ok", None),
+        "masked": ("ok", None),
+        "hidden": ("never-due", "rotates only when asked"),
+    }
+    minted = datetime.fromisoformat(found["masked"]["rotated_at"])
+    assert datetime.fromisoformat(found["masked"]["next_rotation_at"]) == minted + timedelta(days=90)
+
+
+def test_status_of_a_pair_that_missed_its_slots(rekey: Rekey, exports: Exports) -> None:
+    """Whenever nothing has run for a year, one side at most can be overdue: the other waits for its turn."""
+    for days in range(365, 425, 7):
+        found = credentials(document(rekey, "--file", exports.linked, "--at", f"{days}d"))
+        sides = [found["portal-blue"], found["portal-green"]]
+        deferred = [side for side in sides if side["health"] == "deferred"]
+        assert deferred, sides
+        assert all(side["why"].startswith("not its turn, which begins ") for side in deferred)
+        assert {side["health"] for side in sides} <= {"deferred", "overdue", "due"}
+
+
+def test_status_without_terminal_follows(rekey: Rekey, exports: Exports) -> None:
+    ended = rekey("status", "--file", exports.linked)
+    (line,) = [line for line in ended.out.splitlines() if line.split()[2] == "mailer"]
+    assert line.endswith("  follows mailer-secret")
 
 
 def test_status_moments_are_in_utc(rekey: Rekey, exports: Exports) -> None:

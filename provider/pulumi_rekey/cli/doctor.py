@@ -31,7 +31,7 @@ from ..policy.durations import in_words
 from ..reconciler.apply import Reconciler
 from .installation import how_to_install
 from .stack_export import export, pulumi
-from .stack_state import Stack, printable
+from .stack_state import SECRET, Stack, printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -320,7 +320,9 @@ class Doctor:
         """Read something that needs the right: what always exists, or one credential of each kind in the stack."""
         proofs: dict[str, Callable[[], object]] = {}
         for found in state.credentials:
-            if found.resource is not None and found.resource.vendor and found.endpoint == session.name:
+            # What the user has made secret, an id perhaps, is not known here.
+            known = SECRET not in dict(found.state).values()
+            if known and found.resource is not None and found.endpoint == session.name:
                 reconciler = Reconciler(found.resource, session, self.now())
                 read = _reading(reconciler, found.state)
                 proofs.setdefault(found.kind, read)

@@ -25,7 +25,7 @@ _STYLES: Final = {
     Health.OK: "green",
 }
 _NOTHING: Final = "-"
-#: Columns that a date needs: it must not be broken, while the heading above it may.
+#: The width of a date, which must not be broken.
 _DATE: Final = 10
 #: A date this near is in yellow.
 _SOON: Final = timedelta(days=2)
@@ -75,7 +75,7 @@ def for_terminal(report: Report) -> Iterator[RenderableType]:
             )
             for column in ("health", "resource", "age", "gen"):
                 table.add_column(column, no_wrap=column in {"health", "age"}, overflow="fold")
-            for column in ("expires", "next due", "previous until"):
+            for column in ("expires", "next due", "previous\nuntil"):
                 table.add_column(column, min_width=_DATE)
             for row in section.rows:
                 table.add_row(*_terminal_cells(row, report.at))

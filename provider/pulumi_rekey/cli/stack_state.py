@@ -10,12 +10,12 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError, create_model
 
 from ..errors import Misconfigured
-from ..model import property_path, secret_fields
+from ..model import Model, property_path, secret_fields
 from ..policy.model import Policy
 from ..reconciler.contract import Inputs, Resource, State
 from ..resources import by_name
@@ -31,6 +31,8 @@ _MAX_DEPTH: Final = 64
 #: Digits; a longer number is taken as JavaScript takes it, which no field of a state accepts.
 _MAX_DIGITS: Final = 18
 _INTERRUPTED: Final = {"creating": "creation", "updating": "update", "deleting": "deletion", "reading": "reading"}
+
+ModelT = TypeVar("ModelT", bound=Model)
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,7 @@ def _credential(resource: Mapping[str, Any], interrupted: str | None) -> Credent
     state = State()
     try:
         # An interrupted create has no outputs, and so no life yet.
-        state = (known.state if known and outputs else State).model_validate(outputs)
+        state = _state(known, outputs) if known and outputs else State.model_validate(outputs)
     except ValidationError as refused:
         bad_outputs = sorted({*bad_outputs, *_paths(refused)})
     if bad_outputs:
@@ -196,33 +198,53 @@ def _paths(refused: ValidationError) -> set[str]:
     return {property_path(error["loc"]) for error in refused.errors(include_url=False)}
 
 
+def _state(resource: Resource[Any, Any, Any], outputs: Mapping[str, Any]) -> State:
+    model: type[State] = resource.state
+    hidden = _hidden(resource, outputs).intersection(model.model_fields)
+    state: State = _without(model, hidden).model_validate({name: outputs[name] for name in outputs.keys() - hidden})
+    return state
+
+
 def _inputs(
     resource: Resource[Any, Any, Any], stored: Mapping[str, Any], state: State
 ) -> tuple[Inputs | None, str | None]:
     """Rebuild the inputs that a run would be given, or say why they cannot be.
 
-    A secret value is taken as it was applied, so that nothing looks like a change; one that was not kept is left out.
+    A secret is taken as it was applied, since it cannot be compared: it must not look like a change.
     """
     model: type[Inputs] = resource.inputs
     # The engine's own properties begin with two underscores.
     given = {name: value for name, value in stored.items() if not name.startswith("__")}
-    secret = {name for name in given.keys() & model.model_fields.keys() - {"rotation"} if _holds_secret(given[name])}
-    plain = {name: value for name, value in given.items() if name not in secret}
-    applied = {name: getattr(state, name) for name in secret & type(state).model_fields.keys()}
+    if given.get("rotation") == SECRET:
+        return None, "its policy cannot be read from here: it is secret"
+    secret = {name for name in given.keys() & secret_fields(model) if given[name] is not None}
+    absent = {name for name, field in model.model_fields.items() if field.is_required() and name not in given}
+    left_out = _hidden(resource, given) | absent
+    shown = {name: given[name] for name in given.keys() - secret - left_out}
     try:
-        return _where_anything_goes(model, frozenset(secret)).model_validate(plain | applied), None
+        inputs = _without(model, left_out).model_validate(shown)
     except ValidationError as refused:
-        paths = sorted(_paths(refused))
-    if any(path.startswith("rotation") for path in paths):
-        return None, "its policy cannot be read from here: it is secret, or of another version"
-    return None, f"its inputs cannot be read: {printable(', '.join(paths))}"
+        return None, f"its inputs cannot be read: {printable(', '.join(sorted(_paths(refused))))}"
+    return inputs.model_copy(update={name: getattr(state, name, None) for name in secret}), None
+
+
+def _hidden(resource: Resource[Any, Any, Any], properties: Mapping[str, Any]) -> frozenset[str]:
+    """Return the names of the inputs that the user has made secret; so are then the outputs of the same names."""
+    names = properties.keys() & resource.inputs.model_fields.keys() - secret_fields(resource.inputs)
+    # A policy is read around its secret triggers.
+    return frozenset(
+        name for name in names if properties[name] == SECRET or (name != "rotation" and _holds_secret(properties[name]))
+    )
 
 
 @cache
-def _where_anything_goes(model: type[Inputs], names: frozenset[str]) -> type[Inputs]:
-    """Return the model of inputs, where some may have any value, or none."""
-    anything: dict[str, Any] = dict.fromkeys(names, (Any, None))
-    return create_model(model.__name__, __base__=model, **anything) if names else model
+def _without(model: type[ModelT], names: frozenset[str]) -> type[ModelT]:
+    """Return the model, where fields may be left out; a required one then has one text, in inputs and state alike."""
+    fields = model.model_fields
+    unset: dict[str, Any] = {
+        name: (fields[name].rebuild_annotation(), SECRET) for name in names if fields[name].is_required()
+    }
+    return create_model(model.__name__, __base__=model, **unset) if unset else model
 
 
 def _sources(resource: Resource[Any, Any, Any], dependencies: Any) -> tuple[str, ...]:
