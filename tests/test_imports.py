@@ -23,6 +23,13 @@ def test_imports_of_a_program_are_light() -> None:
     assert loaded("import pulumi_rekey").isdisjoint(HEAVY)
 
 
+def test_imports_of_administrators_and_consumers_hold_nothing_of_the_product() -> None:
+    """So that what judges the product shares no mistake with it."""
+    found = loaded("import tools.administrators, tools.consumers")
+    assert "httpx" in found
+    assert "pulumi_rekey" not in found
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_of_a_comparing_host_hold_no_http(module: str) -> None:
     found = loaded(f"import pulumi_rekey.dynamic.host as host\nhost.{module}.resource")

@@ -45,7 +45,10 @@ class Situation:
     def inputs(self) -> LockerInputs:
         """What the program says."""
         rules: dict[str, Any] = {"verify": self.verify, "paused": self.paused, "grace": "2d"}
-        rules |= {"trigger": {"triggers": {"release": "2"}}, "asked": {"rotate_now": "INC-1"}}.get(self.due or "", {})
+        if self.due == "trigger":
+            rules["triggers"] = {"release": "2"}
+        if self.due == "asked":
+            rules["rotate_now"] = "INC-1"
         given = {"secret": GIVEN} if self.gives else {}
         return LockerInputs.model_validate({"rotation": rules} | given)
 
@@ -109,7 +112,7 @@ def test_apply_does_what_the_plan_says(phase: Phase | None) -> None:
     for situation in tried:
         i, s = situation.inputs(), situation.state()
         vendor = Vendor({"locker-1": Locker("north", codes={PRESENT: None})}, now=NOW)
-        login = {"client_id": "locker-1", "client_secret": "x"} if situation.own_login else {}
+        login: Any = {"client_id": "locker-1", "client_secret": "x"} if situation.own_login else {}
         run = vendor.run(**login)
         todo = plan(LOCKER, "locker-1", i, s, NOW, endpoint=run.api.endpoint)
         # After a new secret is set the vendor tells the truth; before, what the situation says.

@@ -464,7 +464,7 @@ def test_an_endpoint_that_refuses_all_good_secrets_ends_none(vendor: Vendor) -> 
         run.api.checks.check(f"Locker {s.locker_id}", lambda: False)
     with pytest.raises(Stopped, match="lockers: refuses 3 of the 3 credentials") as failed:
         run.update("locker-3", wanted(), states[2])
-    assert failed.value.aftermath == "no secret was changed"
+    assert failed.value.aftermath == "the secret was not changed"
     assert vendor.calls == ["try code 3"]
 
 

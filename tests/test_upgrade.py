@@ -8,8 +8,8 @@ from typing import Any
 
 import dill  # type: ignore[import-untyped]  # it ships no types
 import pytest
-from pulumi.runtime import rpc
-from pulumi_rekey.dynamic.host import Provider, to_property
+from pulumi_rekey.dynamic.host import Provider
+from pulumi_rekey.frontend.values import Secret, to_property
 from pulumi_rekey.reconciler.plan import plan
 
 STATES = sorted((Path(__file__).parent / "fixtures/states").glob("*/*.json"))
@@ -27,7 +27,7 @@ def load(path: Path) -> tuple[Provider, dict[str, Any]]:
 @pytest.mark.parametrize("path", STATES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_earlier_state_plans_to_no_change(path: Path) -> None:
     provider, kept = load(path)
-    resource = provider.resource
+    resource = provider.answers.resource
     assert resource.name == path.stem
     inputs = resource.inputs.model_validate(kept["inputs"])
     state = resource.state.model_validate(kept["outputs"])
@@ -38,10 +38,10 @@ def test_earlier_state_plans_to_no_change(path: Path) -> None:
 @pytest.mark.parametrize("path", STATES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_earlier_state_is_read_whole(path: Path) -> None:
     provider, kept = load(path)
-    state = provider.resource.state.model_validate(kept["outputs"])
+    state = provider.answers.resource.state.model_validate(kept["outputs"])
     written = {name: to_property(getattr(state, name)) for name in kept["outputs"]}
     plain = {
-        name: value["value"] if isinstance(value, dict) and rpc._special_sig_key in value else value
+        name: value.value if isinstance(value, Secret) else value
         for name, value in written.items()
     }
     assert plain == kept["outputs"]

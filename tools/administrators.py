@@ -24,10 +24,14 @@ class CloudDirector:
         self.http = sandbox.http
         self.known = sandbox.credentials["vcd"]
 
+    def log_in(self, api_token: str = "", realm: str = "provider") -> httpx.Response:
+        """Exchange an API token, by default the administrator's, for an access token."""
+        grant = {"grant_type": "refresh_token", "refresh_token": api_token or self.known["api_token"]}
+        return self.http.post(f"/oauth/{realm}/token", data=grant)
+
     def answer(self, method: str, path: str, json: object = None) -> httpx.Response:
         """Call the API under `openIdProvider`; return its answer, whatever it is."""
-        grant = {"grant_type": "refresh_token", "refresh_token": self.known["api_token"]}
-        token = self.http.post("/oauth/provider/token", data=grant).raise_for_status().json()["access_token"]
+        token = self.log_in().raise_for_status().json()["access_token"]
         headers = {"Accept": "application/json;version=37.2", "Authorization": f"Bearer {token}"}
         return self.http.request(method, self.BASE + path, headers=headers, json=json)
 
@@ -95,21 +99,26 @@ class CloudDirector:
 class Broker:
     """The administrator of the identity broker's directories."""
 
-    BASE: Final = "/usergroup/t/CUSTOMER/broker/directories"
     _MEDIA: Final = "application/vnd.vmware.vidm.usergroup.broker.directory"
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, *, tenant: str = "/t/CUSTOMER") -> None:
         self.http = sandbox.http
         self.known = sandbox.credentials["broker"]
+        #: A part of every path; empty where the broker has no tenants.
+        self.tenant = tenant
+        self.directories = f"/usergroup{tenant}/broker/directories"
+
+    def log_in(self, client_id: str = "", secret: str = "", **form: str) -> httpx.Response:
+        """Get a token, by default as the administrator's client."""
+        client = client_id or self.known["client_id"], secret or self.known["client_secret"]
+        return self.http.post(f"/acs{self.tenant}/token", auth=client, data={"grant_type": "client_credentials"} | form)
 
     def answer(self, method: str, path: str, json: object = None, *, kind: str = "") -> httpx.Response:
         """Call the API under `directories`, with the media type of what is sent; return its answer, whatever it is."""
-        identity = self.known["client_id"], self.known["client_secret"]
-        form = {"grant_type": "client_credentials"}
-        token = self.http.post("/acs/t/CUSTOMER/token", data=form, auth=identity).raise_for_status().json()
+        token = self.log_in().raise_for_status().json()["access_token"]
         media = f"{self._MEDIA}{kind}+json"
-        headers = {"Authorization": f"Bearer {token['access_token']}", "Accept": media, "Content-Type": media}
-        return self.http.request(method, self.BASE + path, headers=headers, json=json)
+        headers = {"Authorization": f"Bearer {token}", "Accept": media, "Content-Type": media}
+        return self.http.request(method, self.directories + path, headers=headers, json=json)
 
     def create_directory(self, name: str, **settings: object) -> str:
         """Create a provisioned directory, which brings a sync client along; return its id."""
@@ -142,46 +151,49 @@ class Navigator:
         self.known = sandbox.credentials["navigator"]
         self._sandbox = sandbox
 
+    def log_in(self, api_token: str = "") -> httpx.Response:
+        """Exchange an API token, by default the owner's, for an access token."""
+        body = {"refreshToken": api_token or self.known["api_token"]}
+        return self.http.post(f"{self.BASE}/v1/authn/accesstoken", json=body)
+
     def answer(self, method: str, path: str, json: object = None) -> httpx.Response:
         """Call the API under `oauth-apps`; return its answer, whatever it is."""
-        login = self.http.post(f"{self.BASE}/v1/authn/accesstoken", json={"refreshToken": self.known["api_token"]})
-        headers = {"csp-auth-token": login.raise_for_status().json()["accessToken"]}
+        headers = {"csp-auth-token": self.log_in().raise_for_status().json()["accessToken"]}
         apps = f"{self.BASE}/v2/orgs/{self.known['org_id']}/oauth-apps"
         return self.http.request(method, apps + path, headers=headers, json=json)
 
-    def call(self, method: str, path: str, json: object = None) -> dict[str, Any]:
-        """Call the API, which must succeed; return the body of its answer."""
+    def _call(self, method: str, path: str, json: object = None) -> dict[str, Any]:
         answer = self.answer(method, path, json).raise_for_status()
         body: dict[str, Any] = answer.json() if answer.content else {}
         return body
 
     def create_app(self, **settings: object) -> dict[str, Any]:
         """Create an app; return its `clientId` and `clientSecret`."""
-        return self.call("POST", "", settings)
+        return self._call("POST", "", settings)
 
     def app(self, app_id: str) -> dict[str, Any]:
         """Return an app's settings."""
-        return self.call("GET", f"/{app_id}")
+        return self._call("GET", f"/{app_id}")
 
     def apps(self) -> set[str]:
         """List the ids of all apps; only a console can do that, or a sandbox in that dialect."""
         self._sandbox.dialect(navigator__list="present")
-        found = self.call("GET", "")["results"]
+        found = self._call("GET", "")["results"]
         self._sandbox.dialect(navigator__list="absent")
         return {app["id"] for app in found}
 
     def change_app(self, app_id: str, **settings: object) -> None:
         """Change an app's settings."""
-        self.call("PATCH", f"/{app_id}", settings)
+        self._call("PATCH", f"/{app_id}", settings)
 
     def replace_secret(self, app_id: str) -> str:
         """Make another secret, which ends all others; return it."""
-        return str(self.call("PUT", f"/{app_id}/secret", {})["clientSecret"])
+        return str(self._call("PUT", f"/{app_id}/secret", {})["clientSecret"])
 
     def add_secret(self, app_id: str, secret: str, *, overlap_s: int) -> None:
         """Set another secret beside the one in use, which works for so many seconds more."""
         body = {"newClientSecret": secret, "secretExpirationTimeInSeconds": overlap_s}
-        self.call("POST", f"/{app_id}/secret", body)
+        self._call("POST", f"/{app_id}/secret", body)
 
 
 class Roma:
@@ -191,15 +203,20 @@ class Roma:
         self.http = sandbox.http
         self.known = sandbox.credentials["roma"]
 
+    def log_in(self, name: str = "", password: str = "", domain: str = "", project: str = "") -> httpx.Response:
+        """Get a token by a password, by default the owner's."""
+        user = {
+            "name": name or self.known["user_name"],
+            "password": password or self.known["password"],
+            "domain": {"name": domain or self.known["domain_name"]},
+        }
+        scope = {"project": {"id": project or self.known["project_id"]}}
+        body = {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}}
+        return self.http.post("/v3/auth/tokens", json=body)
+
     def answer(self, method: str, path: str, json: object = None) -> httpx.Response:
         """Call the API under `apps`; return its answer, whatever it is."""
-        user = {"name": self.known["user_name"], "password": self.known["password"]}
-        identity = {
-            "methods": ["password"],
-            "password": {"user": user | {"domain": {"name": self.known["domain_name"]}}},
-        }
-        login = {"auth": {"identity": identity, "scope": {"project": {"id": self.known["project_id"]}}}}
-        token = self.http.post("/v3/auth/tokens", json=login).raise_for_status().headers["X-Subject-Token"]
+        token = self.log_in().raise_for_status().headers["X-Subject-Token"]
         apps = "/v2/{project_id}/instances/{instance_id}/apps".format(**self.known)
         return self.http.request(method, apps + path, headers={"X-Auth-Token": token}, json=json)
 

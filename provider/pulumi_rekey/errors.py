@@ -7,6 +7,7 @@
     ├── VendorError        the vendor answered, and said no
     │   ├── Unauthenticated    fix the credentials of the endpoint
     │   ├── Forbidden          grant the token a right
+    │   ├── NotProvenGone      make sure that the object is there, or is gone; nothing is assumed
     │   ├── NotFound           correct the id, or let rekey create the object
     │   ├── Conflict           resolve what stands in the way at the vendor
     │   ├── Rejected           correct the input that the vendor refuses
@@ -84,6 +85,11 @@ class Misconfigured(Error):
 class VendorError(Error):
     """The vendor answered with a status that is not a success."""
 
+    #: The vendor's error code, where the answer has one; the answer of a gateway has another, or none.
+    code: str | None = None
+    #: Whether the answer has any content.
+    has_content: bool = True
+
 
 class Unauthenticated(VendorError):
     """The endpoint's own credentials are refused."""
@@ -95,6 +101,10 @@ class Forbidden(VendorError):
     """The credentials are good, but lack a right."""
 
     todo = "grant the endpoint's account the right it needs"
+
+
+class NotProvenGone(Forbidden):
+    """The vendor does not show an object, which does not prove that it is gone: it is taken to be there."""
 
 
 class NotFound(VendorError):

@@ -1,4 +1,4 @@
-"""A sample of both matrices, in which every kind of fault, every crash and every resource occurs.
+"""A sample of both matrices: every kind of fault, every resource, and one crash of each sort.
 
 `make chaos` runs them whole.
 """

@@ -1,4 +1,4 @@
-"""Any order of ups, refreshes, faults, deaths, drift, people at the vendor, and time; then one more up.
+"""Any sequence of ups, refreshes, faults, crashes, drift, changes by hand and waiting; then one more up.
 
 The reconciler and real sessions run against the sandbox, without the engine: what the engine would keep, this keeps.
 The oracle is every credential that was ever handed on: in the end the last one is accepted, and none of the others.

@@ -1,10 +1,12 @@
 """The way to the host: certificates, proxies, addresses."""
 
 import ipaddress
+import os
 import socket
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+from pulumi_rekey.endpoints import connections
+from pulumi_rekey.endpoints.proxies import proxy_for
 from pulumi_rekey.errors import AnswerLost, Misconfigured, Unreachable
 
 from .conftest import Connect, Time
@@ -152,15 +156,20 @@ def test_https_to_a_server_that_does_not_speak_it(server: Scripted, connect: Con
 
 
 @pytest.fixture
-def nameless(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without proxies."""
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def nameless(no_proxies: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that knows no names."""
 
     def unknown(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.mark.usefixtures("nameless")
@@ -173,13 +182,11 @@ def test_a_name_that_does_not_resolve(connect: Connect) -> None:
 
 
 @pytest.fixture
-def proxy(server: Scripted, monkeypatch: pytest.MonkeyPatch) -> Scripted:
+def proxy(no_proxies: None, server: Scripted, monkeypatch: pytest.MonkeyPatch) -> Scripted:
     """A proxy that the environment names for everything, and that connects to nothing."""
     for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, server.url)
         monkeypatch.setenv(name.lower(), server.url)
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
     server.script(answer(502))
     return server
 
@@ -193,14 +200,127 @@ def test_the_usual_proxy_is_used(proxy: Scripted, connect: Connect) -> None:
     assert set(proxy.lines) == {"CONNECT vcd.example.com:443"}
 
 
-def test_no_proxy_is_respected(
+EXEMPT = [
+    ("vcd.example.com", "example.com"),
+    ("vcd.example.com", "EXAMPLE.com"),
+    ("vcd.example.com", "localhost,fd00:10::/64, .example.com"),
+    ("vcd.example.com", "*.example.com"),
+    ("vcd.example.com", "127.0.0.1 vcd.example.com"),
+    ("vcd.example.com", "vcd.example.com:443"),
+    ("vcd.example.com", "https://vcd.example.com"),
+    ("vcd.example.com", "other.example.com,*"),
+    ("192.0.2.7", "192.0.2.7"),
+    ("192.0.2.7", "192.0.2.0/24"),
+    ("192.0.2.7", "192.0.2.7:443"),
+    ("[2001:db8::7]", "2001:db8::7"),
+    ("[2001:db8::7]", "2001:db8::/32"),
+    ("[2001:db8::7]", "[2001:db8::7]"),
+    ("[2001:db8::7]", "[2001:db8:0:0::7]:443"),
+]
+NOT_EXEMPT = [
+    ("vcd.example.com", ""),
+    ("vcd.example.com", ", ,"),
+    ("vcd.example.com", "ple.com"),
+    ("vcd.example.com", "com.,..,://,[,[::1,],:,1.2.3.4/99,fd00:10::/999,a b,\xff"),
+    ("vcd.example.com", "vcd.example.com:8443"),
+    ("example.com", ".example.com"),
+    ("192.0.2.7", "192.0.3.0/24,fd00:10::/64,2.7,0.2.7"),
+    ("[2001:db8::7]", "2001:db9::/32,192.0.2.0/24,[2001:db8::7]:8443"),
+]
+
+
+@pytest.mark.parametrize("variable", ["NO_PROXY", "no_proxy", "No_Proxy"])
+@pytest.mark.parametrize(("host", "listed"), EXEMPT)
+def test_no_proxy_is_followed(
+    proxy: Scripted, monkeypatch: pytest.MonkeyPatch, variable: str, host: str, listed: str
+) -> None:
+    monkeypatch.setenv(variable, listed)
+    assert proxy_for(f"https://{host}/base") is None
+
+
+@pytest.mark.parametrize(("host", "listed"), NOT_EXEMPT)
+def test_no_proxy_for_others_is_left_alone(
+    proxy: Scripted, monkeypatch: pytest.MonkeyPatch, host: str, listed: str
+) -> None:
+    monkeypatch.setenv("NO_PROXY", listed)
+    found = proxy_for(f"https://{host}")
+    assert found is not None
+    assert str(found.url) == proxy.url
+
+
+def test_a_host_in_no_proxy_is_asked_directly(
     nameless: None, proxy: Scripted, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("NO_PROXY", "example.com")
-    monkeypatch.setenv("no_proxy", "example.com")
+    monkeypatch.setenv("NO_PROXY", "localhost,fd00:10::/64,example.com")
     with pytest.raises(Unreachable, match="no connection"):
         connect("vcd", url="https://vcd.example.com", apiToken="a").get("/x")
     assert proxy.lines == []
+
+
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "Https_Proxy"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "http://user:p@ss@proxy:port",
+        "http://",
+        "http://:3128",
+        "ftp://user:p@ss@proxy",
+        "socks4://proxy:1080",
+        "socks://proxy:1080",
+        "http://[::1",
+        "://",
+        "http://pro xy\x01/p@ss",
+        "http://proxy:99999999",
+    ],
+)
+def test_a_proxy_that_is_none_is_refused_by_name(
+    no_proxies: None, connect: Connect, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(Misconfigured) as refused:
+        connect("vcd", url="https://vcd.example.com", apiToken="a")
+    assert str(refused.value) == (
+        f"{variable} names no proxy that can be used: write http://HOST:PORT, https://… or socks5://…, or list the"
+        " endpoint's host in NO_PROXY"
+    )
+    # It concerns nobody else.
+    connect("roma", url="http://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "vcd.example.com")
+    connect("vcd", url="https://vcd.example.com", apiToken="a")
+
+
+@pytest.mark.skipif(find_spec("socksio") is not None, reason="socksio makes such proxies work")
+@pytest.mark.parametrize("scheme", ["socks5", "socks5h", "SOCKS5"])
+def test_a_socks_proxy_says_what_it_needs(
+    no_proxies: None, connect: Connect, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", f"{scheme}://user:p@ss@127.0.0.1:1080")
+    with pytest.raises(Misconfigured) as refused:
+        connect("vcd", url="https://vcd.example.com", apiToken="a")
+    assert str(refused.value) == (
+        "ALL_PROXY names a SOCKS proxy, and the Python package socksio is not installed: install it, name an http://"
+        " proxy, or list the endpoint's host in NO_PROXY"
+    )
+
+
+def test_https_proxy_comes_before_all_proxy(no_proxies: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1080")
+    monkeypatch.setenv("HTTPS_PROXY", "user:p%40ss@proxy:3128")
+    found = proxy_for("https://vcd.example.com")
+    assert found is not None
+    assert (str(found.url), found.auth) == ("http://proxy:3128", ("user", "p@ss"))
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSLKEYLOGFILE"])
+def test_a_tls_file_that_cannot_be_read_is_named(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str
+) -> None:
+    connections._tls_context.cache_clear()
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, str(tmp_path / "missing" / "file"))
+    with pytest.raises(Misconfigured, match=f"^{variable} cannot be read: correct it, or unset it$"):
+        connect("vcd", url="https://127.0.0.1:1")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])

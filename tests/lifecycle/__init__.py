@@ -1,1 +1,1 @@
-"""One harness of a credential's life on the real engine, and a case for each resource."""
+"""A credential's lifecycle on the real engine: one harness, and a case for each resource."""

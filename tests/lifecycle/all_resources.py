@@ -1,4 +1,4 @@
-"""All resources going through the same in one stack, where a run of the engine for each would show nothing more."""
+"""All resources in one program, where a run of the engine for each would show nothing more."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace

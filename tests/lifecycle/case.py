@@ -1,4 +1,4 @@
-"""What the lifecycle needs to know of a resource, in its vendor's terms."""
+"""What the lifecycle needs to know about a resource, in its vendor's terms."""
 
 import re
 from abc import ABC, abstractmethod
@@ -17,12 +17,12 @@ BESIDE: Final = "-beside"
 
 @dataclass(frozen=True)
 class ProgramSpec:
-    """What the program says of the one resource that it declares."""
+    """How the program declares its resource."""
 
     name: str = "it"
-    #: The vendor's id of an object that exists and is to be managed; by default the case's own way to begin.
+    #: The vendor's id of an existing object to manage; by default the case's own way to begin.
     at: str | None = None
-    #: Whether a setting of the object is another one than at first.
+    #: Whether the object's setting differs from the first program's.
     changed: bool = False
     #: The arguments of its Rotation.
     rotation: Mapping[str, object] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class ProgramSpec:
 
 @dataclass(frozen=True)
 class Calls:
-    """The calls of each step of a plain scenario, in their order: the expected minimum."""
+    """The calls of each step of the plain lifecycle, in order: the expected minimum."""
 
     create: tuple[str, ...]
     rotate: tuple[str, ...]
@@ -45,7 +45,7 @@ class Calls:
 
 
 class Case(ABC):
-    """One resource: how its program reads, who uses its credential, and what people do at its vendor by hand."""
+    """One resource: how a program declares it, who uses its credential, and what people do at the vendor by hand."""
 
     resource: ClassVar[str]
     #: Whether a vendor keeps its credential; otherwise a resource takes it that the case declares beside its own.
@@ -54,25 +54,25 @@ class Case(ABC):
     secrets: ClassVar[tuple[str, ...]]
     #: The output that holds the vendor's id of the object.
     id_output: ClassVar[str]
-    #: Whether rekey creates the object; otherwise it is there before and after, and is always adopted.
+    #: Whether rekey creates the object; otherwise it exists before and after, and is always adopted.
     creates: ClassVar[bool]
     #: Whether the vendor keeps the object after a destroy although rekey created it.
     remains: ClassVar[bool] = False
     #: The reason of the first credential.
     first_reason: ClassVar[str]
-    #: Whether a new name in the program stands for another object that cannot be beside the one before.
+    #: Whether a rename without an alias stops, because the two objects cannot exist side by side.
     stops_when_renamed: ClassVar[bool] = False
-    #: Whether a rotation makes another object, and the one before goes with its credential.
+    #: Whether a rotation makes another object, and the old one is deleted with its credential.
     rotates_into_another: ClassVar[bool] = False
     #: Whether people can delete the object by hand.
     removable: ClassVar[bool] = True
-    #: Whether the vendor shows a secret that people have made by hand.
+    #: Whether the vendor shows the secret, so that one made by hand can be read.
     readable: ClassVar[bool] = False
     #: Whether the object has a setting that changes without a new secret; it is the output of this name.
     setting: ClassVar[str | None] = None
-    #: The outputs that tell of the vendor's last change, whatever it was.
+    #: The outputs that change with any change at the vendor.
     volatile_outputs: ClassVar[frozenset[str]] = frozenset()
-    #: How many minutes have to pass, each span followed by an up, until the old credential ends after a rotation.
+    #: The minutes to let pass, each followed by an up, until a rotation has ended the old credential.
     overlap_steps: ClassVar[tuple[int, ...]] = ()
     calls: ClassVar[Calls]
     #: The calls that always make a new secret.
@@ -103,26 +103,26 @@ class Case(ABC):
 
     @abstractmethod
     def accepts(self, outputs: Outputs) -> bool:
-        """Let a consumer log in with the credential."""
+        """Tell whether a consumer gets in with the credential."""
 
     def knows(self, outputs: Outputs) -> bool:
-        """Whether the credential is still good for anything."""
+        """Tell whether the credential is still good for anything."""
         return self.accepts(outputs)
 
     def existing(self) -> Outputs:
-        """An object that people have made by hand and use: its id and its credential, named like the outputs."""
+        """Make an object by hand; return its id and its credential, named like the outputs."""
         raise NotImplementedError
 
     @abstractmethod
     def is_there(self, outputs: Outputs) -> bool:
-        """Whether the vendor has the object."""
+        """Tell whether the vendor has the object."""
 
     def drift(self, outputs: Outputs) -> None:
         """Change by hand what `setting` names."""
         raise NotImplementedError
 
     def rotate_by_hand(self, outputs: Outputs) -> Outputs:
-        """Make another credential by hand and use that; returned named like the outputs."""
+        """Make another credential by hand; return it, named like the outputs."""
         raise NotImplementedError
 
     def remove_by_hand(self, outputs: Outputs) -> None:
@@ -130,7 +130,7 @@ class Case(ABC):
         raise NotImplementedError
 
     def objects(self) -> set[str]:
-        """The ids of all objects of the kind that the vendor has, where rekey creates some."""
+        """Return the ids of all objects of this kind at the vendor, where rekey creates some."""
         return set()
 
     def declaration(self, spec: ProgramSpec) -> str:

@@ -1,10 +1,10 @@
 """A case without the engine: the reconciler and real sessions, where a run of the engine would show nothing more."""
 
 from dataclasses import replace
-from importlib import import_module
 from typing import Any
 
 from pulumi_rekey.reconciler.contract import Resource
+from pulumi_rekey.resources import load
 from pydantic import SecretStr
 
 from tests.resources.program import Program
@@ -14,9 +14,7 @@ from .case import Case, Outputs, ProgramSpec
 
 def resource_of(case: type[Case]) -> Resource[Any, Any, Any]:
     """The package's resource that a case is about."""
-    module = import_module(case.__module__.replace("tests.lifecycle", "pulumi_rekey.resources"))
-    resource: Resource[Any, Any, Any] = module.RESOURCE
-    return resource
+    return load(case.__module__.rpartition(".")[2])
 
 
 class InProcess(Program):

@@ -83,7 +83,7 @@ def noted(stack: Stack, sandbox: Sandbox, operate: Callable[[], Run]) -> tuple[R
 
 
 class Scenario:
-    """The stack, the program as it reads now, and what has been seen."""
+    """One resource's stack, its program as it reads now, and what has been seen."""
 
     def __init__(self, case: Case, stack: Stack, sandbox: Sandbox, name: str = "it") -> None:
         self.case, self.stack, self.sandbox = case, stack, sandbox
@@ -96,7 +96,7 @@ class Scenario:
     # -- the engine ------------------------------------------------------------------------------------------------
 
     def write(self, **changes: Any) -> None:
-        """Write the program with these changes against what it said before."""
+        """Write the program with these changes to the one before."""
         self.spec = replace(self.spec, **changes)
         self.stack.program(self.case.program(self.spec))
 

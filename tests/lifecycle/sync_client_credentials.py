@@ -9,7 +9,7 @@ from tools.vendors import Sandbox
 
 from .case import Calls, Case, Outputs, ProgramSpec
 
-_SYNC_CLIENT = f"{Broker.BASE}/{{id}}/sync-client"
+_SYNC_CLIENT = "/usergroup/t/CUSTOMER/broker/directories/{id}/sync-client"
 LOGIN = TRY = "POST /acs/t/CUSTOMER/token"
 GET, GENERATE = f"GET {_SYNC_CLIENT}", f"POST {_SYNC_CLIENT}"
 

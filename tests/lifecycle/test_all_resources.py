@@ -1,4 +1,4 @@
-"""What all resources go through alike, on the real engine and the sandbox of their vendors."""
+"""What all resources do alike, on the real engine and their vendors' sandbox."""
 
 import pytest
 
@@ -15,7 +15,7 @@ def resources(stack: Stack, sandbox: Sandbox) -> AllResources:
 
 
 def test_policy_added_or_edited_rotates_nothing(resources: AllResources) -> None:
-    """A policy that comes later, a trigger that joins it or leaves it; then a rotation and a setting at once."""
+    """Adds a policy, adds and removes triggers; then rotates and changes a setting in one run."""
     resources.up()
     first = resources.outputs()
     for triggers in ({"release": 1}, {"release": 1, "incident": "none"}, {"incident": "none"}):
@@ -35,7 +35,7 @@ def test_policy_added_or_edited_rotates_nothing(resources: AllResources) -> None
 
 
 def test_preview_needs_no_credential(bare_stack: Stack, sandbox: Sandbox) -> None:
-    """Neither that of a creation nor that of a rotation; an up without one says which."""
+    """Neither for a create nor for a rotation; an up without a credential says which one is missing."""
     resources = AllResources(AT_A_VENDOR, bare_stack, sandbox)
     plain = {path: value for path, value in sandbox.settings().items() if not path.endswith(("Key", "clientId"))}
     bare_stack.configure({"rekey:owner": "0f8e7d6c5b4a39281706f5e4d3c2b1a0"} | plain)
@@ -75,7 +75,7 @@ def test_delete_with_retain_on_delete_changes_nothing(resources: AllResources) -
 
 
 def test_adopt_without_rotation_is_not_noticed(resources: AllResources) -> None:
-    """Its users notice nothing; nor when `adopt` goes, nor at the end where rekey has never had the secret."""
+    """Consumers notice nothing, not when `adopt` is removed, and not at the end if rekey never had the secret."""
     theirs = {scenario: scenario.remember(scenario.case.existing()) for scenario in resources}
     resources.up(at=lambda scenario: theirs[scenario][scenario.case.id_output], rotation={"on_adopt": "keep"})
     for scenario, ours in resources.outputs().items():
@@ -98,7 +98,7 @@ def test_adopt_without_rotation_is_not_noticed(resources: AllResources) -> None:
 
 
 def test_adopt_with_rotation_spares_newer_secrets_at_the_end(resources: AllResources) -> None:
-    """What somebody else has made since is not revoked at the end."""
+    """A secret that somebody else has made since is not revoked at the end."""
     theirs = {scenario: scenario.remember(scenario.case.existing()) for scenario in resources}
     resources.up(at=lambda scenario: theirs[scenario][scenario.case.id_output], rotation={"on_adopt": "rotate"})
     resources.end_overlap()
@@ -117,7 +117,7 @@ def test_adopt_with_rotation_spares_newer_secrets_at_the_end(resources: AllResou
 
 
 def test_replace_by_another_object_ends_the_old_secret(resources: AllResources) -> None:
-    """The object before keeps no secret of rekey's, and is there."""
+    """The old object still exists, and keeps no secret of rekey's."""
     before, after = (
         {scenario: scenario.remember(scenario.case.existing()) for scenario in resources} for _ in range(2)
     )

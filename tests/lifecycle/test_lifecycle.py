@@ -1,4 +1,4 @@
-"""Every resource goes through one scenario, on the real engine and the sandbox of its vendor."""
+"""Every resource goes through one lifecycle, on the real engine and its vendor's sandbox."""
 
 from collections.abc import Callable
 
@@ -77,7 +77,7 @@ def test_lifecycle_from_create_to_delete(scenario: Scenario) -> None:
 
 @only(lambda case: not case.creates)
 def test_rename_without_alias_keeps_the_new_secret(scenario: Scenario) -> None:
-    """Create and delete meet on one object: the secret that the new resource hands on is not revoked by the old."""
+    """Create and delete meet on one object: deleting the old resource does not revoke the new one's secret."""
     scenario.up()
     step = scenario.up(name="renamed")
     assert step.steps == ["create renamed", "delete it"]
@@ -86,7 +86,7 @@ def test_rename_without_alias_keeps_the_new_secret(scenario: Scenario) -> None:
 
 @only(lambda case: case.stops_when_renamed)
 def test_rename_without_alias_stops_until_adopted(scenario: Scenario) -> None:
-    """Rekey cannot know that the object is its own; `adopt` says so, and then nobody deletes it."""
+    """Rekey cannot know that the object is its own until `adopt` says so; then it is not deleted."""
     case = scenario.case
     scenario.up()
     first = scenario.outputs()
@@ -104,7 +104,7 @@ def test_rename_without_alias_stops_until_adopted(scenario: Scenario) -> None:
 
 @only(lambda case: case.removable)
 def test_delete_by_hand_is_found_by_refresh(scenario: Scenario) -> None:
-    """A refresh notices, and an up makes another one; what is not rekey's to create is missed in one line."""
+    """An up then creates another object, or fails with one line where rekey does not create objects."""
     case = scenario.case
     scenario.up()
     first = scenario.outputs()
@@ -121,7 +121,7 @@ def test_delete_by_hand_is_found_by_refresh(scenario: Scenario) -> None:
 
 @only(lambda case: case.readable)
 def test_rotation_by_hand_is_taken_over_where_readable(scenario: Scenario) -> None:
-    """Where the vendor shows it, a refresh takes it over; where the program gives one, an up puts that back."""
+    """A refresh takes over a secret that the vendor shows; an up restores one that the program sets."""
     case = scenario.case
     scenario.up()
     theirs = scenario.remember(case.rotate_by_hand(scenario.outputs()))
@@ -156,6 +156,6 @@ def test_rotation_by_hand_is_taken_over_where_readable(scenario: Scenario) -> No
     ],
 )
 def test_leak_search_finds_every_form(text: bytes) -> None:
-    """What finds no secret anywhere else finds one here, whatever form it has."""
+    """The search that finds no secret elsewhere finds one here, in each of its forms."""
     assert holds_secret(text, {'S3cret@with"quotes', "first-line\nsecond-line"})
     assert not holds_secret(b"nothing of the kind: 1b47061264138c4ac30d75fd1eb44270", {"S3cret@with"})

@@ -1,4 +1,4 @@
-"""Every secret of one life of all resources is looked for in all that its runs leave, or show while they last."""
+"""Searches for every secret of all resources in everything that runs leave behind, or show while they last."""
 
 import json
 import subprocess
@@ -90,7 +90,7 @@ def run(left: Left, stack: Stack, *arguments: str) -> str:
 
 
 def test_leaks_are_in_nothing_that_runs_leave(stack: Stack, sandbox: Sandbox, tmp_path: Path) -> None:
-    """But for the environment of the program, into which Pulumi itself writes the config with its secrets."""
+    """Except the program's environment, into which Pulumi itself writes the config with its secrets."""
     left = Left(tmp_path / "temporary")
     left.temporary.mkdir()
     stack.environment["TMPDIR"] = str(left.temporary)
@@ -143,7 +143,7 @@ def test_leaks_are_in_nothing_that_runs_leave(stack: Stack, sandbox: Sandbox, tm
     ids=["an argument", "a file that passes", "a file that stays"],
 )
 def test_leak_watch_sees_arguments_and_files(tmp_path: Path, program: str, words: list[str], where: str) -> None:
-    """What finds nothing in the processes and temporary files of a run finds this."""
+    """The same search finds a secret that was put there."""
     left = Left(tmp_path / "temporary")
     left.temporary.mkdir()
     text = f"import tempfile, time; canary = bytes.fromhex({CANARY.encode().hex()!r}); {program}; time.sleep(0.5)"

@@ -4,15 +4,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pulumi.runtime import rpc
-from pulumi_rekey.dynamic.host import to_property
 from pulumi_rekey.endpoints import Endpoints
+from pulumi_rekey.endpoints.config import Endpoint
 from pulumi_rekey.endpoints.session import Runtime, Session
 from pulumi_rekey.errors import Partial
+from pulumi_rekey.frontend.values import Secret, to_property
 from pulumi_rekey.policy.durations import parse
 from pulumi_rekey.reconciler.apply import Reconciler
-from pulumi_rekey.reconciler.contract import Resource
-from pulumi_rekey.reconciler.plan import Plan, plan
+from pulumi_rekey.reconciler.contract import Resource, object_id
+from pulumi_rekey.reconciler.plan import Plan, plan, plan_creation
 
 from tools.vendors import Sandbox
 
@@ -69,12 +69,14 @@ class Program:
         """Run `pulumi up`; the state that is reached before a failure is kept, as the engine keeps it."""
         wanted = self.resource.inputs.model_validate(inputs)
         assert list(self.resource.problems(wanted)) == []
+        if self.state is None:
+            self.said += plan_creation(self.resource, wanted, self._endpoint()).says
         self.said += self.resource.remarks(wanted, self.state)
         try:
             if self.state is None:
                 self.state = self.reconciler().create(wanted, MARK)
             elif self.planned(**inputs):
-                self.state = self.reconciler().update(self.id, wanted, self.state)
+                self.state = self.reconciler().update(self.id, wanted, self.stored())
         except Partial as partial:
             self.state = partial.state
             raise
@@ -83,7 +85,7 @@ class Program:
     def planned(self, **inputs: Any) -> Plan:
         """What `pulumi preview` finds to be done to a resource that is there."""
         wanted = self.resource.inputs.model_validate(inputs)
-        return plan(self.resource, self.id, wanted, self.stored(), self.clock.now())
+        return plan(self.resource, self.id, wanted, self.stored(), self.clock.now(), endpoint=self._endpoint())
 
     def remarks(self, **inputs: Any) -> list[str]:
         """What `pulumi preview` says beside the plan."""
@@ -108,7 +110,7 @@ class Program:
     @property
     def id(self) -> str:
         """Pulumi's id."""
-        return str(getattr(self.state, self.resource.id_output))
+        return object_id(self.state)
 
     def stored(self) -> Any:
         """The state as it comes back out of its file."""
@@ -119,17 +121,26 @@ class Program:
         runtime = Runtime(
             wanted=self.wanted, monotonic=self.clock.monotonic, sleep=self.clock.sleep, now=self.clock.now
         )
-        kind = str(self.resource.vendor)
-        session = Endpoints({kind: self.settings}, runtime).session(kind, kind)
+        session = self._endpoints(runtime).session(None, self._kind)
         self._sessions.append(session)
         return Reconciler(self.resource, session, self.clock.now(), self.said.append)
+
+    @property
+    def _kind(self) -> str:
+        return str(self.resource.vendor)
+
+    def _endpoints(self, runtime: Runtime) -> Endpoints:
+        return Endpoints({self._kind: self.settings}, runtime)
+
+    def _endpoint(self) -> Endpoint:
+        return self._endpoints(Runtime()).settings(None, self._kind)
 
 
 def _stored(value: Any) -> Any:
     """What Pulumi makes of a property: secrets come back bare, and every number as a float."""
     match value:
-        case {rpc._special_sig_key: _, "value": secret}:
-            return secret
+        case Secret():
+            return value.value
         case dict():
             return {name: _stored(member) for name, member in value.items()}
         case list():

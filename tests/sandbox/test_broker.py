@@ -5,27 +5,21 @@ from typing import Any
 import httpx
 import pytest
 
+from tools.administrators import Broker
+
 from .conftest import Sandbox
 
 MEDIA = "application/vnd.vmware.vidm.usergroup.broker.directory"
 SYNC_CLIENT, DIRECTORY, LIST = (MEDIA + kind for kind in (".syncclientconfiguration+json", "+json", ".list+json"))
 
 
-class Admin:
+class Admin(Broker):
     """A client with the rule set for directories, speaking the vCenter dialect or Omnissa's."""
 
     def __init__(self, sandbox: Sandbox, *, tenant: str = "/t/CUSTOMER") -> None:
-        self.known = sandbox.credentials["broker"]
-        self.http = sandbox.http
-        self.tenant = tenant
-        self.directories = f"/usergroup{tenant}/broker/directories"
+        super().__init__(sandbox, tenant=tenant)
         self.sync_client = f"{self.directories}/{self.known['directory_id']}/sync-client"
         self.token = self.log_in().json()["access_token"]
-
-    def log_in(self, client_id: str = "", secret: str = "", **form: str) -> httpx.Response:
-        named = client_id or self.known["client_id"], secret or self.known["client_secret"]
-        fields = {"grant_type": "client_credentials"} | form
-        return self.http.post(f"/acs{self.tenant}/token", auth=named, data=fields)
 
     def call(
         self, method: str, path: str, body: Any = None, media: str = SYNC_CLIENT, **options: Any

@@ -16,21 +16,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from tools.administrators import Roma
+
 from .conftest import Sandbox
 
 SOMETHING = "/v3/auth/tokens"  # any vendor path
 
 
 def login(sandbox: Sandbox) -> httpx.Response:
-    known = sandbox.credentials["roma"]
-    user = {
-        "name": known["user_name"],
-        "password": known["password"],
-        "domain": {"name": known["domain_name"]},
-    }
-    identity = {"methods": ["password"], "password": {"user": user}}
-    scope = {"project": {"id": known["project_id"]}}
-    return sandbox.http.post(SOMETHING, json={"auth": {"identity": identity, "scope": scope}})
+    return Roma(sandbox).log_in()
 
 
 def test_credentials_of_all_vendors(sandbox: Sandbox) -> None:

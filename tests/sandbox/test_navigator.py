@@ -7,29 +7,25 @@ from typing import Any
 import httpx
 import pytest
 
+from tools.administrators import Navigator
+
 from .conftest import Sandbox
 
 BASE = "/cphub/api/auth"
 FIRST, SECOND, THIRD = "First-secret-1", "Second-secret-2", "Third-secret-3"
 
 
-class Manager:
+class Manager(Navigator):
     """A user that may manage the organisation's apps."""
 
     def __init__(self, sandbox: Sandbox) -> None:
-        self.known = sandbox.credentials["navigator"]
-        self.http = sandbox.http
+        super().__init__(sandbox)
         self.org = self.known["org_id"]
-        self.apps = f"{BASE}/v2/orgs/{self.org}/oauth-apps"
+        self.apps_path = f"{BASE}/v2/orgs/{self.org}/oauth-apps"
         self.token = self.log_in().json()["accessToken"]
 
-    def log_in(self, api_token: str = "") -> httpx.Response:
-        return self.http.post(
-            f"{BASE}/v1/authn/accesstoken", json={"refreshToken": api_token or self.known["api_token"]}
-        )
-
     def call(self, method: str, path: str = "", **options: Any) -> httpx.Response:
-        return self.http.request(method, self.apps + path, headers={"csp-auth-token": self.token}, **options)
+        return self.http.request(method, self.apps_path + path, headers={"csp-auth-token": self.token}, **options)
 
     def create(self, **settings: Any) -> str:
         created = self.call("POST", json={"id": "robot", "secret": FIRST} | settings)
@@ -105,10 +101,10 @@ def test_authorize(manager: Manager) -> None:
 
 
 def test_access_refused(sandbox: Sandbox, manager: Manager) -> None:
-    assert manager.http.get(f"{manager.apps}/scopes").status_code == 401
+    assert manager.http.get(f"{manager.apps_path}/scopes").status_code == 401
     bearer = {"Authorization": f"Bearer {manager.token}"}
-    assert manager.http.get(f"{manager.apps}/scopes", headers=bearer).status_code == 401
-    other = manager.apps.replace(manager.org, "other")
+    assert manager.http.get(f"{manager.apps_path}/scopes", headers=bearer).status_code == 401
+    other = manager.apps_path.replace(manager.org, "other")
     assert manager.http.get(f"{other}/scopes", headers={"csp-auth-token": manager.token}).status_code == 403
     manager.create()
     for token in (manager.log_in(manager.known["weak_api_token"]), manager.authorize("robot", FIRST)):
@@ -300,7 +296,7 @@ def test_list_exists_by_dialect_only(sandbox: Sandbox, manager: Manager) -> None
     sandbox.dialect(navigator__list="present")
     for number in range(4):
         manager.create(id=f"robot-{number}")
-    names, path = [], f"{manager.apps}?pageLimit=2"
+    names, path = [], f"{manager.apps_path}?pageLimit=2"
     while path:
         page = manager.http.get(path, headers={"csp-auth-token": manager.token}).json()
         assert page["totalResults"] == 5

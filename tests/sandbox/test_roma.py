@@ -8,28 +8,19 @@ from huaweicloudsdkcore.auth.credentials import BasicCredentials  # type: ignore
 from huaweicloudsdkcore.sdk_request import SdkRequest  # type: ignore[import-untyped]  # ships no types
 from huaweicloudsdkcore.signer.signer import Signer  # type: ignore[import-untyped]  # ships no types
 
+from tools.administrators import Roma
+
 from .conftest import Sandbox
 
 
-class Manager:
+class Manager(Roma):
     """A client that logs in with a password."""
 
     def __init__(self, sandbox: Sandbox) -> None:
-        self.known = sandbox.credentials["roma"]
-        self.http = sandbox.http
+        super().__init__(sandbox)
         self.apps = "/v2/{project_id}/instances/{instance_id}/apps".format(**self.known)
         self.app = f"{self.apps}/{self.known['app_id']}"
         self.token = self.log_in().headers["X-Subject-Token"]
-
-    def log_in(self, name: str = "", password: str = "", domain: str = "", project: str = "") -> httpx.Response:
-        user = {
-            "name": name or self.known["user_name"],
-            "password": password or self.known["password"],
-            "domain": {"name": domain or self.known["domain_name"]},
-        }
-        scope = {"project": {"id": project or self.known["project_id"]}}
-        body = {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}}
-        return self.http.post("/v3/auth/tokens", json=body)
 
     def call(self, method: str, path: str, **options: Any) -> httpx.Response:
         return self.http.request(method, path, headers={"X-Auth-Token": self.token}, **options)

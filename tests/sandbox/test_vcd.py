@@ -16,6 +16,8 @@ from joserfc import jwt
 from joserfc.errors import InvalidKeyIdError
 from joserfc.jwk import KeySet
 
+from tools.administrators import CloudDirector
+
 from .conftest import Sandbox
 
 PROVIDER = "/cloudapi/1.0.0/openIdProvider"
@@ -31,8 +33,7 @@ Private = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
 def token_of(sandbox: Sandbox, api_token: str, realm: str = "provider") -> str:
-    form = {"grant_type": "refresh_token", "refresh_token": api_token}
-    answer = sandbox.http.post(f"/oauth/{realm}/token", data=form)
+    answer = CloudDirector(sandbox).log_in(api_token, realm)
     assert answer.status_code == 200, answer.text
     return str(answer.json()["access_token"])
 

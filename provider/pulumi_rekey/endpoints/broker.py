@@ -11,16 +11,18 @@ from urllib.parse import quote
 
 from pydantic import Field, SecretStr
 
-from ..errors import Misconfigured
+from ..errors import BadAnswer, Forbidden, Misconfigured, NotFound
 from ..model import VendorId
-from .answer import Body
+from .answer import Body, decode
 from .config import CREDENTIAL, BaseUrl, Endpoint, Secret, plain
 from .session import Session, Token, basic
 
 if TYPE_CHECKING:
     import httpx
 
-_SYNC_CLIENT: Final = "application/vnd.vmware.vidm.usergroup.broker.directory.syncclientconfiguration+json"
+_MEDIA: Final = "application/vnd.vmware.vidm.usergroup.broker.directory"
+_SYNC_CLIENT: Final = f"{_MEDIA}.syncclientconfiguration+json"
+_DIRECTORY_LIST: Final = f"{_MEDIA}.list+json"
 
 
 class BrokerEndpoint(Endpoint):
@@ -65,9 +67,34 @@ class Broker(Session[BrokerEndpoint]):
         return f"/{service}" if tenant is None else f"/{service}/t/{quote(tenant, safe='')}"
 
     def headers(self) -> dict[str, str]:
-        """Say the media type of a sync client's configuration, which all of rekey's requests are about."""
+        """Say the media type of a sync client's configuration, which all of rekey's requests but the list are about."""
         media_type = _SYNC_CLIENT if self.endpoint.dialect == "vcenter" else "application/json"
         return {"accept": media_type, "content-type": media_type}
+
+    def find(self, path: str, directory_id: str) -> Body | None:
+        """GET something of a directory; nothing only if the directory is certainly gone: the tenant's list lacks it.
+
+        A 404 has no body by which the broker's own could be told from a gateway's.
+        """
+        try:
+            return self.get(path, directory_id)
+        except NotFound as refused:
+            try:
+                listed = self._directories(path.partition("/{}")[0])
+            except (Forbidden, NotFound) as failed:
+                raise self.not_proven_gone(failed, "the list itself is not shown") from None
+            if directory_id in listed:
+                raise self.not_proven_gone(refused, "the directory is there, and has no sync client") from None
+            return None
+
+    def _directories(self, path: str) -> set[str]:
+        """GET the ids of all directories of a tenant; a list with another page is not documented, and not whole."""
+        headers = {"accept": _DIRECTORY_LIST} if self.endpoint.dialect == "vcenter" else self.headers()
+        source, answer = self.get_at(self.endpoint.url + path, headers=headers)
+        body = decode(source, answer.content)
+        if "next" in (body.maybe("_links", dict) or {}):
+            raise BadAnswer(f"{source}: the list of directories goes on elsewhere")
+        return {directory.id("id") for directory in body.objects("items")}
 
     def log_in(self) -> Token:
         """Get an access token for the OAuth client."""

@@ -5,6 +5,7 @@ httpx is loaded with the first of them: a run in which nothing changes needs non
 
 from __future__ import annotations
 
+import os
 import ssl
 import sys
 import threading
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import Misconfigured, NotSent
 from .address import is_loopback, origin
 from .config import Endpoint
+from .proxies import proxy_for
 
 if TYPE_CHECKING:
     import httpcore
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 #: A few compressed bytes could fill the memory, so none are asked for.
 PLAIN = "identity"
+#: The environment variables by which OpenSSL and Python find files.
+_TLS_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
 #: Seconds between looks at the clock while a request waits for a client.
 _QUEUE_LOOK_S = 1.0
 
@@ -145,7 +149,9 @@ class Connections:
                 needed=scheme != "http",
                 verified=not self._endpoint.allow_unverified_ssl,
             ),
-            trust_env=not is_loopback(host),
+            # httpx's own reading of the environment fails on much that other programs understand.
+            trust_env=False,
+            proxy=None if is_loopback(host) else proxy_for(self._endpoint.url),
             timeout=self._endpoint.timeout,
             limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
             headers={"accept-encoding": PLAIN, "user-agent": "pulumi-rekey"},
@@ -175,7 +181,13 @@ def _tls_context(ca_bundle: str | None, *, needed: bool, verified: bool) -> ssl.
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     import httpx
 
-    context = httpx.create_ssl_context()
+    try:
+        context = httpx.create_ssl_context()
+    except (OSError, ssl.SSLError):
+        named = [name for name in _TLS_VARIABLES if os.environ.get(name)]
+        raise Misconfigured(
+            f"{' or '.join(named) or 'the set of CA certificates'} cannot be read", todo="correct it, or unset it"
+        ) from None
     if ca_bundle is not None:
         try:
             context.load_verify_locations(cafile=ca_bundle)

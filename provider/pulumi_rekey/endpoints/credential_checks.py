@@ -1,7 +1,9 @@
-"""What an endpoint has said, in this run, of the credentials that it should accept.
+"""What an endpoint has said, in this run, about the credentials that it should accept: a circuit breaker.
 
-One that is refused has been replaced by somebody. Many that are refused at once were not: then the endpoint is at
-fault, and nothing may rotate because of what it says.
+A refused credential has usually been replaced by somebody, and is healed by a new one. An endpoint that refuses many
+at once may itself be at fault, and to replace them would end secrets that work. It is trusted once it has accepted a
+credential in this run: then it can tell good ones. Until then the breaker opens and nothing rotates because of the
+refusals. It never closes by itself, so its message names the way around it.
 """
 
 from __future__ import annotations
@@ -12,12 +14,12 @@ from typing import Final
 
 from ..errors import Stopped
 
-#: So many refused credentials, or a tenth of those tried if that is more, can still be somebody's doing.
+#: So many refused credentials can still be somebody's doing, whatever the endpoint says about others.
 MAX_REFUSED: Final = 2
 #: Seconds that a refused credential waits for those of the run that are about to be tried: the host takes its calls
 #: one after the other, and the first verdict can be there before the second try has begun.
 LINGER_S: Final = 2.0
-#: Seconds that it then waits for those that are being tried beside it.
+#: Seconds that it then waits for those that are being tried at the same time.
 MAX_WAIT_S: Final = 60.0
 
 
@@ -31,26 +33,48 @@ class CredentialChecks:
         self._being_tried = 0
         self._refused: set[str] = set()
         self._accepted: set[str] = set()
-        self._proven = False
+        self._is_sane = False
 
     def ensure_endpoint_sane(self, credential: str, ask: Callable[[], bool | None]) -> None:
-        """Make sure that the endpoint has accepted a credential in this run, so that it can tell good ones.
+        """Make sure, before the first secret of a run is ended, that the endpoint does not refuse good ones.
 
-        Those who come at the same time ask, too: one that is refused must be judged beside the others.
+        Threads that come at the same time all ask: their refused credentials must be judged together.
 
-        :raises Stopped: if it refuses so many that it is at fault.
+        :raises Stopped: if it refuses so many that it may be at fault.
         """
-        if self._proven or self._accepted:
+        if self._is_sane or self._accepted:
             return
-        # Where nobody can tell, another try tells no more.
-        if self.check(credential, ask) is not False:
-            self._proven = True
+        try:
+            verdict = self.check(credential, ask)
+        except Stopped as stopped:
+            stopped.aftermath = "the secret was not changed"
+            raise
+        # Where it cannot be told, another try tells no more.
+        self._is_sane = verdict is not False
 
-    def check(self, credential: str, ask: Callable[[], bool | None]) -> bool | None:
-        """Ask about a credential, which has a name in this run; one that is refused waits for those beside it.
+    def check(self, credential: str, ask: Callable[[], bool | None], *, explained: bool = False) -> bool | None:
+        """Ask whether the endpoint accepts a credential, which has a name in this run; nothing if it cannot be told.
 
-        :raises Stopped: if it is refused and so many others are that the endpoint is at fault.
+        A refused one waits for those that are tried at the same time. ``explained`` says that a refusal is expected,
+        because an answer to rekey's own write was lost: then it is no sign of a fault.
+
+        :raises Stopped: if it is refused and so many others are that the endpoint may be at fault.
         """
+        verdict = self._ask(credential, ask, counts=not explained)
+        if verdict is not False or explained:
+            return verdict
+        self._sleep(LINGER_S)
+        with self._settled:
+            self._settled.wait_for(lambda: self._being_tried == 0, MAX_WAIT_S)
+            refused, accepted = len(self._refused), len(self._accepted)
+        if refused <= MAX_REFUSED:
+            return False
+        if not accepted:
+            raise self._open(refused)
+        # An endpoint that accepts some may still refuse good ones now and then; it is asked again.
+        return self._ask(credential, ask, counts=True)
+
+    def _ask(self, credential: str, ask: Callable[[], bool | None], *, counts: bool) -> bool | None:
         with self._settled:
             self._being_tried += 1
         verdict: bool | None = None
@@ -62,22 +86,17 @@ class CredentialChecks:
                 if verdict is not None:
                     self._refused.discard(credential)
                     self._accepted.discard(credential)
-                    (self._accepted if verdict else self._refused).add(credential)
+                if verdict:
+                    self._accepted.add(credential)
+                elif verdict is False and counts:
+                    self._refused.add(credential)
                 self._settled.notify_all()
-        if verdict is False:
-            self._sleep(LINGER_S)
-            self._stop_if_at_fault()
         return verdict
 
-    def _stop_if_at_fault(self) -> None:
-        with self._settled:
-            self._settled.wait_for(lambda: self._being_tried == 0, MAX_WAIT_S)
-            refused, tried = len(self._refused), len(self._refused) + len(self._accepted)
-        if refused > max(MAX_REFUSED, tried // 10):
-            stopped = Stopped(
-                f"{self._name}: refuses {refused} of the {tried} credentials that were tried, which is its fault and"
-                " not theirs",
-                todo="run again when it accepts them; until then nothing rotates because of it",
-            )
-            stopped.aftermath = "no secret was changed"
-            raise stopped
+    def _open(self, refused: int) -> Stopped:
+        return Stopped(
+            f"{self._name}: refuses {refused} of the {refused} credentials that were tried, so the endpoint itself may"
+            " be at fault",
+            todo="run again when it accepts them; if somebody has really replaced them, set `rotation.rotate_now` of"
+            " each to a new text and run `pulumi up` without --refresh, which mints new ones",
+        )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from pydantic import Field, SecretStr
 
-from ..errors import Misconfigured
+from ..errors import Forbidden, Misconfigured, NotFound
 from ..model import VendorId
 from .answer import Body
 from .config import CREDENTIAL, BaseUrl, Endpoint, Secret, plain
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import httpx
 
 BASE: Final = "/cphub/api/auth"
+_CLIENT: Final = f"{BASE}/v2/orgs/{{}}/clients/{{}}"
+_SCOPES: Final = f"{BASE}/v2/orgs/{{}}/oauth-apps/scopes"
 
 
 class NavigatorEndpoint(Endpoint):
@@ -79,6 +81,36 @@ class Navigator(Session[NavigatorEndpoint]):
         ends = expiry(token)
         return Token(token, self.ends_in((ends - self.runtime.now()).total_seconds() if ends else None))
 
+    def find(self, path: str, org_id: str, app_id: str) -> Body | None:
+        """GET something of an app, by organization and app; nothing only if the app is certainly gone.
+
+        No list is documented. What is: that a client which is missing is a 404, on that one page; elsewhere it may be a
+        403.
+        """
+        try:
+            return self.get(path, org_id, app_id)
+        except (Forbidden, NotFound) as refused:
+            try:
+                self.get(_CLIENT, org_id, app_id)
+            except Forbidden:
+                raise self.not_proven_gone(refused) from None
+            except NotFound as missing:
+                if not self._is_navigators(missing, org_id):
+                    raise self.not_proven_gone(missing, "the answer is not Navigator's") from None
+                return None
+            raise self.not_proven_gone(refused, "its client is there") from None
+
+    def _is_navigators(self, missing: NotFound, org_id: str) -> bool:
+        """Tell whether a 404 is Navigator's own, and not of a gateway before it."""
+        if missing.code is not None or missing.has_content:
+            return missing.code is not None
+        # An empty one is nobody's: then the same API must answer beside it.
+        try:
+            _, scopes = self.get_at(self.endpoint.url + fill(_SCOPES, (org_id,)), headers=self.headers())
+            return isinstance(scopes.json(), list)
+        except (Forbidden, NotFound, ValueError):
+            return False
+
     def accepts_client(self, org_id: str, client_id: str, client_secret: SecretStr) -> bool:
         """Tell whether this OAuth app gets an access token."""
         return self.accepts(
@@ -95,8 +127,11 @@ class Navigator(Session[NavigatorEndpoint]):
         request.headers["csp-auth-token"] = token.value
 
     def error_code(self, body: Body) -> object:
-        """Read the code that the sibling API, VMware Cloud Services, documents; Navigator documents none."""
-        return body.get("cspErrorCode") or body.get("errorCode")
+        """Read the code that the sibling API, VMware Cloud Services, documents; Navigator documents none.
+
+        Its other one, ``errorCode``, has too common a name to tell whose answer it is.
+        """
+        return body.get("cspErrorCode")
 
     def request_id(self, answer: httpx.Response, body: Body) -> object:  # noqa: ARG002 - it stands in the body
         """Read the request id of the same body."""

@@ -15,23 +15,27 @@ from urllib.parse import parse_qsl, quote
 
 from pydantic import Field, model_validator
 
-from ..errors import Forbidden, Misconfigured, NotFound, Unauthenticated, Unavailable, VendorError
+from ..errors import BadAnswer, Forbidden, Misconfigured, NotFound, Unauthenticated, Unavailable, VendorError
 from .answer import Body
 from .config import CREDENTIAL, BaseUrl, Endpoint, Secret, matching, plain
-from .session import Session, Token
+from .session import MAX_PAGES, Session, Token
 
 if TYPE_CHECKING:
     import httpx
 
 _ALGORITHM = "SDK-HMAC-SHA256"
 _NOT_FOUND = 404
+#: Applications of a project and an instance.
+_APPS: Final = "/v2/{}/instances/{}/apps"
+#: "application not found": support.huaweicloud.com/intl/zh-cn/ae-ad-1-api-roma/ResetRomaAppSecret.html
+_NO_APPLICATION: Final = "ROMA.00014001"
 # Auth failures come as 400 with a code of their own: support.huaweicloud.com/intl/en-us/api-roma/ErrorCode_server.html
 _BY_CODE: dict[str, type[VendorError]] = {
     "ROMA.1000": Unauthenticated,
     "ROMA.1002": Unauthenticated,
     "ROMA.1006": Forbidden,
     "ROMA.12001": Forbidden,
-    "ROMA.00014001": NotFound,
+    _NO_APPLICATION: NotFound,
 }
 
 
@@ -130,6 +134,43 @@ class Roma(Session[RomaEndpoint]):
             )
         return project
 
+    def find(self, path: str, project_id: str, instance_id: str, app_id: str) -> Body | None:
+        """GET something of an application, by project, instance and application; nothing only if it is certainly gone.
+
+        Then ROMA says so by its documented code, and the whole list of the instance's applications lacks it. A 403 says
+        nothing: the list shows those only that the account may see.
+        """
+        try:
+            return self.get(path, project_id, instance_id, app_id)
+        except (Forbidden, NotFound) as refused:
+            if refused.code != _NO_APPLICATION:
+                raise self.not_proven_gone(refused) from None
+            try:
+                listed = self._applications(project_id, instance_id)
+            except (Forbidden, NotFound) as failed:
+                raise self.not_proven_gone(failed, "the list itself is not shown") from None
+            if app_id in listed:
+                raise self.not_proven_gone(refused, "it is in the list") from None
+            return None
+
+    def _applications(self, project_id: str, instance_id: str) -> set[str]:
+        """GET the ids of all applications of an instance; the pages must agree with the total that they name."""
+        found: list[str] = []
+        totals = set()
+        for _ in range(MAX_PAGES):
+            page = self.get(_APPS, project_id, instance_id, query={"offset": str(len(found))})
+            apps = [app.id("id") for app in page.objects("apps")]
+            found += apps
+            totals.add(page.number("total"))
+            if not apps or len(found) >= max(totals):
+                break
+        if totals != {len(set(found))}:
+            raise BadAnswer(
+                f"{self.name}: GET …/apps: the pages do not add up to the total",
+                todo="run again: the list changed while it was read",
+            )
+        return set(found)
+
     def headers(self) -> dict[str, str]:
         """Ask for JSON."""
         return {"accept": "application/json"}
@@ -201,8 +242,8 @@ class Roma(Session[RomaEndpoint]):
 
     def classify(self, status: int, code: str | None) -> type[VendorError]:
         """Read the code before the status: ROMA says 400 where others say 401."""
-        if status == _NOT_FOUND and code is None:
-            # ROMA names a code with each refusal: this is a gateway's, and nothing is gone because of it.
+        if status == _NOT_FOUND and not (code or "").startswith("ROMA."):
+            # ROMA names a code of its own with each refusal: this is a gateway's, and nothing is gone because of it.
             return Unavailable
         return _BY_CODE.get(code or "") or super().classify(status, code)
 

@@ -30,6 +30,7 @@ from ..errors import (
     Forbidden,
     Misconfigured,
     NotFound,
+    NotProvenGone,
     NotSent,
     Rejected,
     Throttled,
@@ -194,6 +195,18 @@ class Session(ABC, Generic[EndpointT]):
     def get(self, path: str, *ids: str, query: Mapping[str, str] | None = None) -> Body:
         """GET a JSON object."""
         return self.request("GET", path, *ids, query=query)
+
+    def not_proven_gone(self, refused: VendorError, why: str = "") -> NotProvenGone:
+        """Return the error for an object that this refusal does not prove to be gone.
+
+        What proves that is in each vendor's ``find``, and nowhere else: what its pages say of a missing object, and a
+        whole list that lacks it.
+        """
+        return NotProvenGone(
+            f"{refused.happened}, which does not prove that it is gone{why and f': {why}'}",
+            todo=f"the account needs {self.right}; what is gone all the same, `pulumi state delete` forgets",
+            request_id=refused.request_id,
+        )
 
     def put(self, path: str, *ids: str, json: object = None, query: Mapping[str, str] | None = None) -> Body:
         """PUT a whole value: the same call again has the same effect, so it is repeated where that helps."""
@@ -526,7 +539,9 @@ class Session(ABC, Generic[EndpointT]):
         happened = f"{reply.source}: {status}{f' {code}' if code else ''}"
         todo = f"the account needs {self.right}" if kind is Forbidden else None
         request_id = printable_code(self.request_id(reply.answer, body))
-        return kind(happened, todo=todo, request_id=request_id, no_effect=reply.no_effect)
+        refusal = kind(happened, todo=todo, request_id=request_id, no_effect=reply.no_effect)
+        refusal.code, refusal.has_content = code, bool(reply.answer.content)
+        return refusal
 
     def _failure(self, source: str, failed: httpx.TransportError) -> Error:
         import httpx

@@ -23,6 +23,7 @@ from ..errors import (
     Forbidden,
     Misconfigured,
     NotFound,
+    NotProvenGone,
     Unauthenticated,
     VendorError,
     printable_code,
@@ -215,12 +216,22 @@ class Vcd(Session[VcdEndpoint]):
     # -- collections: 403 means "forbidden" or "does not exist" --------------------------------------------------
 
     def all_of(self, collection: str) -> list[Body]:
-        """GET all pages of a collection; the pages must agree with the total that they name."""
+        """GET all pages of a collection; the pages must agree with the total that they name.
+
+        :raises NotProvenGone: if the vendor does not show the collection, which makes it no empty one.
+        """
         found: list[Body] = []
         totals = set()
-        for page in self.pages(f"{CLOUDAPI}{collection}", query={"page": "1", "pageSize": _PAGE_SIZE}):
-            found += page.objects("values")
-            totals.add(page.number("resultTotal"))
+        try:
+            for page in self.pages(f"{CLOUDAPI}{collection}", query={"page": "1", "pageSize": _PAGE_SIZE}):
+                found += page.objects("values")
+                totals.add(page.number("resultTotal"))
+        except (Forbidden, NotFound) as refused:
+            raise NotProvenGone(
+                f"{refused.happened}: the list itself is not shown",
+                todo=f"the account needs {self.right}, and Cloud Director its OIDC proxy",
+                request_id=refused.request_id,
+            ) from None
         if totals != {len(found)}:
             raise BadAnswer(
                 f"{self.name}: GET {collection}: the pages do not add up to the total",
@@ -236,32 +247,36 @@ class Vcd(Session[VcdEndpoint]):
             return self._listings[collection]
 
     def find(self, collection: str, id_: str) -> Body | None:
-        """GET one object; nothing only if it is certainly gone.
+        """GET one object of a collection; nothing only if it is certainly gone: the provider's whole list lacks it.
 
-        :raises Forbidden: if the vendor refuses and the object is in the list, or the list cannot tell.
+        :raises NotProvenGone: if the vendor refuses and the object is in the list, or the list cannot tell.
         """
         try:
             return self.get(f"{CLOUDAPI}{collection}/{{}}", id_)
         except (Forbidden, NotFound) as refused:
-            if self._is_gone(collection, id_):
-                return None
-            raise Forbidden(refused.happened, todo=f"the account needs {self.right}") from None
+            self._prove_gone(collection, id_, refused)
+        return None
 
     def remove(self, collection: str, id_: str) -> None:
-        """DELETE one object; one that is certainly gone is what was wanted."""
+        """DELETE one object; one that is certainly gone is what was wanted.
+
+        :raises NotProvenGone: as :meth:`find` does.
+        """
         try:
             self.delete(f"{CLOUDAPI}{collection}/{{}}", id_)
         except (Forbidden, NotFound) as refused:
-            if not self._is_gone(collection, id_):
-                raise Forbidden(refused.happened, todo=f"the account needs {self.right}") from None
+            self._prove_gone(collection, id_, refused)
         with self.exclusive:
             if (listing := self._listings.get(collection)) is not None:
                 # What replaces it may have its name.
                 self._listings[collection] = [entry for entry in listing if entry.get("id") != id_]
 
-    def _is_gone(self, collection: str, id_: str) -> bool:
-        # Only the provider sees the whole list; a tenant's empty list says nothing.
-        return self.is_provider and all(entry.get("id") != id_ for entry in self.all_of(collection))
+    def _prove_gone(self, collection: str, id_: str, refused: VendorError) -> None:
+        # A tenant sees a part of the list, or none: what is not in that may be there.
+        if not self.is_provider:
+            raise self.not_proven_gone(refused, "only the provider's account sees all") from None
+        if any(entry.get("id") == id_ for entry in self.all_of(collection)):
+            raise self.not_proven_gone(refused, "it is in the list") from None
 
     # -- the configuration object, which says which key signs ------------------------------------------------------
 

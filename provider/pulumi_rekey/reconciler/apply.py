@@ -270,8 +270,8 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         return old if self._accepts(i, old) else None
 
     def _accepts(self, i: InputsT, s: StateT) -> bool:
-        """Tell whether a secret is certainly accepted."""
-        return i.rotation.verify and self._patiently(s) is True
+        """Tell whether a secret is certainly accepted, after an answer was lost, which explains a refusal."""
+        return i.rotation.verify and self._patiently(s, explained=True) is True
 
     def _rotate(self, journal: Journal[StateT], i: InputsT, s: StateT, todo: Plan) -> StateT:
         expected = not policy.asked_now(i.rotation, s) and phase_of(s) is not Phase.UNCERTAIN
@@ -357,7 +357,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             self.warn("the new secret could not be tried from here: it is handed on unverified")
         return verdict is not False
 
-    def _patiently(self, s: StateT) -> bool | None:
+    def _patiently(self, s: StateT, *, explained: bool = False) -> bool | None:
         def ask() -> bool | None:
             verdict = self._probe(s)
             for pause in _VERIFY_PAUSES_S:
@@ -367,7 +367,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
                 verdict = self._probe(s)
             return verdict
 
-        return self.api.checks.check(self._name(s), ask)
+        return self.api.checks.check(self._name(s), ask, explained=explained)
 
     def _check(self, s: StateT) -> bool | None:
         """Return whether the vendor accepts the secret; nothing if that cannot be told."""

@@ -78,11 +78,12 @@ class AppSecret(Resource[AppSecretInputs, AppSecretState, Roma]):
     def create(self, api: Roma, i: AppSecretInputs, mark: str | None, save: Save[AppSecretState]) -> AppSecretState:
         """GET the secret that is there, unless another one is given."""
         s = AppSecretState(instance_id=i.instance_id, app_id=i.app_id, project_id=api.project(i.project_id))
-        return self._put(api, s, i.secret, save) if i.secret else self._get(api, s)
+        return self._put(api, s, i.secret, save) if i.secret else _as_shown(s, self._shown(api, s))
 
     def read(self, api: Roma, s: AppSecretState) -> AppSecretState | None:
         """GET the secret."""
-        return self._get(api, s)
+        found = self._found(api, s)
+        return None if found is None else _as_shown(s, found)
 
     def rotate(
         self, api: Roma, i: AppSecretInputs, s: AppSecretState, save: Save[AppSecretState], now: Clock
@@ -92,9 +93,9 @@ class AppSecret(Resource[AppSecretInputs, AppSecretState, Roma]):
 
     def delete(self, api: Roma, s: AppSecretState, save: Save[AppSecretState]) -> str | None:
         """PUT a random secret that nobody keeps, if the present one is still ours."""
-        if s.secret is None:
+        if s.secret is None or (shown := self._found(api, s)) is None:
             return None
-        ours = _is_shown_as(s.secret, self._shown(api, s))
+        ours = _is_shown_as(s.secret, shown)
         if ours:
             self._put(api, s, generate_secret("roma"), save)
         elif ours is None:
@@ -112,12 +113,9 @@ class AppSecret(Resource[AppSecretInputs, AppSecretState, Roma]):
         answer = api.get(_PATH, api.project(s.project_id), s.instance_id, s.app_id)
         return answer.secret("secret")
 
-    def _get(self, api: Roma, s: AppSecretState) -> AppSecretState:
-        shown = self._shown(api, s)
-        if s.secret is not None and _is_shown_as(s.secret, shown) is not False:
-            return s
-        # What is masked is not a secret: then none is known.
-        return s.model_copy(update={"secret": None if _MASK in shown.get_secret_value() else shown})
+    def _found(self, api: Roma, s: AppSecretState) -> SecretStr | None:
+        answer = api.find(_PATH, api.project(s.project_id), s.instance_id, s.app_id)
+        return None if answer is None else answer.secret("secret")
 
     def _put(self, api: Roma, s: AppSecretState, secret: SecretStr, save: Save[AppSecretState]) -> AppSecretState:
         project = api.project(s.project_id)
@@ -126,6 +124,13 @@ class AppSecret(Resource[AppSecretInputs, AppSecretState, Roma]):
         if _is_shown_as(secret, answer.secret("secret")) is False:
             raise BadAnswer(f"{api.name}: PUT …/{s.app_id}/secret: the answer shows another secret")
         return save(s.model_copy(update={"secret": secret}))
+
+
+def _as_shown(s: AppSecretState, shown: SecretStr) -> AppSecretState:
+    if s.secret is not None and _is_shown_as(s.secret, shown) is not False:
+        return s
+    # What is masked is not a secret: then none is known.
+    return s.model_copy(update={"secret": None if _MASK in shown.get_secret_value() else shown})
 
 
 def _is_shown_as(secret: SecretStr, shown: SecretStr) -> bool | None:

@@ -29,7 +29,6 @@ from ..reconciler.contract import Clock, Inputs, Save, TwoSecrets, TwoSecretsSta
 _APPS: Final = f"{BASE}/v2/orgs/{{}}/oauth-apps"
 _APP: Final = f"{_APPS}/{{}}"
 _SECRET: Final = f"{_APP}/secret"
-_CLIENT: Final = f"{BASE}/v2/orgs/{{}}/clients/{{}}"
 
 _NAMES: Final = {
     "display_name": "displayName",
@@ -157,11 +156,14 @@ class OrgOAuthApp(TwoSecrets[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
     ) -> OrgOAuthAppState:
         """POST an app with an id by which an interrupted create, or the app that a destroy left, is found again."""
         if i.adopt is not None:
-            s = _shown(OrgOAuthAppState(org_id=i.org_id, oauth_app_id=i.adopt), api.get(_APP, i.org_id, i.adopt))
+            theirs = api.find(_APP, i.org_id, i.adopt)
+            if theirs is None:
+                raise NotFound(f"{api.name}: there is no app {i.adopt}", todo="correct `adopt`")
+            s = _shown(OrgOAuthAppState(org_id=i.org_id, oauth_app_id=i.adopt), theirs)
             return self._patch(api, i, s, self.changed(i, s), save, secret=i.secret)
         secret = i.secret or generate_secret("navigator")
         own_id = None if mark is None else own_app_id(mark, i.org_id)
-        found = None if own_id is None else self._found(api, i.org_id, own_id)
+        found = None if own_id is None else api.find(_APP, i.org_id, own_id)
         if own_id is not None and found is not None:
             s = _shown(OrgOAuthAppState(org_id=i.org_id, oauth_app_id=own_id), found)
             return self._patch(api, i, s, self.changed(i, s), save, secret=secret)
@@ -181,7 +183,7 @@ class OrgOAuthApp(TwoSecrets[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
 
     def read(self, api: Navigator, s: OrgOAuthAppState) -> OrgOAuthAppState | None:
         """GET the app; its secret is not shown."""
-        found = self._found(api, s.org_id, s.oauth_app_id)
+        found = api.find(_APP, s.org_id, s.oauth_app_id)
         return None if found is None else _seen(s, found)
 
     def changed(self, i: OrgOAuthAppInputs, s: OrgOAuthAppState) -> frozenset[str]:
@@ -249,9 +251,9 @@ class OrgOAuthApp(TwoSecrets[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
 
     def delete(self, api: Navigator, s: OrgOAuthAppState, save: Save[OrgOAuthAppState]) -> str | None:
         """PUT a secret of the vendor's making and throw the answer away, if the present one is still ours."""
-        found = self._found(api, s.org_id, s.oauth_app_id)
+        found = api.find(_APP, s.org_id, s.oauth_app_id)
         if found is None:
-            raise NotFound(f"{api.name}: there is no app {s.oauth_app_id}")
+            return None
         remains = f"the app {s.oauth_app_id} remains: Navigator documents no way to delete it"
         if not _accepts(api, s, s.secret) and not _accepts(api, s, s.next_secret):
             return f"{remains}; its secret is not one that rekey gave it, and stays"
@@ -261,19 +263,6 @@ class OrgOAuthApp(TwoSecrets[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
         # An answer without the secret that it has made is of something else.
         api.put(_SECRET, s.org_id, s.oauth_app_id).secret("clientSecret")
         return f"{remains}; its secret has been replaced by one that nobody knows"
-
-    def _found(self, api: Navigator, org_id: str, id_: str) -> Body | None:
-        try:
-            return api.get(_APP, org_id, id_)
-        except NotFound:
-            return None
-        except Forbidden:
-            # Only this page lists a 404 for what is missing; elsewhere that may be a 403.
-            try:
-                api.get(_CLIENT, org_id, id_)
-            except NotFound:
-                return None
-            raise
 
     def _patch(
         self,

@@ -137,12 +137,16 @@ class SyncClientCredentials(Resource[SyncClientCredentialsInputs, SyncClientCred
     ) -> SyncClientCredentialsState:
         """GET the sync client that is there; a directory brings it along."""
         tenant = api.tenant(i.tenant)
-        s = _as_saved(SyncClientCredentialsState(directory_id=i.directory_id, tenant=tenant), self._get(api, i, tenant))
+        with _explained():
+            answer = api.get(api.base("usergroup", tenant) + _PATH, i.directory_id)
+        s = _as_saved(SyncClientCredentialsState(directory_id=i.directory_id, tenant=tenant), answer)
         return s.model_copy(update={name: _asked(i, s, name) for name in _SETTINGS})
 
     def read(self, api: Broker, s: SyncClientCredentialsState) -> SyncClientCredentialsState | None:
         """GET the sync client's settings; its credentials are not shown."""
-        return _as_saved(s, self._get(api, s, s.tenant))
+        with _explained():
+            found = api.find(api.base("usergroup", s.tenant) + _PATH, s.directory_id)
+        return None if found is None else _as_saved(s, found)
 
     def changed(self, i: SyncClientCredentialsInputs, s: SyncClientCredentialsState) -> frozenset[str]:
         """Of what has changed in code, the vendor may have some already: that is only noted."""
@@ -209,12 +213,6 @@ class SyncClientCredentials(Resource[SyncClientCredentialsInputs, SyncClientCred
                 return "nothing had to be ended: the vendor does not accept rekey's credentials any more"
         self._generate(api, s, None).some_of("client_secret", "access_token")
         return "the sync client has new credentials that nobody knows: what used it needs others"
-
-    def _get(
-        self, api: Broker, which: SyncClientCredentialsInputs | SyncClientCredentialsState, tenant: str | None
-    ) -> Body:
-        with _explained():
-            return api.get(api.base("usergroup", tenant) + _PATH, which.directory_id)
 
     def _generate(self, api: Broker, s: SyncClientCredentialsState, settings: dict[str, bool | int] | None) -> Body:
         with _explained():
