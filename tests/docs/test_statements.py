@@ -52,7 +52,10 @@ def test_run_program_takes_the_present_config(stack: Stack, command: str) -> Non
     stack.up()
     stack.configure({}, {"rekey:endpoints.vcd.apiToken": "replaced-since"})
     refresh = [] if command in {"refresh", "destroy"} else ["--refresh"]
-    assert "correct the credentials of this endpoint" in getattr(stack, command)(*refresh, "--run-program", fails=True).text
+    assert (
+        "correct the credentials of this endpoint"
+        in getattr(stack, command)(*refresh, "--run-program", fails=True).text
+    )
 
 
 def test_credentials_of_the_environment_are_the_present_ones(stack: Stack, sandbox: Sandbox) -> None:
@@ -148,6 +151,58 @@ def test_a_lower_case_letter_counts_as_special(stack: Stack, sandbox: Sandbox) -
     stack.program(BILLING.format(org_id=org_id, more=', secret=config.require_secret("given")'))
     assert stack.up().steps == ["create billing"]
     assert stack.resource("billing")["outputs"]["secret"] == "Abcdefg1"
+
+
+def test_without_grace_the_saved_overlap_holds(stack: Stack, sandbox: Sandbox) -> None:
+    """The app's owner has set one in Navigator; no output shows it."""
+    known = sandbox.credentials["navigator"]
+    org_id = known["org_id"]
+    rotation = ', rotation=rekey.Rotation(rotate_now=config.get("why"))'
+    stack.program(BILLING.format(org_id=org_id, more=rotation))
+    stack.up()
+    first = stack.resource("billing")["outputs"]
+    token = sandbox.http.post("/cphub/api/auth/v1/authn/accesstoken", json={"refreshToken": known["api_token"]}).json()
+    sandbox.http.patch(
+        f"/cphub/api/auth/v2/orgs/{org_id}/oauth-apps/{first['oauth_app_id']}",
+        json={"secretRotationExpirationInSeconds": 86400},
+        headers={"csp-auth-token": token["accessToken"]},
+    ).raise_for_status()
+
+    def gets_a_token(outputs: dict[str, str]) -> bool:
+        return sandbox.http.post(
+            "/cphub/api/auth/v2/authn/authorize",
+            params={"orgId": org_id},
+            data={"grant_type": "client_credentials"},
+            auth=(outputs["oauth_app_id"], outputs["secret"]),
+        ).is_success
+
+    stack.configure({"why": "INC-1"})
+    stack.up()
+    second = stack.resource("billing")["outputs"]
+    assert (gets_a_token(second), gets_a_token(first)) == (True, True)
+    assert second.keys() & {"previous_secret", "previous_expires_at"} == set()
+    sandbox.advance("25h")
+    assert (gets_a_token(second), gets_a_token(first)) == (True, False)
+
+
+# -- docs/resources/open_id_provider_key.md ----------------------------------------------------------------------------
+
+
+def test_an_adopted_key_that_signs_and_is_not_to_signs_until_another_one_can(stack: Stack, sandbox: Sandbox) -> None:
+    key = """
+import pulumi_rekey as rekey
+
+rekey.OpenIdProviderKey("theirs", adopt="{id}", activate=False)
+"""
+    token = sandbox.http.post(
+        "/oauth/provider/token",
+        data={"grant_type": "refresh_token", "refresh_token": sandbox.credentials["vcd"]["api_token"]},
+    ).json()["access_token"]
+    headers = {"authorization": f"Bearer {token}", "accept": "application/json;version=37.2"}
+    active = sandbox.http.get("/cloudapi/1.0.0/openIdProvider", headers=headers).json()["activeKey"]["id"]
+    stack.program(key.format(id=active))
+    assert "make another key active in Cloud Director" in stack.up(fails=True).text
+    assert stack.resource("theirs")["outputs"]["active"] is True
 
 
 # -- SECURITY.md -------------------------------------------------------------------------------------------------------
