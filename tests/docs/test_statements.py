@@ -3,6 +3,7 @@
 A page names the test that proves a sentence in a comment behind it: ``<!-- proved by test_… -->``.
 """
 
+import json
 import re
 
 import pytest
@@ -69,7 +70,7 @@ def test_credentials_of_the_environment_are_the_present_ones(stack: Stack, sandb
 
 def test_endpoints_of_a_stack_replace_those_of_the_project(stack: Stack, sandbox: Sandbox) -> None:
     project = stack.folder / "Pulumi.yaml"
-    theirs = '{"vcd": {"url": "%s"}}' % sandbox.url
+    theirs = json.dumps({"vcd": {"url": sandbox.url}})
     project.write_text(f"{project.read_text()}config:\n  rekey:endpoints:\n    value: {theirs}\n")
     stack.program(PORTAL)
     stack.run("config", "rm", "--path", "rekey:endpoints.vcd.url")
