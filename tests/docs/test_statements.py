@@ -7,6 +7,8 @@ import json
 import re
 
 import pytest
+from pulumi.runtime import rpc
+from pulumi_rekey.dynamic.engine import marked_secret
 from pulumi_rekey.model import secret_fields
 
 from tests.engine import Stack
@@ -214,6 +216,13 @@ def test_the_secrets_of_outputs_are_all_named() -> None:
     (row,) = re.findall(r"^\| Secrets of the outputs \((.+?)\) \|", page, re.MULTILINE)
     named = set(re.findall(r"`(\w+)`", row))
     assert named == {name for resource in all_resources() for name in secret_fields(resource.state)}
+
+
+def test_a_secret_is_never_returned_without_its_mark(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the SDK has no mark any more, the call fails (the docstring of dynamic/engine.py)."""
+    monkeypatch.delattr(rpc, "_special_secret_sig")
+    with pytest.raises(AttributeError):
+        marked_secret("s3cret")
 
 
 def test_a_trace_of_the_engine_holds_the_secrets(stack: Stack, sandbox: Sandbox) -> None:

@@ -1,7 +1,8 @@
-"""What the Pulumi engine and its Python host do beyond their documented interface, and what rekey makes of it.
+"""What the Pulumi engine and its Python host do beyond their documented interface, and how rekey uses it.
 
-Everything here is undocumented or odd, so each use has a contract test (``tests/engine``) and a soft fallback:
-where a fact no longer holds, rekey still works, with a longer message, a slower run or a larger state.
+Everything here is undocumented or odd, so ``tests/test_engine_facts.py`` shows each fact on the engine in use. Where a
+fact no longer holds, rekey still works, with a longer message, a slower run or a larger state. Two facts have no
+substitute, the marks of secrets and of unknown values: without them a call fails, and no secret is saved in plain text.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ _UNKNOWN_CODE: Final = 2
 
 
 def marked_secret(value: str) -> dict[str, str]:
-    """Return the value with Pulumi's secret mark, as a provider must return it."""
+    """Return the value with Pulumi's secret mark, as a provider must return it.
+
+    :raises AttributeError: if the SDK has no such mark; a secret is never returned without it.
+    """
     return {rpc._special_sig_key: rpc._special_secret_sig, "value": value}
 
 
@@ -42,7 +46,7 @@ def holds_unknown(value: Any) -> bool:
 
 
 def without_unknowns(value: dict[str, Any]) -> dict[str, Any]:
-    """Return what is known of a map; a list with an unknown member is left out whole."""
+    """Return the known part of a map, without any list that has an unknown member."""
     return {
         name: without_unknowns(member) if isinstance(member, dict) else member
         for name, member in value.items()
@@ -51,20 +55,20 @@ def without_unknowns(value: dict[str, Any]) -> dict[str, Any]:
 
 
 class Call(NamedTuple):
-    """The engine's call that this thread answers, as far as it can be found."""
+    """The engine's call that this thread answers; members that cannot be found are None."""
 
     context: Any
     request: Any
 
     @property
     def urn(self) -> str | None:
-        """The URN of the resource in question."""
+        """The URN of the resource that the call is about, if the request has one."""
         urn = getattr(self.request, "urn", None)
         return urn if isinstance(urn, str) and urn else None
 
 
 def current_call() -> Call:
-    """Find the call that this thread answers: the host keeps it in its own locals and passes little of it on."""
+    """Find the call that this thread answers, in the host's local variables: the host passes little of it on."""
     frame = sys._getframe(1)
     while frame is not None:
         context = frame.f_locals.get("context")
@@ -75,7 +79,7 @@ def current_call() -> Call:
 
 
 def fail_in_one_line(call: Call, message: str) -> None:
-    """Replace the traceback that the host is about to send by one line."""
+    """Send one line instead of the traceback that the host is about to send."""
     if call.context is None:
         return
     from pulumi.runtime.proto import status_pb2
@@ -85,7 +89,7 @@ def fail_in_one_line(call: Call, message: str) -> None:
 
 
 def fail_partly(call: Call, message: str, id_: str, outputs: dict[str, Any], inputs: dict[str, Any] | None) -> None:
-    """Fail the call, and have the engine save what was reached."""
+    """Fail the call, and make the engine save the state that was reached."""
     if call.context is None:
         return
     import asyncio
@@ -111,16 +115,16 @@ def fail_partly(call: Call, message: str, id_: str, outputs: dict[str, Any], inp
 
 
 def engine_address() -> tuple[str, int] | None:
-    """Return where the engine that started this host listens, if this process is such a host."""
+    """Return the address of the engine that started this host; None if this process is not a host."""
     host, _, port = (sys.argv[1] if len(sys.argv) > 1 else "").rpartition(":")
     return (host, int(port)) if host and port.isdigit() else None
 
 
 def is_wanted() -> bool:
-    """Tell whether somebody still waits for what this thread does.
+    """Tell whether the engine still waits for the answer of this thread.
 
-    The host goes on after the death of its engine, and after its own SIGINT, and its parent does not change. The call
-    that the thread answers ends with its connection; where that cannot be told, the engine's address tells.
+    A host outlives its engine and its own SIGINT, and its parent process stays the same. So ask the call, which ends
+    with its connection, and try to connect to the engine's address.
     """
     context = current_call().context
     active = getattr(context, "is_active", None)
@@ -128,7 +132,7 @@ def is_wanted() -> bool:
 
 
 def engine_answers() -> bool:
-    """Tell whether the engine that started this host is still there."""
+    """Tell whether the engine that started this host accepts a connection."""
     address = engine_address()
     if address is None:
         return True
@@ -144,7 +148,7 @@ _log_stub: Any = None
 
 
 def log(severity: Literal["INFO", "WARNING"], message: str, urn: str | None) -> None:
-    """Say something under a resource in the run's display, its diagnostics and ``--json``."""
+    """Print a message under a resource in the run's display, its diagnostics and ``--json``."""
     global _log_stub  # noqa: PLW0603 - one channel a process
     address = engine_address()
     if address is None:
@@ -164,7 +168,7 @@ def log(severity: Literal["INFO", "WARNING"], message: str, urn: str | None) -> 
 
 
 def more_workers() -> None:
-    """Let the host take more calls at once than its fixed four."""
+    """Let the host answer more calls at once than its fixed four."""
     frame = sys._current_frames().get(threading.main_thread().ident or 0)
     while frame is not None:
         pool = getattr(getattr(frame.f_locals.get("server"), "_state", None), "thread_pool", None)
@@ -176,7 +180,7 @@ def more_workers() -> None:
 
 @contextlib.contextmanager
 def one_stack_frame(package: str) -> Iterator[None]:
-    """Keep one frame of a resource's stack trace: the user's line. The rest is half of its bytes in the state."""
+    """Keep only the user's frame of a resource's stack trace: the rest is half of its bytes in the state."""
     from pulumi.runtime import resource as runtime
     from pulumi.runtime.proto import source_pb2
 
