@@ -2,19 +2,29 @@
 # Pulumi itself, if it is missing, is built once from its Go modules (some minutes; see tools/engine).
 
 PYTHON ?= python3
+PYTHONS ?= python3.11 python3.12 python3.13 python3.14
+VENV ?= .venv
 WORKERS ?= 2
-bin := .venv/bin
-venv := .venv/installed
+bin := $(VENV)/bin
+venv := $(VENV)/installed
+pip := $(bin)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+pytest := -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help demo test chaos bench lint audit fmt schemas reference docs sandbox engine browser consumers clean
+.PHONY: help demo test check coverage pythons dist chaos bench lint audit fmt constructors schemas reference docs sandbox engine \
+  browser consumers clean
 
 help:
 	@echo "make demo      watch a real pulumi up manage five credentials, on a sandbox of the vendors"
 	@echo "make test      run the tests, on the real engine and the sandbox"
+	@echo "make check     lint and the tests, with the coverage of branches: what has to be good before a merge"
+	@echo "make coverage  the tests, with the coverage of branches and its floor"
+	@echo "make pythons   the tests on every Python, 3.11 to 3.14, that this machine has"
+	@echo "make dist      build the sdist and the wheel into dist/"
 	@echo "make chaos     make every call fail, and every process die (within an hour; make test has a sample)"
 	@echo "make bench     measure it beside the engine's own floor"
 	@echo "make lint      check style and types            make fmt      put the style right"
 	@echo "make audit     look the versions of all dependencies up in the database of vulnerabilities (needs a network)"
+	@echo "make constructors  write programs/constructors.py from the models of the resources"
 	@echo "make schemas   write schemas/ from the models   make sandbox  serve the vendors on port 8181"
 	@echo "make reference write docs' tables from the models   make docs     build the site of docs/ in .build/site"
 	@echo "make clean     remove all that make has made"
@@ -23,18 +33,38 @@ demo: $(venv) engine
 	@$(bin)/python -m tools.demo
 
 test: $(venv) engine browser consumers
-	@$(bin)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	@$(bin)/python $(pytest) $(ARGS)
+
+check: lint coverage
+
+coverage: export COVERAGE_FILE = $(CURDIR)/.build/coverage/data
+coverage: $(venv) engine browser consumers
+	@rm -rf .build/coverage && mkdir -p .build/coverage
+	@$(bin)/coverage run $(pytest) $(ARGS)
+	@$(bin)/coverage combine --quiet
+	@$(bin)/coverage report $(if $(ARGS),--fail-under=0)
+
+pythons:
+	@for python in $(PYTHONS); do \
+	  if $$python -c '' 2>/dev/null; then $(MAKE) test PYTHON=$$python VENV=.build/$$python || exit; \
+	  else echo "$$python: not on this machine, so not tested" >&2; fi; \
+	done
+
+dist: $(venv)
+	@rm -rf dist
+	@$(bin)/python -m hatchling build
 
 chaos: $(venv) engine
 	@$(bin)/python -m tests.chaos $(ARGS)
 
 bench: $(venv) engine
-	@$(bin)/python -m tests.benchmarks.bench $(ARGS)
+	@$(bin)/python -m bench $(ARGS)
 
 lint: $(venv)
 	@$(bin)/ruff check
 	@$(bin)/ruff format --check
 	@$(bin)/mypy
+	@$(bin)/basedpyright --pythonpath $(bin)/python
 
 audit: $(venv)
 	@$(bin)/python tools/audit.py
@@ -42,6 +72,9 @@ audit: $(venv)
 fmt: $(venv)
 	@$(bin)/ruff check --fix
 	@$(bin)/ruff format
+
+constructors: $(venv)
+	@$(bin)/python -m tools.constructors
 
 schemas: $(venv)
 	@$(bin)/python tools/schemas.py
@@ -65,13 +98,14 @@ browser: $(venv)
 $(venv): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	  || { echo "python: 3.11 or newer is needed; say which with make PYTHON=/path/to/python3" >&2; exit 1; }
-	@echo "python: installing this project and its tools into .venv" >&2
-	@$(PYTHON) -m venv .venv
-	@$(bin)/pip install --quiet --disable-pip-version-check --constraint constraints.txt pip --editable '.[test]'
+	@echo "python: installing this project and its tools into $(VENV)" >&2
+	@$(PYTHON) -m venv $(VENV)
+	@$(pip) pip
+	@$(pip) --build-constraint constraints.txt --editable '.[cli,sandbox]' --group test
 	@touch $@
 
 consumers: $(venv)
 	@$(bin)/python tools/consumer_packages.py
 
 clean:
-	rm -rf .venv .build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	rm -rf .venv .build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -10,6 +10,13 @@ from tools.vendors import Sandbox, running_sandbox
 
 from .browser import Browser, browser, driver_on_path
 from .engine import Engine, Stack
+from .network import refuse_other_machines
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _loopback_only() -> None:
+    """No socket but loopback, in any test."""
+    refuse_other_machines()
 
 
 @pytest.fixture(scope="session")

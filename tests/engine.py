@@ -1,6 +1,28 @@
 """The real Pulumi engine, as a test drives it: a stack of its own, in a folder of its own.
 
-Nothing of the user's is touched or read: home, logins, backend, passphrase and environment are the test's.
+Nothing of the user's is touched or read: home, logins, backend, passphrase and environment are the test's. For
+example::
+
+    from tests.engine import Stack
+    from tools.vendors import Sandbox
+
+    PROGRAM = '''
+    import pulumi, pulumi_rekey as rekey
+    portal = rekey.OidcRelyingParty("portal", client_name="portal", redirect_uris=["https://portal.example.com/"])
+    pulumi.export("secret", portal.client_secret)
+    '''
+
+    def test_preview_makes_no_call(stack: Stack, sandbox: Sandbox) -> None:
+        stack.program(PROGRAM)
+        assert stack.preview().steps == ["create portal"]
+        assert sandbox.calls() == []
+        run = stack.up()
+        assert run.steps == ["create portal"]
+        assert stack.outputs()["secret"] not in run.text
+        assert stack.resource("portal")["outputs"]["client_name"] == "portal"
+        assert stack.up("--expect-no-changes").steps == []
+        sandbox.fault("/relyingParties/", method="DELETE", status=503, count=0)
+        assert ": 503: " in stack.destroy(fails=True).text
 """
 
 import json
@@ -15,6 +37,8 @@ from pathlib import Path
 from typing import Any
 
 from tools.engine.install import heed_interrupts, isolated_environment
+
+from .network import PROXIES
 
 PROJECT = "probe"
 STACK = "dev"
@@ -40,6 +64,7 @@ class Engine:
     def __init__(self, home: Path) -> None:
         heed_interrupts()
         self.environment = isolated_environment(home) | {
+            **PROXIES,
             "PULUMI_DEBUG_COMMANDS": "true",  # --event-log, from which the steps are read
             # Branches that run in the engine's processes count too.
             **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},

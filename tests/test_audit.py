@@ -44,16 +44,16 @@ SKIPPED = {"name": "pulumi", "skip_reason": "Dependency not found on PyPI and co
         ([], NOT_CHECKED, ["0 of 0 packages checked, 0 known vulnerabilities"]),
     ],
 )
-def test_what_a_report_means(packages: list[dict[str, Any]], code: int, said: list[str]) -> None:
+def test_audit_report_is_read(packages: list[dict[str, Any]], code: int, said: list[str]) -> None:
     assert verdict(json.dumps({"dependencies": packages, "fixes": []})) == (code, said)
 
 
 @pytest.mark.parametrize("report", ["", "ERROR: no connection", "{}", "[]", "null"])
-def test_what_is_no_report_is_no_check(report: str) -> None:
+def test_audit_without_a_report_is_not_checked(report: str) -> None:
     assert verdict(report) == (NOT_CHECKED, ["not checked: the database of vulnerabilities was not reached"])
 
 
-def test_what_pip_audit_itself_ends_with_decides_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+def test_audit_ignores_the_exit_code_of_pip_audit(capfd: pytest.CaptureFixture[str]) -> None:
     """It ends with 1 for a vulnerability and for a lost connection, and with 0 if it has skipped everything."""
     report = json.dumps({"dependencies": [SKIPPED]})
     assert audit([sys.executable, "-c", f"print({report!r})"]) == NOT_CHECKED

@@ -25,14 +25,12 @@ from pulumi_rekey.manifest.entries import read
 from pulumi_rekey.policy.decide import decide, warnings
 from pulumi_rekey.policy.model import AppliedPolicy, Policy
 from pulumi_rekey.reconciler import contract, plan
-from pulumi_rekey.resources import oidc_relying_party, org_oauth_app
+from pulumi_rekey.resources import MODULES, load
 from pulumi_rekey.sandbox.server import VENDORS
 
 from tests.engine import Engine, Stack
-from tests.lifecycle.test_lifecycle import CASES
 from tests.pages import PAGES, ROOT, Block, blocks, blocks_of, prose
 from tools import reference
-from tools.schemas import all_resources
 from tools.vendors import Sandbox
 
 LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
@@ -92,14 +90,14 @@ def flags_of(words: list[str]) -> list[str]:
     return [word.partition("=")[0] for word in words if word.startswith("--")]
 
 
-def test_every_fence_is_a_block() -> None:
+def test_blocks_are_found_at_every_fence() -> None:
     """What is no block to the tests (tildes, words behind the language, a fence that is not closed) is not judged."""
     for page in PAGES:
         fences = re.findall(r"^ *(?:```|~~~)", page.read_text(), re.MULTILINE)
         assert len(fences) == 2 * len(list(blocks_of(page))), page
 
 
-def test_every_block_is_judged() -> None:
+def test_blocks_are_all_checked() -> None:
     every = [block for page in PAGES for block in blocks_of(page)]
     assert [str(block) for block in every if block.kind not in JUDGED] == []
     pages = {block.page.relative_to(ROOT).as_posix() for block in every if block.kind == "text"}
@@ -108,10 +106,11 @@ def test_every_block_is_judged() -> None:
 
 # -- Python ------------------------------------------------------------------------------------------------------------
 
-PYTHON = judged("python")
+# The whole test in CONTRIBUTING.md is run, by test_worked_examples.py.
+PYTHON = [block for block in judged("python") if block.page.name != "CONTRIBUTING.md"]
 
 
-def test_programs_type_check_for_users(tmp_path: Path) -> None:
+def test_python_blocks_type_check_for_users(tmp_path: Path) -> None:
     """As a user's type checker sees the installed package, with none of this project's settings."""
     programs = {f"block_{number}": block for number, block in enumerate(PYTHON)}
     for name, block in programs.items():
@@ -136,7 +135,7 @@ def test_programs_type_check_for_users(tmp_path: Path) -> None:
     assert [line for line in errors if 'Unexpected keyword argument "client_nmae"' in line], "py.typed has an effect"
 
 
-def test_programs_stand_for_themselves() -> None:
+def test_python_blocks_are_complete() -> None:
     """A reader who copies one block has all that it needs."""
     for block in PYTHON:
         names = [name for node in ast.parse(block.text).body if isinstance(node, ast.Import) for name in node.names]
@@ -153,7 +152,7 @@ OPERATOR = ROOT / "examples" / "pipelines" / "pulumi-operator" / "stack.yaml"
 
 
 @pytest.mark.parametrize("block", judged("yaml"), ids=str)
-def test_yaml_is_what_its_reader_takes(block: Block, tmp_path: Path) -> None:
+def test_yaml_blocks_fit_their_schemas(block: Block, tmp_path: Path) -> None:
     file = tmp_path / "block.yaml"
     file.write_text(block.text)
     (first, *_) = documents = list(yaml.safe_load_all(block.text))
@@ -181,28 +180,10 @@ def fields(document: Any, above: str = "") -> set[str]:
 
 
 @pytest.mark.parametrize("block", judged("json"), ids=str)
-def test_the_sandbox_takes_what_is_said(block: Block, sandbox: Sandbox) -> None:
+def test_json_blocks_are_accepted_by_the_sandbox(block: Block, sandbox: Sandbox) -> None:
     body = json.loads(block.text)
     control = "clock" if "advance" in body else "faults" if "path" in body else "dialect"
     assert sandbox.post(f"/_sandbox/{control}", body), block
-
-
-# -- calls -------------------------------------------------------------------------------------------------------------
-
-
-def rows_of_calls() -> Iterator[str]:
-    """The table of docs/speed.md, from what the lifecycle's tests count at the sandbox."""
-    for case in CASES:
-        for step in ("create", "update", "rotate", "refresh", "destroy"):
-            calls = ", ".join(f"`{call}`" for call in getattr(case.calls, step))
-            if calls:
-                yield f"| {case.resource} | {step} | {calls} |"
-
-
-def test_calls_are_those_that_the_lifecycle_counts() -> None:
-    page = (ROOT / "docs/speed.md").read_text()
-    names = tuple(f"| {case.resource} |" for case in CASES)
-    assert [line for line in page.splitlines() if line.startswith(names)] == list(rows_of_calls())
 
 
 # -- what programs print -----------------------------------------------------------------------------------------------
@@ -227,8 +208,8 @@ def said_of(
     return plan.explanation(resource, plan.Plan(decision=decision), inputs, EVENING)
 
 
-def test_previews_say_so() -> None:
-    portal, billing = oidc_relying_party.RESOURCE, org_oauth_app.RESOURCE
+def test_text_blocks_of_previews() -> None:
+    portal, billing = load("oidc_relying_party"), load("org_oauth_app")
     said = {
         said_of(portal, PORTAL, max_age="90d"),
         said_of(portal, PORTAL, max_age="90d", windows=[NIGHTLY]),
@@ -256,7 +237,7 @@ rekey.OidcRelyingParty(
 """
 
 
-def test_an_error_reads_like_that(stack: Stack, sandbox: Sandbox) -> None:
+def test_text_blocks_of_errors(stack: Stack, sandbox: Sandbox) -> None:
     (block,) = REFUSED
     stack.program(ROTATED_BY_CONFIG)
     stack.up()
@@ -269,7 +250,7 @@ def test_an_error_reads_like_that(stack: Stack, sandbox: Sandbox) -> None:
 READY = compared("docs/sandbox.md")
 
 
-def test_the_sandbox_says_when_it_is_ready() -> None:
+def test_text_blocks_of_the_sandbox() -> None:
     (block,) = READY
     command = [sys.executable, "-m", "pulumi_rekey.sandbox", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -281,7 +262,7 @@ def test_the_sandbox_says_when_it_is_ready() -> None:
 LAYERS = compared("CONTRIBUTING.md")
 
 
-def test_the_layers_are_there() -> None:
+def test_text_blocks_of_the_layers() -> None:
     (block,) = LAYERS
     folder, found = ROOT, 0
     for line in block.text.splitlines():
@@ -298,7 +279,7 @@ def test_the_layers_are_there() -> None:
 STACKS = compared("docs/scale.md")
 
 
-def test_each_stack_reads_its_own_folder(tmp_path: Path) -> None:
+def test_text_blocks_of_manifest_folders(tmp_path: Path) -> None:
     """The defaults beside the stacks' folders are not read, as the tree says; those in a folder are."""
     (block,) = STACKS
     folder = [tmp_path]
@@ -324,19 +305,19 @@ def test_each_stack_reads_its_own_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("block", judged("sh"), ids=str)
-def test_shell_parses(block: Block) -> None:
+def test_shell_blocks_parse(block: Block) -> None:
     done = subprocess.run(["bash", "-n"], input=block.text, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_make_has_the_targets() -> None:
+def test_shell_blocks_name_targets_of_make() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     asked = {word for _, words in commands("make") for word in words if "=" not in word}
     assert asked
     assert asked <= targets
 
 
-def test_pulumi_has_the_commands_and_flags(engine: Engine) -> None:
+def test_shell_blocks_name_commands_of_pulumi(engine: Engine) -> None:
     pulumi = shutil.which("pulumi", path=engine.environment["PATH"])
     assert pulumi
     for where, words in commands("pulumi"):
@@ -350,7 +331,7 @@ def test_pulumi_has_the_commands_and_flags(engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("program", "module"), [("rekey", "pulumi_rekey"), ("python -m pulumi_rekey.sandbox", "pulumi_rekey.sandbox")]
 )
-def test_rekey_has_the_commands_and_flags(program: str, module: str) -> None:
+def test_shell_blocks_name_commands_of_rekey(program: str, module: str) -> None:
     asked = list(commands(program))
     assert asked
     for where, words in asked:
@@ -395,22 +376,21 @@ def test_every_proof_is_a_test() -> None:
     assert [(page, name) for page, name in named if name not in tests] == []
 
 
-@pytest.mark.parametrize("page", sorted(reference.DOCS.rglob("*.md")), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", reference.pages(), ids=lambda page: page.name)
 def test_tables_are_generated_from_the_models(page: Path) -> None:
     assert page.read_text() == reference.written(page.read_text()), "stale: run `make reference`"
 
 
-def test_every_table_stands_in_a_page() -> None:
-    text = "".join(page.read_text() for page in reference.DOCS.rglob("*.md"))
+def test_tables_are_each_in_a_page() -> None:
+    text = "".join(page.read_text() for page in reference.pages())
     assert {found["name"] for found in reference.TABLE.finditer(text)} == reference.tables().keys()
 
 
-def test_every_resource_of_a_vendor_has_a_page() -> None:
-    modules = {type(resource).__module__.rpartition(".")[2] for resource in all_resources() if resource.vendor}
-    assert {page.stem for page in (reference.DOCS / "resources").glob("*.md")} == modules
+def test_pages_exist_for_every_resource() -> None:
+    assert {page.stem for page in (reference.DOCS / "resources").glob("*.md")} == set(MODULES)
 
 
-def test_the_sandbox_has_the_switches() -> None:
+def test_tables_name_the_sandboxs_switches() -> None:
     rows = re.findall(r"^\| `([a-z]+\.[a-z_]+)` \| (.+?) \|", (reference.DOCS / "sandbox.md").read_text(), re.MULTILINE)
     said = {name: tuple(re.findall(r"`(.+?)`", values)) for name, values in rows}
     assert said == {name: values for vendor in VENDORS.values() for name, values in vendor.switches.items()}

@@ -85,7 +85,7 @@ class Content(HTMLParser):
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if page != FRONT], ids=lambda page: str(page.relative_to(ROOT))
 )
-def test_every_page_is_there_with_its_code(site: Path, page: Path) -> None:
+def test_site_has_every_page_with_its_code(site: Path, page: Path) -> None:
     content = Content(site / place(page))
     shown = content.code
     written = [block.text for block in blocks_of(page)]
@@ -97,7 +97,7 @@ def test_every_page_is_there_with_its_code(site: Path, page: Path) -> None:
         assert program.read_text() in shown[len(written) :], "an example's files stand below its README"
 
 
-def test_nothing_comes_from_another_host(site: Path) -> None:
+def test_site_loads_nothing_from_other_hosts(site: Path) -> None:
     for page in site.rglob("*.html"):
         loaded = Content(page).loaded
         assert loaded
@@ -132,7 +132,7 @@ def unlisted(root: Path) -> None:
         (unlisted, "forgotten.md"),
     ],
 )
-def test_a_link_to_nowhere_ends_the_build(tmp_path: Path, change: Callable[[Path], None], complaint: str) -> None:
+def test_site_build_fails_at_a_dead_link(tmp_path: Path, change: Callable[[Path], None], complaint: str) -> None:
     root = tmp_path / "root"
     for source in SOURCES:
         (root / source).parent.mkdir(parents=True, exist_ok=True)
@@ -161,7 +161,7 @@ def served(site: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("screen", SCREENS)
-def test_the_site_is_readable(chromium: Browser, served: str, screen: str) -> None:
+def test_site_is_readable(chromium: Browser, served: str, screen: str) -> None:
     chromium.emulate(**SCREENS[screen])  # type: ignore[arg-type]  # a size or a taste
     for name in SHOWN:
         chromium.open(f"{served}/{name}.html")
@@ -175,7 +175,7 @@ def test_the_site_is_readable(chromium: Browser, served: str, screen: str) -> No
             chromium.picture(Path(os.environ["REKEY_PICTURES"]) / picture)
 
 
-def test_a_reader_can_search(chromium: Browser, served: str) -> None:
+def test_site_can_be_searched(chromium: Browser, served: str) -> None:
     """Also for what stands in an example, which is not in docs/."""
     chromium.open(f"{served}/index.html?q=SecretFile")
     found = "return [...document.querySelectorAll('#properdocs-search-results a')].map(link => link.href)"

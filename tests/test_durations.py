@@ -42,14 +42,14 @@ VAGUE = ["P1M", "P1Y", "P1Y2M", "P3M10D", "P1Y2M3DT4H", "P1W1M", "1y", "6mo", "1
 
 
 @pytest.mark.parametrize("text", GOOD)
-def test_reads_each_spelling(text: str) -> None:
+def test_parse_each_spelling(text: str) -> None:
     assert parse(text) == GOOD[text]
     assert ADAPTER.validate_python(text) == GOOD[text]
     assert fits_the_schema(text)
 
 
 @pytest.mark.parametrize("text", MALFORMED)
-def test_refuses_what_is_no_duration(text: str) -> None:
+def test_parse_refuses_other_texts(text: str) -> None:
     with pytest.raises(ValueError, match=r"is not a duration: write it like 90d, 720h30m or P90D"):
         parse(text)
     # In a JSON Schema `$` is the end; Python's regex, which checks it here, also takes a newline before it.
@@ -57,19 +57,19 @@ def test_refuses_what_is_no_duration(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", VAGUE)
-def test_refuses_months_and_years_and_says_why(text: str) -> None:
+def test_parse_refuses_months_and_years_and_says_why(text: str) -> None:
     with pytest.raises(ValueError, match="months or years, which have no fixed length: write weeks or days"):
         parse(text)
     assert not fits_the_schema(text)
 
 
 @pytest.mark.parametrize("value", [90, 90.0, True, None, ["90d"], {}])
-def test_refuses_what_has_no_unit(value: object) -> None:
+def test_parse_refuses_numbers_without_unit(value: object) -> None:
     with pytest.raises(ValidationError, match="must be a text with a unit, like 90d"):
         ADAPTER.validate_python(value)
 
 
-def test_bounds_are_included() -> None:
+def test_parse_includes_the_bounds() -> None:
     bounded: TypeAdapter[timedelta] = TypeAdapter(Annotated[Duration, within("1h", "P2D")])
     assert bounded.validate_python("60m") == timedelta(hours=1)
     assert bounded.validate_python(timedelta(days=2)) == timedelta(days=2)
@@ -79,7 +79,7 @@ def test_bounds_are_included() -> None:
 
 
 @given(st.timedeltas(min_value=timedelta(), max_value=timedelta(days=99999999)))
-def test_the_canonical_text_is_read_back(span: timedelta) -> None:
+def test_canonical_text_is_read_back(span: timedelta) -> None:
     span = timedelta(days=span.days, seconds=span.seconds)
     text = as_text(span)
     assert parse(text) == span
@@ -96,7 +96,7 @@ COUNTS = st.lists(st.none() | st.integers(0, 99999999), min_size=5, max_size=5).
 
 
 @given(COUNTS)
-def test_both_manners_mean_the_same(counts: list[int | None]) -> None:
+def test_parse_both_notations_alike(counts: list[int | None]) -> None:
     parts = [f"{count}{unit}" if count is not None else "" for count, unit in zip(counts, "wdhms", strict=True)]
     short = "".join(parts)
     time = "".join(parts[2:]).upper()
@@ -109,7 +109,7 @@ def test_both_manners_mean_the_same(counts: list[int | None]) -> None:
 
 
 @given(st.text(alphabet="0123456789wdhmsWDHMSYPT.", max_size=12))
-def test_the_schema_takes_what_is_read(text: str) -> None:
+def test_schema_accepts_what_parse_accepts(text: str) -> None:
     try:
         parse(text)
     except ValueError:
@@ -126,7 +126,7 @@ def test_the_schema_takes_what_is_read(text: str) -> None:
         ("90d23h", "90 d"), ("52w", "364 d"), ("1d1s", "24 h"),
     ],
 )  # fmt: skip
-def test_says_it_in_words(text: str, words: str) -> None:
+def test_words_of_a_duration(text: str, words: str) -> None:
     assert in_words(parse(text)) == words
 
 

@@ -67,7 +67,7 @@ def diagnostics(stack: Stack) -> dict[str, list[str]]:
 # -- the engine -----------------------------------------------------------------------------------------------------
 
 
-def test_up_again_and_destroy(bare_stack: Stack) -> None:
+def test_component_survives_up_and_destroy(bare_stack: Stack) -> None:
     bare_stack.program("""
 import pulumi
 
@@ -82,7 +82,7 @@ pulumi.export("word", pulumi.Output.secret("sesame"))
     assert bare_stack.export()["deployment"].get("resources", []) == []
 
 
-def test_a_call_its_failures_and_its_remarks(probe: Stack) -> None:
+def test_provider_failures_and_remarks_reach_the_user(probe: Stack) -> None:
     """Context and request of a call, one clean line, a partial failure that is saved, and remarks with a URN."""
     probe.configure({"rekey:endpoints.vcd.url": "https://vcd"}, {"rekey:endpoints.vcd.apiToken": "t0ken"})
     declare(probe, 'Thing("whole", nested={"a": 1})', 'Thing("refused")', 'Thing("half")')
@@ -128,13 +128,13 @@ def test_unknown_values_are_seen_at_every_depth(probe: Stack) -> None:
     assert said.strip() == "unknown: ['listed', 'nested', 'top']; known of nested: ['a', 'b']"
 
 
-def test_more_than_four_calls_at_once(probe: Stack) -> None:
+def test_host_serves_more_than_four_calls_at_once(probe: Stack) -> None:
     """Nine creates wait for each other; with the stock host's four workers they would wait in vain."""
     declare(probe, "for number in range(9):", '    Thing(f"crowd-{number}")')
     assert len(probe.up("--parallel", "16").steps) == 9
 
 
-def test_the_host_notices_that_its_engine_is_gone(probe: Stack) -> None:
+def test_host_notices_that_its_engine_is_gone(probe: Stack) -> None:
     declare(probe, 'Thing("orphan")')
     running = probe.start("up", "--yes", "--skip-preview")
     wait_for(probe.folder / "started")
@@ -143,7 +143,7 @@ def test_the_host_notices_that_its_engine_is_gone(probe: Stack) -> None:
     wait_for(probe.folder / "noticed")
 
 
-def test_the_host_notices_that_nobody_waits_for_its_answer() -> None:
+def test_host_notices_that_nobody_waits_for_its_answer() -> None:
     """A server that is asked to stop ends its calls; the thread that answers one goes on."""
     called, stopped = threading.Event(), threading.Event()
     wanted: list[bool] = []
@@ -177,7 +177,7 @@ def wait_for(path: Path) -> None:
         time.sleep(0.05)
 
 
-def test_one_stack_frame_is_kept_and_it_is_the_users(stack: Stack) -> None:
+def test_stack_trace_keeps_one_frame_of_the_users(stack: Stack) -> None:
     arguments = 'vendor="roma"'
     stack.program(f"""\
 import pulumi
@@ -211,7 +211,7 @@ def kept_line(stack: Stack, name: str) -> str:
     return position.rpartition("/")[2]
 
 
-def test_that_frame_is_the_users_where_rekey_itself_declares(stack: Stack, sandbox: Sandbox) -> None:
+def test_stack_trace_is_the_users_where_rekey_declares(stack: Stack, sandbox: Sandbox) -> None:
     folder = stack.folder / "credentials"
     folder.mkdir()
     app = {"instance_id": sandbox.credentials["roma"]["instance_id"], "app_id": sandbox.credentials["roma"]["app_id"]}
@@ -237,7 +237,7 @@ rekey.Pair(
 
 
 @pytest.mark.parametrize("module", WRITTEN)
-def test_a_provider_is_pickled_by_its_name(module: str) -> None:
+def test_pickle_holds_the_providers_name(module: str) -> None:
     provider = getattr(host, module)
     assert len(serialize_provider(provider)) < 100
     assert dill.loads(base64.b64decode(WRITTEN[module])) is provider
@@ -246,19 +246,19 @@ def test_a_provider_is_pickled_by_its_name(module: str) -> None:
 # -- where a fact does not hold -------------------------------------------------------------------------------------
 
 
-def test_outside_of_a_host_there_is_no_call() -> None:
+def test_call_is_none_outside_of_a_host() -> None:
     call = engine.current_call()
     assert (call.context, call.request, call.urn) == (None, None, None)
     engine.fail_in_one_line(call, "nobody hears")
     engine.fail_partly(call, "nobody hears", "id", {}, None)
 
 
-def test_a_frame_with_another_context_is_passed_by() -> None:
+def test_call_ignores_frames_of_other_contexts() -> None:
     context = "not a call's"  # noqa: F841 - found by its name
     assert engine.current_call().context is None
 
 
-def test_without_a_server_there_are_no_more_workers() -> None:
+def test_more_workers_without_a_server_changes_nothing() -> None:
     engine.more_workers()
     server: Any = object()  # noqa: F841 - found by its name
     engine.more_workers()
@@ -272,15 +272,13 @@ def started_by(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 @pytest.mark.parametrize("arguments", [[], ["--flag"], ["a:b"], [":80"]])
-def test_without_an_engine_everything_is_wanted_and_nothing_is_said(
-    started_by: Callable[..., None], arguments: list[str]
-) -> None:
+def test_engine_absent_means_wanted_and_silent(started_by: Callable[..., None], arguments: list[str]) -> None:
     started_by(*arguments)
     assert engine.engine_answers()
     engine.log("INFO", "nobody hears", None)
 
 
-def test_an_engine_that_is_gone_is_noticed_and_a_remark_to_it_is_lost(started_by: Callable[..., None]) -> None:
+def test_engine_gone_is_noticed(started_by: Callable[..., None]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         started_by(f"127.0.0.1:{server.getsockname()[1]}")
         assert engine.engine_answers()
@@ -289,14 +287,14 @@ def test_an_engine_that_is_gone_is_noticed_and_a_remark_to_it_is_lost(started_by
 
 
 @pytest.mark.parametrize("missing", ["_get_stack_trace", "_get_source_position_for_frame"])
-def test_without_its_functions_a_stack_trace_stays_whole(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+def test_stack_trace_stays_whole_without_its_functions(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     monkeypatch.delattr(runtime, missing)
     before = getattr(runtime, "_get_stack_trace", None)
     with engine.one_stack_frame("/package"):
         assert getattr(runtime, "_get_stack_trace", None) is before
 
 
-def test_the_stack_trace_is_put_back_after_a_failure() -> None:
+def test_stack_trace_is_restored_after_a_failure() -> None:
     before = runtime._get_stack_trace
 
     def fail() -> None:

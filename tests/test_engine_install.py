@@ -45,7 +45,7 @@ def install(checkout: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("version", [f"v{FLOOR}", "v3.999.0", "v4.0.0-alpha.1"])
-def test_a_new_enough_pulumi_on_path_is_used(checkout: Path, version: str) -> None:
+def test_pulumi_on_path_is_used_if_new_enough(checkout: Path, version: str) -> None:
     command(checkout, "pulumi", f"echo {version}")
     command(checkout, "pulumi-language-python")
     found = install(checkout)
@@ -53,18 +53,18 @@ def test_a_new_enough_pulumi_on_path_is_used(checkout: Path, version: str) -> No
 
 
 @pytest.mark.parametrize("version", ["v3.229.9", "v2.0.0", "3.0.0-dev", "who knows"])
-def test_an_older_one_is_not(checkout: Path, version: str) -> None:
+def test_pulumi_on_path_is_not_used_if_older(checkout: Path, version: str) -> None:
     command(checkout, "pulumi", f"echo {version}")
     command(checkout, "pulumi-language-python")
     assert "is on PATH" in install(checkout).stderr
 
 
-def test_nor_one_without_python(checkout: Path) -> None:
+def test_pulumi_on_path_is_not_used_without_python(checkout: Path) -> None:
     command(checkout, "pulumi", "echo v3.999.0")
     assert "is on PATH" in install(checkout).stderr
 
 
-def test_without_go_one_line_says_what_to_do(checkout: Path) -> None:
+def test_go_missing_is_said_in_one_line(checkout: Path) -> None:
     found = install(checkout)
     assert (found.returncode, found.stdout) == (1, "")
     assert found.stderr == (
@@ -72,7 +72,7 @@ def test_without_go_one_line_says_what_to_do(checkout: Path) -> None:
     )
 
 
-def test_an_old_go_is_refused_before_anything_is_built(checkout: Path) -> None:
+def test_go_too_old_is_refused_before_the_build(checkout: Path) -> None:
     command(checkout, "go", "echo go1.19.2")
     found = install(checkout)
     needed = next(line.split()[1] for line in (CLI / "go.mod").read_text().splitlines() if line.startswith("go "))
@@ -80,7 +80,7 @@ def test_an_old_go_is_refused_before_anything_is_built(checkout: Path) -> None:
     assert found.stderr == f"engine: building the engine takes go {needed} or newer, and this is go 1.19.2\n"
 
 
-def test_what_go_complains_of_is_passed_on(checkout: Path) -> None:
+def test_go_errors_are_passed_on(checkout: Path) -> None:
     command(checkout, "go", "echo 'go: go.mod requires go >= 9.9 (GOTOOLCHAIN=local)' >&2; exit 1")
     found = install(checkout)
     assert found.returncode == 1
@@ -98,7 +98,7 @@ def fetched() -> Path:
     return modules
 
 
-def test_a_machine_that_has_fetched_nothing_gets_the_scripts_beside_the_engine(
+def test_build_from_nothing_puts_scripts_beside_the_engine(
     fetched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GOPROXY", fetched.as_uri())
@@ -110,7 +110,7 @@ def test_a_machine_that_has_fetched_nothing_gets_the_scripts_beside_the_engine(
     assert (sdk / "python/cmd/pulumi-language-python-exec").exists()
 
 
-def test_a_failed_build_leaves_nothing_behind(checkout: Path) -> None:
+def test_build_that_failed_leaves_nothing(checkout: Path) -> None:
     answers = """case "$1" in
 env) echo go99.9 ;;
 mod) echo '{"Version": "v3.0.0", "Dir": "/nowhere"}' ;;
@@ -126,14 +126,14 @@ esac"""
     assert [path.name for path in (checkout / ".build").iterdir()] == ["engine.lock"]
 
 
-def test_an_engine_is_built_once(checkout: Path) -> None:
+def test_build_happens_once(checkout: Path) -> None:
     engine = checkout / ".build" / "engine"
     engine.mkdir(parents=True)
     (engine / "stamp").write_text(stamp())
     assert install(checkout).stdout == f"{engine}\n"
 
 
-def test_the_engine_of_these_tests_is_the_pinned_one_or_a_users_that_is_new_enough() -> None:
+def test_engine_in_use_is_pinned_or_new_enough() -> None:
     assert is_built() if ENGINE.exists() else version_on_path() >= engine_floor()
 
 

@@ -29,7 +29,7 @@ def writes(text: str) -> list[str]:
     ]
 
 
-def test_no_other_file_is_written() -> None:
+def test_files_written_are_the_listed_ones() -> None:
     found = {str(path.relative_to(PACKAGE)): writes(path.read_text()) for path in PACKAGE.rglob("*.py")}
     assert {name: calls for name, calls in found.items() if calls} == WRITTEN
 
@@ -47,5 +47,5 @@ def test_no_other_file_is_written() -> None:
         ("json.dumps(secret)", []),
     ],
 )
-def test_the_search_finds_what_writes(text: str, found: list[str]) -> None:
+def test_files_search_finds_every_write(text: str, found: list[str]) -> None:
     assert writes(text) == found

@@ -21,9 +21,8 @@ from pulumi_rekey.model import (
     vendor_id,
 )
 from pulumi_rekey.policy.model import Policy
+from pulumi_rekey.resources import all_resources
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError
-
-from tools.schemas import all_resources
 
 RESOURCES = {resource.name: resource for resource in all_resources()}
 SECRET = "Hunter2-hunter2"
@@ -71,7 +70,7 @@ class Sample(Model):
 
 
 @pytest.mark.parametrize("name", RESOURCES)
-def test_a_flag_is_no_number(name: str) -> None:
+def test_number_refuses_flags(name: str) -> None:
     """Python would take true for 1: a lifetime of a minute."""
     model = RESOURCES[name].inputs
     numbers = [path for path, field in model.model_fields.items() if "int" in str(field.annotation)]
@@ -82,7 +81,7 @@ def test_a_flag_is_no_number(name: str) -> None:
 
 
 @pytest.mark.parametrize("model", [*(resource.inputs for resource in RESOURCES.values()), Policy])
-def test_a_flag_is_true_or_false(model: type[BaseModel]) -> None:
+def test_flag_is_true_or_false(model: type[BaseModel]) -> None:
     """Neither a number, nor a word, which the schemas for editors refuse, too."""
     types = {path: str(field.annotation) for path, field in model.model_fields.items()}
     flags = [path for path, type_ in types.items() if "bool" in type_ and "dict" not in type_]
@@ -97,14 +96,14 @@ def test_a_flag_is_true_or_false(model: type[BaseModel]) -> None:
 # -- marks ------------------------------------------------------------------------------------------------------------
 
 
-def test_fields_are_found_by_their_marks() -> None:
+def test_marks_find_their_fields() -> None:
     assert secret_fields(Sample) == {"key", "password", "checked"}
     assert fields_marked(Sample, IMMUTABLE) == {"place"}
     assert fields_marked(Sample, WRITE_ONLY) == {"key"}
 
 
 @pytest.mark.parametrize("name", RESOURCES)
-def test_inputs_and_state_of_a_resource_agree(name: str) -> None:
+def test_inputs_and_state_agree(name: str) -> None:
     resource = RESOURCES[name]
     inputs, state = resource.inputs.model_fields.keys(), resource.state.model_fields.keys()
     kept = inputs - fields_marked(resource.inputs, WRITE_ONLY)
@@ -122,7 +121,7 @@ def test_inputs_and_state_of_a_resource_agree(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RESOURCES)
-def test_a_state_of_a_later_version_is_read(name: str) -> None:
+def test_state_of_a_later_version_is_read(name: str) -> None:
     resource = RESOURCES[name]
     texts = {field: "x" for field, what in resource.state.model_fields.items() if what.is_required()}
     state = resource.state.model_validate(
@@ -138,7 +137,7 @@ def test_secrets_are_in_no_repr_text_or_dump() -> None:
     assert repr(sample) == "Sample('key', 'password', 'place')"
 
 
-def test_a_model_is_frozen_and_closed() -> None:
+def test_model_is_frozen_and_closed() -> None:
     sample = Sample(place="here")
     with pytest.raises(ValidationError):
         sample.__setattr__("place", "there")
@@ -160,7 +159,7 @@ def test_a_model_is_frozen_and_closed() -> None:
         ((), ""),
     ],
 )
-def test_a_location_is_a_property_path(location: tuple[int | str, ...], path: str) -> None:
+def test_property_path_of_a_location(location: tuple[int | str, ...], path: str) -> None:
     assert property_path(location) == path
 
 
@@ -197,7 +196,7 @@ def test_a_location_is_a_property_path(location: tuple[int | str, ...], path: st
         ({"place": "x", "inner": {"codes": UNKNOWN}}, [("inner.code", "is required")]),
     ],
 )
-def test_each_problem_has_its_path(raw: dict[str, Any], found: list[tuple[str, str]]) -> None:
+def test_problems_have_property_paths(raw: dict[str, Any], found: list[tuple[str, str]]) -> None:
     assert problems(Sample, raw, holds_unknown) == found
 
 
@@ -218,7 +217,7 @@ VALUES = st.recursive(
 
 @given(st.dictionaries(st.sampled_from([*Sample.model_fields, "other"]), VALUES))
 @settings(max_examples=120, deadline=None)
-def test_no_reason_holds_a_value_and_nothing_unknown_is_judged(raw: dict[str, Any]) -> None:
+def test_problems_hold_no_value_and_skip_unknowns(raw: dict[str, Any]) -> None:
     for path, reason in problems(Sample, raw, holds_unknown):
         assert SECRET not in path + reason
         assert reason == "is required" or not isinstance(_at(raw, path), Unknown)
@@ -233,7 +232,7 @@ def _at(raw: Any, path: str) -> Any:
 @pytest.mark.parametrize("name", RESOURCES)
 @given(data=st.data())
 @settings(max_examples=30, deadline=None)
-def test_whatever_a_resource_is_given_is_taken_or_refused(name: str, data: st.DataObject) -> None:
+def test_inputs_of_any_shape_are_accepted_or_refused(name: str, data: st.DataObject) -> None:
     resource = RESOURCES[name]
     raw = data.draw(st.dictionaries(st.sampled_from([*resource.inputs.model_fields, "other"]), VALUES))
     found = problems(resource.inputs, raw, holds_unknown)
@@ -246,7 +245,7 @@ def test_whatever_a_resource_is_given_is_taken_or_refused(name: str, data: st.Da
 
 
 @given(st.text(min_size=1))
-def test_an_id_is_a_segment_of_a_path(text: str) -> None:
+def test_id_is_a_segment_of_a_path(text: str) -> None:
     try:
         vendor_id(text)
     except ValueError:
@@ -258,7 +257,7 @@ def test_an_id_is_a_segment_of_a_path(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["..", ".", "a/b", "a?b", "a#b", "%2e%2e", "a b", "a\nb", "a\x00", "\u202ea", "a\\b"])
-def test_what_is_no_id(text: str) -> None:
+def test_id_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not an id"):
         vendor_id(text)
 

@@ -69,7 +69,7 @@ def live(failed: pytest.ExceptionInfo[Partial]) -> str | None:
     """What is said of the old secret where the new one is refused."""
     refused = failed.value.__cause__
     assert isinstance(refused, Refused)
-    return refused.live
+    return refused.aftermath
 
 
 def fails(vendor: Vendor, s: LockerState | None = None, **inputs: Any) -> LockerState:
@@ -148,7 +148,7 @@ def test_a_creation_whose_answer_is_lost_does_not_say_what_is_live(vendor: Vendo
 
 def test_what_an_error_knows_of_what_is_live_stands(vendor: Vendor) -> None:
     failure = Rejected("lockers: 400")
-    failure.live = "the door is open"
+    failure.aftermath = "the door is open"
     vendor.faults["add"] = failure
     with pytest.raises(Rejected, match="the door is open"):
         vendor.up()
@@ -158,7 +158,7 @@ def test_a_bug_stays_one(vendor: Vendor) -> None:
     vendor.faults["add"] = BROKEN
     with pytest.raises(RuntimeError, match="a bug") as failed:
         vendor.up()
-    assert not hasattr(failed.value, "live")
+    assert not hasattr(failed.value, "aftermath")
 
 
 def test_jitter_draws_its_part_at_minting(vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -471,7 +471,7 @@ def test_an_endpoint_that_refuses_all_good_secrets_ends_none(vendor: Vendor) -> 
         run.api.checks.of(f"Locker {s.locker_id}", lambda: False)
     with pytest.raises(Stopped, match="lockers: refuses 3 of the 3 credentials") as failed:
         run.update("locker-3", wanted(), states[2])
-    assert failed.value.live == "no secret was changed"
+    assert failed.value.aftermath == "no secret was changed"
     assert vendor.calls == ["try code 3"]
 
 
@@ -494,7 +494,7 @@ def test_what_rekey_logs_in_with_never_rotates(vendor: Vendor) -> None:
         Stopped, match="lockers: client of locker-1 is what this endpoint itself logs in with"
     ) as failed:
         own.update("locker-1", wanted(), s)
-    assert failed.value.live == "nothing was changed"
+    assert failed.value.aftermath == "nothing was changed"
     assert failed.value.advice == (
         "let the endpoint log in with another credential, or take this resource out of the program with"
         " retain_on_delete=True"
@@ -797,7 +797,7 @@ def test_what_is_said_to_be_gone_and_still_opens_is_not(vendor: Vendor, verb: st
     with pytest.raises(Stopped, match="lockers: locker-1 is said to be gone, and its secret is accepted") as failed:
         getattr(vendor.run(), verb)(s)
     assert failed.value.advice == "run again; if that stays so, ask the vendor"
-    assert failed.value.live == {"read": "nothing was changed", "delete": "it may still be there"}[verb]
+    assert failed.value.aftermath == {"read": "nothing was changed", "delete": "it may still be there"}[verb]
     vendor.answers.append(None)
     assert getattr(vendor.run(), verb)(s) is None
 

@@ -45,27 +45,27 @@ def day(number: float) -> datetime:
 # -- what is due ---------------------------------------------------------------------------------------------
 
 
-def test_nothing_is_due_without_a_rule() -> None:
+def test_decide_without_a_rule_is_nothing() -> None:
     assert decide(Policy(), life(), day(5000)) == Decision()
     assert decide(policy(windows=[SUNDAYS], grace="1d", jitter="1d"), life(), day(5000)) == Decision()
     assert decide(policy(max_age="90d", paused=True), life(), day(89)) == Decision()
     assert decide(policy(max_age="90d"), RotationState(), day(5000)) == Decision()
 
 
-def test_age() -> None:
+def test_max_age() -> None:
     ninety = policy(max_age="90d")
     assert decide(ninety, life(), day(90) - SECOND) == Decision()
     assert decide(ninety, life(), day(90)) == Decision(reason="90 d old, max_age 90 d")
     assert decide(ninety, life(), day(91.5)) == Decision(reason="91 d old, max_age 90 d")
 
 
-def test_an_edited_age_takes_effect_at_once() -> None:
+def test_max_age_edited_takes_effect_at_once() -> None:
     minted_for_ninety = life(next_rotation_at=day(90))
     assert decide(policy(max_age="30d"), minted_for_ninety, day(45)).reason == "45 d old, max_age 30 d"
     assert decide(policy(max_age="180d"), minted_for_ninety, day(100)) == Decision()
 
 
-def test_what_expires_is_due_at_two_thirds_of_its_life() -> None:
+def test_expiry_is_due_at_two_thirds() -> None:
     expiring = life(expires_at=day(30))
     assert decide(Policy(), expiring, day(20) - SECOND) == Decision()
     assert (
@@ -82,11 +82,11 @@ def test_renew_before() -> None:
 
 
 @pytest.mark.parametrize("days", [30, 31])
-def test_a_renew_before_that_spans_the_whole_life_would_rotate_at_every_run(days: int) -> None:
+def test_renew_before_spanning_the_life_is_ignored(days: int) -> None:
     assert next_rotation_at(policy(renew_before=f"{days}d"), MINTED, day(30), 0) == day(20)
 
 
-def test_what_has_expired_is_due_and_says_so() -> None:
+def test_expiry_passed_is_said() -> None:
     expired = life(expires_at=day(30))
     assert decide(Policy(), expired, day(30) - SECOND).reason == (
         "29 d old, two thirds of its life, expires 2026-12-24T12:00:00Z"
@@ -97,7 +97,7 @@ def test_what_has_expired_is_due_and_says_so() -> None:
     assert decide(Policy(), adopted, day(0)).reason == "0 s old, two thirds of its life, expired 2026-11-19T12:00:00Z"
 
 
-def test_the_earliest_rule_counts() -> None:
+def test_due_by_the_earliest_rule() -> None:
     both = policy(max_age="25d")
     assert next_rotation_at(both, MINTED, day(30), 0) == day(20)
     assert next_rotation_at(both, MINTED, day(60), 0) == day(25)
@@ -120,7 +120,7 @@ def test_jitter_takes_half_of_the_time_at_most() -> None:
     assert next_rotation_at(policy(jitter="300d"), MINTED, day(30), 1) == day(10)
 
 
-def test_a_due_date_is_whole_seconds() -> None:
+def test_due_date_is_whole_seconds() -> None:
     at = next_rotation_at(policy(max_age="90d", jitter="10d"), MINTED, None, 1 / 3)
     assert at is not None
     assert at.microsecond == 0
@@ -132,7 +132,7 @@ SPANS = st.none() | st.timedeltas(timedelta(hours=1), timedelta(days=400)).map(
 
 
 @given(SPANS, SPANS, SPANS, SPANS, st.floats(0, 1))
-def test_the_due_date_lies_between_minting_and_the_rules(
+def test_due_date_lies_between_minting_and_the_rules(
     max_age: timedelta | None,
     renew_before: timedelta | None,
     jitter: timedelta | None,
@@ -168,7 +168,7 @@ def seen(**triggers: str) -> RotationState:
     return life(rotation=AppliedPolicy(triggers=triggers))
 
 
-def test_a_changed_value_rotates_and_is_not_told() -> None:
+def test_trigger_changed_rotates_without_showing_it() -> None:
     decision = decide(
         policy(triggers={"b": "hush2", "a": "hush2", "c": "same"}), seen(a="hush1", b="hush1", c="same"), day(1)
     )
@@ -178,19 +178,19 @@ def test_a_changed_value_rotates_and_is_not_told() -> None:
     )
 
 
-def test_an_added_or_removed_name_does_not_rotate() -> None:
+def test_trigger_added_or_removed_does_not_rotate() -> None:
     assert decide(policy(triggers={"a": "1", "b": "2"}), seen(a="1"), day(1)) == Decision()
     assert decide(policy(triggers={}), seen(a="1"), day(1)) == Decision()
     assert decide(policy(triggers={"b": "1"}), seen(a="1"), day(1)) == Decision()
 
 
 @pytest.mark.parametrize(("was", "now"), [(3, 3.0), ("3", 3.0), (True, "true"), (False, "false"), (2.5, "2.5")])
-def test_one_value_has_one_text(was: object, now: object) -> None:
+def test_trigger_value_has_one_text(was: object, now: object) -> None:
     kept = applied_by_rotation(policy(triggers={"a": was}))
     assert decide(policy(triggers={"a": now}), life(rotation=kept), day(1)) == Decision()
 
 
-def test_a_change_stays_open_until_it_has_rotated() -> None:
+def test_trigger_change_stays_open_until_rotated() -> None:
     changed = policy(triggers={"a": "2", "new": "1"}, rotate_now="INC-2")
     before = life(rotation=AppliedPolicy(triggers={"a": "1", "gone": "1"}, rotate_now="INC-1"))
     kept = applied_without_rotation(changed, before)
@@ -201,7 +201,7 @@ def test_a_change_stays_open_until_it_has_rotated() -> None:
     assert decide(changed, life(rotation=after), day(1)) == Decision()
 
 
-def test_the_state_of_another_version_is_read() -> None:
+def test_state_of_another_version_is_read() -> None:
     old = RotationState.model_validate(
         {"generation": 3, "rotated_at": MINTED, "rotation": {"triggers": {}, "since": "1.0"}}
     )
@@ -216,7 +216,7 @@ def test_the_state_of_another_version_is_read() -> None:
 # -- rotate_now ----------------------------------------------------------------------------------------------
 
 
-def test_a_new_text_rotates_once() -> None:
+def test_rotate_now_rotates_once() -> None:
     asked = policy(rotate_now="INC-2")
     assert decide(asked, life(), day(1)) == Decision(reason="rotate_now: INC-2")
     assert decide(asked, life(rotation=AppliedPolicy(rotate_now="INC-1")), day(1)) == Decision(
@@ -230,14 +230,14 @@ def test_a_new_text_rotates_once() -> None:
 
 
 @pytest.mark.parametrize(("grace", "compromised"), [("0s", True), ("1s", False), (None, False)])
-def test_no_grace_at_all_means_compromise(grace: str | None, compromised: bool) -> None:  # noqa: FBT001 - a parameter
+def test_compromise_is_rotate_now_without_grace(grace: str | None, compromised: bool) -> None:  # noqa: FBT001 - a parameter
     asked = policy(rotate_now="INC-2", grace=grace)
     assert asked.means_compromise is compromised
     assert decide(asked, life(), day(1)).compromised is compromised
     assert not policy(grace=grace).means_compromise
 
 
-def test_a_scheduled_rotation_is_no_compromise() -> None:
+def test_compromise_is_not_a_scheduled_rotation() -> None:
     quiet = policy(rotate_now="INC-2", grace="0s", max_age="90d")
     assert decide(quiet, life(rotation=AppliedPolicy(rotate_now="INC-2")), day(90)) == Decision(
         reason="90 d old, max_age 90 d"
@@ -253,7 +253,7 @@ DUE = "91 d old, max_age 90 d"
 EXPIRES = "expires 2027-02-24T12:00:00Z"
 
 
-def test_pause_is_first() -> None:
+def test_order_pause_is_first() -> None:
     paused = policy(**ALL, paused=True)
     assert decide(paused, life(), day(91)) == Decision(deferred=f"paused; due: {DUE}")
     assert decide(paused, WORST, day(91)).reason is None
@@ -262,14 +262,14 @@ def test_pause_is_first() -> None:
     )
 
 
-def test_rotate_now_is_second() -> None:
+def test_order_rotate_now_is_second() -> None:
     assert decide(policy(**ALL, rotate_now="INC-2"), WORST, day(91)) == Decision(reason="rotate_now: INC-2")
     assert decide(policy(**ALL, rotate_now="INC-2", triggers={"a": "2"}), seen(a="1"), day(91)) == Decision(
         reason="rotate_now: INC-2"
     )
 
 
-def test_the_deadline_is_third() -> None:
+def test_order_deadline_is_third() -> None:
     assert decide(policy(**ALL), WORST, day(91)) == Decision(
         reason=f"{EXPIRES}, too soon to wait: previous secret in grace until 2027-02-24T00:00:00Z"
     )
@@ -282,13 +282,13 @@ def test_the_deadline_is_third() -> None:
     )
 
 
-def test_what_already_expired_does_not_wait() -> None:
+def test_deadline_is_over_once_expired() -> None:
     assert decide(policy(**ALL), life(expires_at=day(80)), day(91)) == Decision(
         reason="expired 2027-02-12T12:00:00Z, too soon to wait: frozen until 2027-03-11T00:00:00Z"
     )
 
 
-def test_a_daily_run_may_fail_once_before_the_end() -> None:
+def test_deadline_leaves_room_for_a_failed_run() -> None:
     # The window opens on Sunday, 2026-12-20, at two o'clock.
     opening = datetime(2026, 12, 20, 2, tzinfo=UTC)
     due = policy(renew_before="20d", windows=[SUNDAYS])
@@ -305,7 +305,7 @@ def test_a_daily_run_may_fail_once_before_the_end() -> None:
     )
 
 
-def test_a_changed_trigger_too_meets_the_deadline() -> None:
+def test_deadline_holds_for_triggers() -> None:
     changed = policy(triggers={"a": "2"}, windows=[SUNDAYS], renew_before="7d")
     expiring = seen(a="1").model_copy(update={"expires_at": day(6)})
     assert decide(changed, expiring, day(1)).reason == (
@@ -316,7 +316,7 @@ def test_a_changed_trigger_too_meets_the_deadline() -> None:
     )
 
 
-def test_a_scheduled_rotation_waits_for_the_previous_one() -> None:
+def test_previous_secret_defers_scheduled_rotation() -> None:
     graced = life(previous_expires_at=day(95))
     assert decide(policy(max_age="90d"), graced, day(91)) == Decision(
         deferred=f"previous secret in grace until 2027-02-27T12:00:00Z; due: {DUE}"
@@ -326,7 +326,7 @@ def test_a_scheduled_rotation_waits_for_the_previous_one() -> None:
     assert decide(policy(max_age="90d", rotate_now="INC-2"), graced, day(91)).reason == "rotate_now: INC-2"
 
 
-def test_a_freeze() -> None:
+def test_freeze_defers() -> None:
     frozen = policy(max_age="90d", freeze=["2027-02-20/2027-02-24", "2027-02-25"])
     assert decide(frozen, life(), day(91)) == Decision(deferred=f"frozen until 2027-02-26T00:00:00Z; due: {DUE}")
     assert decide(frozen, life(), datetime(2027, 2, 26, tzinfo=UTC)).reason == "93 d old, max_age 90 d"
@@ -334,7 +334,7 @@ def test_a_freeze() -> None:
     assert decide(policy(**ALL), life(), day(91)).deferred == f"frozen until 2027-03-11T00:00:00Z; due: {DUE}"
 
 
-def test_a_window() -> None:
+def test_window_defers() -> None:
     sundays = policy(max_age="90d", windows=[SUNDAYS])
     opening = datetime(2027, 2, 28, 2, tzinfo=UTC)
     assert decide(sundays, life(), day(91)) == Decision(
@@ -346,13 +346,13 @@ def test_a_window() -> None:
     assert decide(sundays, life(), opening + timedelta(hours=4)).reason is None
 
 
-def test_a_window_that_a_freeze_covers() -> None:
+def test_window_covered_by_a_freeze() -> None:
     assert decide(policy(max_age="90d", windows=[SUNDAYS], freeze=["2027-02-28"]), life(), day(91)).deferred == (
         f"outside its window, opens in 11 d (2027-03-07T02:00:00Z); due: {DUE}"
     )
 
 
-def test_windows_that_never_open_again() -> None:
+def test_window_that_never_opens_again() -> None:
     # The last 29th of February of the millennium's cron library's horizon is fine; this one cannot come at all.
     never = Window.model_construct(cron="0 0 */29 2 MON#2", timezone="UTC", duration=timedelta(hours=1))
     lost = Policy.model_construct(max_age=90 * DAY, windows=(never,))
@@ -384,7 +384,7 @@ MOMENTS = st.none() | st.integers(-100, 200).map(lambda hours: MINTED + timedelt
     MOMENTS,
     st.integers(-100, 200),
 )
-def test_a_decision_is_one_thing_and_holds_the_order(
+def test_decide_follows_the_order(
     fields: dict[str, Any], expires_at: datetime | None, previous: datetime | None, hours: int
 ) -> None:
     rules = policy(**fields)
@@ -456,7 +456,7 @@ WEEKLY = [SUNDAYS]
         ({"max_gae": "90d"}, "max_gae", "is not an argument of this resource"),
     ],
 )  # fmt: skip
-def test_names_what_is_wrong(fields: dict[str, Any], path: str, reason: str) -> None:
+def test_policy_refused_with_path_and_reason(fields: dict[str, Any], path: str, reason: str) -> None:
     assert problems(Policy, fields, lambda _: False) == [(path, reason)]
 
 
@@ -471,7 +471,7 @@ def test_names_what_is_wrong(fields: dict[str, Any], path: str, reason: str) -> 
         {"triggers": {str(n): n for n in range(64)}, "windows": WEEKLY * 16, "freeze": ["2026-12-24"] * 64},
     ],
 )  # fmt: skip
-def test_takes_what_is_right(fields: dict[str, Any]) -> None:
+def test_policy_accepted(fields: dict[str, Any]) -> None:
     assert problems(Policy, fields, lambda _: False) == []
 
 
@@ -479,7 +479,7 @@ UNKNOWN = object()
 
 
 @pytest.mark.parametrize("name", ["max_age", "renew_before", "grace", "jitter", "rotate_now", "paused"])
-def test_what_is_not_known_yet_is_judged_when_it_is(name: str) -> None:
+def test_policy_with_unknowns_is_checked_later(name: str) -> None:
     fields = {"max_age": "30d", "renew_before": "10d", name: UNKNOWN}
     assert problems(Policy, fields, lambda value: value is UNKNOWN) == []
 
@@ -497,11 +497,11 @@ def test_what_is_not_known_yet_is_judged_when_it_is(name: str) -> None:
         ({"windows": [SUNDAYS], "freeze": ["2026-12-24"], "grace": "1d", "jitter": "1d", "paused": True}, False),
     ],
 )
-def test_whether_it_could_ever_mint(fields: dict[str, Any], mints: bool) -> None:  # noqa: FBT001 - a parameter
+def test_policy_mints(fields: dict[str, Any], mints: bool) -> None:  # noqa: FBT001 - a parameter
     assert policy(**fields).mints is mints
 
 
-def test_a_policy_is_written_as_it_is_read() -> None:
+def test_policy_round_trip() -> None:
     rules = policy(
         max_age="720h30m",
         renew_before="P10D",
@@ -517,7 +517,7 @@ def test_a_policy_is_written_as_it_is_read() -> None:
     assert policy(**written) == rules
 
 
-def test_every_field_is_described() -> None:
+def test_policy_fields_are_described() -> None:
     schema = Policy.model_json_schema()
     for model in (schema, schema["$defs"]["Window"]):
         assert all(field.get("description") for field in model["properties"].values())
@@ -531,11 +531,11 @@ def test_every_field_is_described() -> None:
 # -- warnings ------------------------------------------------------------------------------------------------
 
 
-def test_a_policy_without_windows_warns_of_nothing() -> None:
+def test_warnings_none_without_windows() -> None:
     assert warnings(policy(max_age="90d", renew_before="1h"), day(0)) == []
 
 
-def test_a_window_that_a_daily_run_never_meets() -> None:
+def test_warnings_of_a_window_no_daily_run_meets() -> None:
     sundays = policy(windows=[SUNDAYS], renew_before="14d")
     assert warnings(sundays, datetime(2026, 11, 24, 3, tzinfo=UTC)) == []
     assert warnings(sundays, datetime(2026, 11, 24, 12, 30, tzinfo=UTC)) == [
@@ -544,12 +544,12 @@ def test_a_window_that_a_daily_run_never_meets() -> None:
 
 
 @pytest.mark.parametrize(("renew_before", "warned"), [("6d21h", True), ("8d20h", True), ("8d20h1s", False)])
-def test_a_window_that_opens_in_time_but_only_just(renew_before: str, warned: bool) -> None:  # noqa: FBT001 - a parameter
+def test_warnings_of_a_window_just_in_time(renew_before: str, warned: bool) -> None:  # noqa: FBT001 - a parameter
     found = warnings(policy(windows=[SUNDAYS], renew_before=renew_before), datetime(2026, 11, 24, 3, tzinfo=UTC))
     assert [text.partition(":")[0] for text in found] == (["renew_before"] if warned else [])
 
 
-def test_a_renew_before_within_the_deadline() -> None:
+def test_warnings_of_renew_before_within_the_deadline() -> None:
     hourly, nightly = {"cron": "0 * * * *", "duration": "1h"}, {"cron": "0 10 * * *", "duration": "4h"}
     assert warnings(policy(windows=[hourly], renew_before="1h"), day(0)) == []
     assert warnings(policy(windows=[nightly], renew_before="1d"), day(0)) == [
@@ -561,7 +561,7 @@ def test_a_renew_before_within_the_deadline() -> None:
 # -- the same block in a program -----------------------------------------------------------------------------
 
 
-def test_the_program_and_the_provider_have_the_same_policy() -> None:
+def test_rotation_arguments_are_the_policys_fields() -> None:
     # A turn is what Pair gives each of its two sides, not the user.
     assert [*(field.name for field in dataclasses.fields(Rotation)), "turn"] == list(Policy.model_fields)
     assert [field.name for field in dataclasses.fields(pulumi_rekey.Window)] == list(Window.model_fields)
@@ -570,7 +570,7 @@ def test_the_program_and_the_provider_have_the_same_policy() -> None:
         assert all(f":param {field.name}:" in (block.__doc__ or "") for field in dataclasses.fields(block))
 
 
-def test_defaults_are_the_same_and_are_not_said() -> None:
+def test_rotation_defaults_are_the_policys() -> None:
     assert Rotation().properties() == {}
     assert policy(**Rotation().properties()) == Policy()
     assert pulumi_rekey.Window.__dataclass_fields__["timezone"].default == Window.model_fields["timezone"].default
@@ -578,7 +578,7 @@ def test_defaults_are_the_same_and_are_not_said() -> None:
     assert not Policy().paused
 
 
-def test_a_whole_policy_reaches_the_provider() -> None:
+def test_rotation_reaches_the_provider_whole() -> None:
     said = Rotation(
         triggers={"release": 7},
         max_age="90d",
@@ -616,7 +616,7 @@ def test_a_whole_policy_reaches_the_provider() -> None:
     }
 
 
-def test_moments_in_a_reason_are_utc() -> None:
+def test_reason_shows_moments_in_utc() -> None:
     east = datetime.fromisoformat("2027-02-24T14:00:00+02:00")
     assert f"expires {rfc3339(east)}" == EXPIRES
     assert as_text(DEADLINE) == "2d"

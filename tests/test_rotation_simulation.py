@@ -220,7 +220,7 @@ def simulate(seed: int) -> Counter[str]:
     return counts
 
 
-def test_two_years_of_daily_runs(capsys: pytest.CaptureFixture[str]) -> None:
+def test_simulation_of_two_years_of_daily_runs(capsys: pytest.CaptureFixture[str]) -> None:
     started = time.perf_counter()
     counts = simulate(SEED)
     took = time.perf_counter() - started

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from pulumi_rekey.resources import all_resources
 
-from tools.schemas import FOLDER, all_resources, manifest_schema, report_schema, schema_of
+from tools.schemas import FOLDER, manifest_schema, report_schema, schema_of
 
 RESOURCES = {resource.name: resource for resource in all_resources()}
 
@@ -18,20 +19,20 @@ def properties(schema: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", RESOURCES)
-def test_committed_schema_is_generated_from_the_model(name: str) -> None:
+def test_schema_committed_is_generated_from_the_model(name: str) -> None:
     assert (FOLDER / f"{name}.json").read_text() == schema_of(RESOURCES[name]), "stale: run `make schemas`"
 
 
-def test_no_schema_is_left_over() -> None:
+def test_schema_files_are_not_left_over() -> None:
     assert {path.stem for path in FOLDER.glob("*.json")} == {*RESOURCES, "manifest", "report"}
 
 
-def test_committed_schema_of_manifests_is_generated() -> None:
+def test_schema_of_manifests_is_generated() -> None:
     assert (FOLDER / "manifest.json").read_text() == manifest_schema(), "stale: run `make schemas`"
     Draft202012Validator.check_schema(json.loads(manifest_schema()))
 
 
-def test_committed_schema_of_reports_is_generated() -> None:
+def test_schema_of_reports_is_generated() -> None:
     assert (FOLDER / "report.json").read_text() == report_schema(), "stale: run `make schemas`"
     Draft202012Validator.check_schema(json.loads(report_schema()))
 
@@ -44,7 +45,7 @@ def test_schema_is_valid_and_describes_every_property(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RESOURCES)
-def test_every_example_is_valid(name: str) -> None:
+def test_schema_examples_are_valid(name: str) -> None:
     schema = json.loads(schema_of(RESOURCES[name]))
     for described in properties(schema).values():
         validator = Draft202012Validator({"$defs": schema["$defs"], **described})
@@ -60,6 +61,6 @@ def test_every_example_is_valid(name: str) -> None:
         ("OpenIdProviderKey", {"private_key", "private_key_passphrase"}),
     ],
 )
-def test_secrets_are_marked(name: str, secret: set[str]) -> None:
+def test_schema_marks_secrets(name: str, secret: set[str]) -> None:
     schema = json.loads(schema_of(RESOURCES[name]))
     assert {key for key, described in properties(schema).items() if described.get("secret")} == secret

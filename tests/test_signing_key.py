@@ -84,7 +84,9 @@ LAYOUTS: dict[str, Callable[[str], str]] = {
 @pytest.mark.parametrize("passphrase", [None, PASSPHRASE])
 @pytest.mark.parametrize("form", [PKCS8, TRADITIONAL])
 @pytest.mark.parametrize("kind", ["RSA", "P-256", "P-384", "P-521"])
-def test_every_form_in_every_layout(kind: str, form: PrivateFormat, passphrase: str | None, layout: str) -> None:
+def test_private_key_in_every_form_and_layout(
+    kind: str, form: PrivateFormat, passphrase: str | None, layout: str
+) -> None:
     private = LAYOUTS[layout](pem(kind, form, passphrase))
     pair = read_key_pair(private, passphrase, LAYOUTS[layout](public(kind)))
     assert pair.public == public(kind)
@@ -95,19 +97,19 @@ def test_every_form_in_every_layout(kind: str, form: PrivateFormat, passphrase: 
 
 
 @pytest.mark.parametrize("form", [PublicFormat.SubjectPublicKeyInfo, PublicFormat.PKCS1])
-def test_a_public_key_beside_it_may_have_either_form(form: PublicFormat) -> None:
+def test_public_key_in_either_form(form: PublicFormat) -> None:
     assert read_key_pair(pem("RSA"), None, public("RSA", form)).public == public("RSA")
 
 
 @pytest.mark.parametrize("options", [["-genkey"], ["-genkey", "-noout"]])
-def test_what_openssl_writes(options: list[str]) -> None:
+def test_private_key_from_openssl(options: list[str]) -> None:
     written = subprocess.run(
         ["openssl", "ecparam", "-name", "prime256v1", *options], capture_output=True, text=True, check=True
     ).stdout
     assert read_key_pair(written, None, None).public.startswith("-----BEGIN PUBLIC KEY-----")
 
 
-def test_no_key_is_shown() -> None:
+def test_repr_shows_no_key() -> None:
     pair = read_key_pair(pem("P-256"), None, None)
     assert "PRIVATE" not in f"{pair!r} {pair}"
 
@@ -117,7 +119,7 @@ def test_no_key_is_shown() -> None:
 
 @pytest.mark.parametrize("form", [PKCS8, TRADITIONAL])
 @pytest.mark.parametrize("kind", ["RSA", "P-256"])
-def test_passphrases(kind: str, form: PrivateFormat) -> None:
+def test_passphrase_opens_the_private_key(kind: str, form: PrivateFormat) -> None:
     locked, unlocked = pem(kind, form, PASSPHRASE), pem(kind, form)
     assert refused(locked) == "private_key_passphrase is required: the private key is encrypted"
     for wrong in ("wrong", "", " " + PASSPHRASE, "x" * 5000):
@@ -137,7 +139,7 @@ def test_passphrases(kind: str, form: PrivateFormat) -> None:
         ("X25519", "is neither an RSA nor an EC key"),
     ],
 )
-def test_keys_that_cannot_sign(kind: str, reason: str) -> None:
+def test_private_key_that_cannot_sign_refused(kind: str, reason: str) -> None:
     assert refused(pem(kind)) == f"private_key {reason}"
     assert refused(pem(kind, passphrase=PASSPHRASE), PASSPHRASE) == f"private_key {reason}"
 
@@ -158,12 +160,12 @@ GARBAGE = [
 
 
 @pytest.mark.parametrize("garbage", GARBAGE)
-def test_what_is_no_private_key(garbage: str) -> None:
+def test_private_key_refused(garbage: str) -> None:
     assert refused(garbage) == "private_key is not a PEM private key"
     assert refused(garbage, "p") == "private_key is not a PEM private key"
 
 
-def test_other_things_in_pem() -> None:
+def test_private_key_other_pem_refused() -> None:
     escaped = pem("P-256").replace("\n", "\\n")
     cut = pem("RSA")[:500]
     flipped = pem("RSA").replace("A", "B")
@@ -172,15 +174,15 @@ def test_other_things_in_pem() -> None:
 
 
 @pytest.mark.parametrize("garbage", [*GARBAGE, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"])
-def test_what_is_no_public_key(garbage: str) -> None:
+def test_public_key_refused(garbage: str) -> None:
     assert refused(pem("P-256"), None, garbage) == "public_key is not a PEM public key"
 
 
-def test_a_private_key_in_place_of_the_public_one() -> None:
+def test_public_key_that_is_private_refused() -> None:
     assert refused(pem("P-256"), None, pem("P-256")) == "public_key is not a PEM public key"
 
 
-def test_a_public_key_of_a_kind_that_nobody_knows() -> None:
+def test_public_key_of_an_unknown_kind_refused() -> None:
     raw = key("P-256").public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     # The object identifier of "EC public key", with another last number.
     unknown = raw.replace(bytes.fromhex("2a8648ce3d0201"), bytes.fromhex("2a8648ce3d0277"))
@@ -189,19 +191,19 @@ def test_a_public_key_of_a_kind_that_nobody_knows() -> None:
 
 
 @pytest.mark.parametrize("kind", ["other RSA", "P-256", "Ed25519", "DSA"])
-def test_a_public_key_of_another_pair(kind: str) -> None:
+def test_public_key_of_another_pair_refused(kind: str) -> None:
     assert refused(pem("RSA"), None, public(kind)) == "public_key does not belong to the private key"
 
 
 @given(st.text(max_size=300), st.none() | st.text(max_size=20), st.none() | st.text(max_size=100))
 @settings(max_examples=80, deadline=None)
-def test_any_text_is_refused(private: str, passphrase: str | None, public_key: str | None) -> None:
+def test_private_key_of_any_text_refused(private: str, passphrase: str | None, public_key: str | None) -> None:
     assert refused(private, passphrase, public_key).startswith("private_key")
 
 
 @given(st.data())
 @settings(max_examples=80, deadline=None)
-def test_a_damaged_key_is_refused_or_is_that_key(data: st.DataObject) -> None:
+def test_private_key_damaged_is_refused_or_the_same(data: st.DataObject) -> None:
     whole = data.draw(st.sampled_from([pem("P-256"), pem("P-256", TRADITIONAL), pem("P-256", PKCS8, PASSPHRASE)]))
     at = data.draw(st.integers(0, len(whole) - 1))
     damaged = whole[:at] + data.draw(st.text(max_size=3)) + whole[at + data.draw(st.integers(0, 3)) :]
@@ -220,7 +222,7 @@ def test_a_damaged_key_is_refused_or_is_that_key(data: st.DataObject) -> None:
 @pytest.mark.parametrize(
     ("algorithm", "bits", "curve"), [("RSA", 2048, "P-256"), ("EC", 0, "P-256"), ("EC", 0, "P-384"), ("EC", 0, "P-521")]
 )
-def test_what_is_made_can_be_given_back(algorithm: str, bits: int, curve: str) -> None:
+def test_generate_key_pair_is_read_back(algorithm: str, bits: int, curve: str) -> None:
     made = generate_key_pair(algorithm, bits, curve)
     private = load_pem_private_key(made.private.get_secret_value().encode(), None)
     assert isinstance(private, rsa.RSAPrivateKey if algorithm == "RSA" else ec.EllipticCurvePrivateKey)
@@ -233,7 +235,7 @@ def test_what_is_made_can_be_given_back(algorithm: str, bits: int, curve: str) -
 # -- comparing --------------------------------------------------------------------------------------------------------
 
 
-def test_the_same_key_is_the_same_in_another_layout() -> None:
+def test_same_key_in_another_layout() -> None:
     for layout in LAYOUTS.values():
         assert same_public_key(layout(public("RSA")), public("RSA", PublicFormat.PKCS1))
         assert not same_public_key(layout(public("RSA")), public("other RSA"))
@@ -253,7 +255,7 @@ def jwk(kind: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", ["RSA", "P-256", "P-384", "P-521"])
-def test_a_key_is_found_in_the_published_set(kind: str) -> None:
+def test_published_key_is_found(kind: str) -> None:
     others = [jwk("other RSA"), {}, {"n": 5, "x": None}, {"n": "\ud800", "x": "%%%"}, {"n": "", "e": ""}]
     assert not is_published(public(kind), others)
     assert is_published(public(kind), [*others, jwk(kind)])
@@ -261,7 +263,7 @@ def test_a_key_is_found_in_the_published_set(kind: str) -> None:
     assert not is_published(public(kind), [half])
 
 
-def test_a_key_that_no_set_can_hold() -> None:
+def test_published_key_of_a_kind_no_set_holds() -> None:
     assert not is_published(public("Ed25519"), [jwk("RSA")])
     with pytest.raises(ValueError, match="PEM"):
         is_published("Hunter2", [jwk("RSA")])
@@ -269,6 +271,6 @@ def test_a_key_that_no_set_can_hold() -> None:
 
 @given(st.lists(st.dictionaries(st.sampled_from(["n", "e", "x", "y"]), st.text() | st.none() | st.integers())))
 @settings(max_examples=60, deadline=None)
-def test_whatever_is_published_is_not_taken_for_the_key(keys: list[dict[str, Any]]) -> None:
+def test_published_keys_of_any_shape_are_not_taken_for_it(keys: list[dict[str, Any]]) -> None:
     assert not is_published(public("RSA"), keys)
     assert not is_published(public("P-256"), keys)

@@ -29,7 +29,7 @@ def minted(rules: Policy, now: datetime, generation: int = 1) -> RotationState:
 
 
 @given(EVERY, MOMENTS)
-def test_a_slot_belongs_to_one_side_and_the_next_to_the_other(every: str, moment: datetime) -> None:
+def test_slot_belongs_to_one_side_in_turn(every: str, moment: datetime) -> None:
     blue, green = (Turn.model_validate({"every": every, "side": side}) for side in ("blue", "green"))
     began, whose = blue.slot_at(moment)
     assert began <= moment < began + blue.every
@@ -38,7 +38,7 @@ def test_a_slot_belongs_to_one_side_and_the_next_to_the_other(every: str, moment
 
 
 @given(EVERY, MOMENTS, st.integers(0, 4 * 366))
-def test_both_sides_are_never_allowed_at_once(every: str, now: datetime, days: int) -> None:
+def test_slot_is_never_of_both_sides(every: str, now: datetime, days: int) -> None:
     rotated_at = now - timedelta(days=days)
     allowed = [
         Turn.model_validate({"every": every, "side": side}).allows(rotated_at, now) for side in ("blue", "green")
@@ -47,7 +47,7 @@ def test_both_sides_are_never_allowed_at_once(every: str, now: datetime, days: i
 
 
 @given(EVERY, MOMENTS)
-def test_a_turn_begins_where_the_side_is_allowed(every: str, moment: datetime) -> None:
+def test_turn_begins_where_the_side_is_allowed(every: str, moment: datetime) -> None:
     turn = Turn.model_validate({"every": every, "side": "blue"})
     begins = turn.begins_after(moment)
     assert moment < begins <= moment + 2 * turn.every
@@ -56,7 +56,7 @@ def test_a_turn_begins_where_the_side_is_allowed(every: str, moment: datetime) -
     assert not turn.allows(moment, begins + turn.usable), "never in the last quarter"
 
 
-def test_the_reason_and_the_obstacle_are_in_words() -> None:
+def test_turn_reason_in_words() -> None:
     rules = policy("blue")
     life = minted(rules, START)
     begins = Turn.model_validate({"every": "90d", "side": "blue"}).begins_after(START)
@@ -68,7 +68,7 @@ def test_the_reason_and_the_obstacle_are_in_words() -> None:
     assert reason.endswith("its turn in the pair, every 90 d")
 
 
-def test_what_is_missed_waits_for_the_next_own_slot() -> None:
+def test_turn_missed_waits_for_the_next_own_slot() -> None:
     rules = policy("blue")
     life = minted(rules, START)
     turn = Turn.model_validate({"every": "90d", "side": "blue"})
@@ -79,7 +79,7 @@ def test_what_is_missed_waits_for_the_next_own_slot() -> None:
     assert late.deferred.startswith(f"not its turn, which begins {begins + 2 * turn.every:%Y-%m-%d}")
 
 
-def test_a_trigger_waits_for_the_turn_and_rotate_now_does_not() -> None:
+def test_trigger_waits_for_the_turn_and_rotate_now_does_not() -> None:
     old = policy("green", triggers={"release": "1"})
     life = minted(old, START)
     outside = Turn.model_validate({"every": "90d", "side": "blue"}).begins_after(START)
@@ -97,13 +97,13 @@ def test_a_trigger_waits_for_the_turn_and_rotate_now_does_not() -> None:
         ({"windows": [{"cron": "0 2 1 1 *", "duration": "4h"}]}, "windows can stay closed"),
     ],
 )
-def test_what_leaves_no_room_in_a_slot_is_refused(more: dict[str, Any], message: str) -> None:
+def test_policy_without_room_in_a_slot_refused(more: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         policy("blue", **more)
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_two_years_of_daily_runs_of_pairs(seed: int) -> None:
+def test_simulation_of_two_years_of_pairs(seed: int) -> None:
     """Some runs are missed, up to whole months: the previous secret always lives at least a quarter of a slot more."""
     draw = random.Random(seed)
     every = draw.choice(["7d", "30d", "90d", "180d"])
@@ -132,7 +132,7 @@ def test_two_years_of_daily_runs_of_pairs(seed: int) -> None:
 # -- when a rotation is possible -----------------------------------------------------------------------------
 
 
-def test_a_rotation_by_time_is_possible_from_its_date_on() -> None:
+def test_possible_from_the_due_date() -> None:
     def from_(**fields: object) -> datetime | None:
         life = RotationState.model_validate({"generation": 1, "rotated_at": START} | fields)
         return possible_from(Policy.model_validate({"max_age": "30d"}), life)
@@ -144,11 +144,11 @@ def test_a_rotation_by_time_is_possible_from_its_date_on() -> None:
     assert from_(rotated_at=None) is None
 
 
-def test_without_a_rule_by_time_none_is_possible() -> None:
+def test_possible_from_nothing_without_a_rule_by_time() -> None:
     assert possible_from(Policy(), RotationState(generation=1, rotated_at=START)) is None
 
 
-def test_a_side_of_a_pair_can_rotate_from_its_next_slot_on_that_a_window_leaves_open() -> None:
+def test_possible_from_the_next_open_slot() -> None:
     turn = Turn.model_validate({"every": "90d", "side": "blue"})
     begins = turn.begins_after(START)
     life = RotationState(generation=1, rotated_at=START)
@@ -160,5 +160,5 @@ def test_a_side_of_a_pair_can_rotate_from_its_next_slot_on_that_a_window_leaves_
     assert found > begins + turn.every
 
 
-def test_a_window_that_opens_in_three_quarters_of_a_slot_leaves_room() -> None:
+def test_policy_with_a_window_in_each_slot_accepted() -> None:
     assert policy("blue", "90d", windows=[{"cron": "0 2 1 * *", "duration": "4h"}]).windows

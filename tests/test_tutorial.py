@@ -111,7 +111,7 @@ def reader(engine: Engine, tmp_path: Path) -> Iterator[Reader]:
     reading.end()
 
 
-def test_it_works_as_the_page_says(reader: Reader) -> None:
+def test_tutorial_works_as_written(reader: Reader) -> None:
     for block in blocks_of(PAGE):
         reader.read(block)
     assert (reader.folder / "report.html").read_text().startswith("<!doctype html>")

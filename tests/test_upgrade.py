@@ -25,7 +25,7 @@ def load(path: Path) -> tuple[Provider, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("path", STATES, ids=lambda path: f"{path.parent.name}-{path.stem}")
-def test_an_earlier_state_plans_to_no_change(path: Path) -> None:
+def test_earlier_state_plans_to_no_change(path: Path) -> None:
     provider, kept = load(path)
     resource = provider.resource
     assert resource.name == path.stem
@@ -36,7 +36,7 @@ def test_an_earlier_state_plans_to_no_change(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", STATES, ids=lambda path: f"{path.parent.name}-{path.stem}")
-def test_nothing_of_an_earlier_state_is_lost(path: Path) -> None:
+def test_earlier_state_is_read_whole(path: Path) -> None:
     provider, kept = load(path)
     state = provider.resource.state.model_validate(kept["outputs"])
     written = {name: to_property(getattr(state, name)) for name in kept["outputs"]}
@@ -47,7 +47,7 @@ def test_nothing_of_an_earlier_state_is_lost(path: Path) -> None:
     assert plain == kept["outputs"]
 
 
-def test_every_resource_has_a_state_of_every_version() -> None:
+def test_earlier_states_exist_for_every_resource_and_version() -> None:
     versions = {path.parent for path in STATES}
     assert versions
     for version in versions:

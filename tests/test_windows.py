@@ -128,7 +128,7 @@ HOWE = window("*/10 2 * * *", "10m", "Australia/Lord_Howe")
 @example((window("30 3 * * *", "1h", "Europe/Sofia"), at("2026-10-25T00:45:00")))
 @example((window("30 3 * * *", "1h", "Europe/Sofia"), at("2026-10-25T01:15:00")))
 @settings(max_examples=150, deadline=None)
-def test_no_opening_is_missed_and_none_is_invented(case: tuple[Window, datetime]) -> None:
+def test_openings_are_those_of_a_minute_by_minute_search(case: tuple[Window, datetime]) -> None:
     window, now = case
     horizon = DAY
     around = openings(window, now - horizon, now + horizon)
@@ -146,7 +146,7 @@ def test_no_opening_is_missed_and_none_is_invented(case: tuple[Window, datetime]
 
 @given(windows_and_moments())
 @settings(max_examples=60, deadline=None)
-def test_it_closes_when_its_duration_is_over(case: tuple[Window, datetime]) -> None:
+def test_window_closes_when_its_duration_is_over(case: tuple[Window, datetime]) -> None:
     window, now = case
     opening = window.next_opening(now)
     assert opening is not None
@@ -177,12 +177,12 @@ def test_openings_are_the_same_in_both_directions(case: tuple[Window, datetime])
 # -- examples --------------------------------------------------------------------------------------------------------
 
 
-def test_a_skipped_time_opens_when_the_clock_has_skipped_it() -> None:
+def test_clock_change_skips_a_time() -> None:
     # On 2026-03-29 Sofia's clock goes from 03:00 to 04:00, at 01:00 UTC.
     assert window("30 3 * * *", timezone="Europe/Sofia").next_opening(at("2026-03-29T00:00")) == at("2026-03-29T01:00")
 
 
-def test_a_repeated_time_opens_once() -> None:
+def test_clock_change_repeats_a_time() -> None:
     # On 2026-10-25 Sofia's clock goes from 04:00 back to 03:00, at 01:00 UTC.
     nightly = window("30 3 * * *", timezone="Europe/Sofia")
     assert nightly.next_opening(at("2026-10-25T00:00")) == at("2026-10-25T00:30")
@@ -191,7 +191,7 @@ def test_a_repeated_time_opens_once() -> None:
     assert not nightly.is_open(at("2026-10-25T01:30"))
 
 
-def test_a_change_of_half_an_hour() -> None:
+def test_clock_change_of_half_an_hour() -> None:
     # On 2026-04-05 Lord Howe's clock goes from 02:00 back to 01:30, at 15:00 UTC the day before.
     found = [HOWE.next_opening(at("2026-04-04T14:00"))]
     for _ in range(2):
@@ -200,7 +200,7 @@ def test_a_change_of_half_an_hour() -> None:
     assert found == [at("2026-04-04T15:30"), at("2026-04-04T15:40"), at("2026-04-04T15:50")]
 
 
-def test_a_zone_with_half_hours() -> None:
+def test_timezone_with_half_hours() -> None:
     assert window("0 2 * * *", timezone="Asia/Kolkata").next_opening(at("2026-06-01T00:00")) == at("2026-06-01T20:30")
 
 
@@ -213,7 +213,7 @@ def test_a_zone_with_half_hours() -> None:
         ("2026-11-29T01:59:59", False),
     ],
 )
-def test_its_opening_is_inside_and_its_end_outside(moment: str, opened: bool) -> None:  # noqa: FBT001 - a parameter
+def test_window_includes_its_opening_and_not_its_end(moment: str, opened: bool) -> None:  # noqa: FBT001 - a parameter
     assert window("0 2 * * SUN", "4h").is_open(at(moment)) is opened
 
 
@@ -237,7 +237,7 @@ def test_its_opening_is_inside_and_its_end_outside(moment: str, opened: bool) ->
         ({"duration": "P1M"}, "duration", "have no fixed length"),
     ],
 )
-def test_names_what_is_wrong(fields: dict[str, str], place: str, reason: str) -> None:
+def test_window_refused_with_path_and_reason(fields: dict[str, str], place: str, reason: str) -> None:
     with pytest.raises(ValidationError) as refused:
         Window.model_validate({"cron": "0 2 * * *", "duration": "4h", **fields})
     (error,) = refused.value.errors()
@@ -248,16 +248,16 @@ def test_names_what_is_wrong(fields: dict[str, str], place: str, reason: str) ->
 @pytest.mark.parametrize(
     "timezone", ["UTC", "Europe/Sofia", "Etc/GMT+5", "America/Argentina/Ushuaia", "America/Port-au-Prince"]
 )
-def test_takes_every_manner_of_zone(timezone: str) -> None:
+def test_timezone_in_every_spelling(timezone: str) -> None:
     assert window("0 2 * * *", timezone=timezone).timezone == timezone
 
 
 @pytest.mark.parametrize("duration", ["10m", "31d"])
-def test_bounds_are_included(duration: str) -> None:
+def test_duration_includes_the_bounds(duration: str) -> None:
     window("0 2 * * *", duration)
 
 
-def test_writes_itself_as_it_was_read() -> None:
+def test_window_round_trip() -> None:
     assert window("0 2 * * SUN", "PT4H", "Europe/Sofia").model_dump(mode="json") == {
         "cron": "0 2 * * SUN",
         "timezone": "Europe/Sofia",
@@ -284,11 +284,11 @@ XMAS = freeze("2026-12-20", "2027-01-05")
         ("2027-01-06T00:00", None),
     ],
 )
-def test_a_freeze_holds_its_first_and_its_last_day(moment: str, until: str | None) -> None:
+def test_freeze_includes_its_first_and_last_day(moment: str, until: str | None) -> None:
     assert XMAS.until(at(moment)) == (at(until) if until else None)
 
 
-def test_adjoining_freezes_are_one() -> None:
+def test_freezes_that_adjoin_are_one() -> None:
     apart = (freeze("2027-01-09"), freeze("2027-01-06", "2027-01-07"), XMAS, freeze("2026-12-25"))
     assert frozen_until(apart, at("2026-12-21T12:00")) == at("2027-01-08T00:00")
     assert frozen_until(apart, at("2027-01-08T12:00")) is None
@@ -308,7 +308,7 @@ def test_allowed_is_in_a_window_and_not_frozen() -> None:
     assert allowed_from(sundays, (freeze("2026-11-29"),), at("2026-11-25T00:00")) == at("2026-12-06T02:00")
 
 
-def test_any_of_several_windows_will_do() -> None:
+def test_allowed_in_any_of_several_windows() -> None:
     both = (window("0 2 * * SUN", "4h"), window("0 12 * * WED", "1h"))
     assert allowed_from(both, (), at("2026-11-24T00:00")) == at("2026-11-25T12:00")
     assert allowed_from(both, (), at("2026-11-26T00:00")) == at("2026-11-29T02:00")
@@ -319,7 +319,7 @@ def test_any_of_several_windows_will_do() -> None:
 
 @given(windows_and_moments(), CRON, st.lists(st.tuples(st.integers(-3, 3), st.integers(0, 2)), max_size=3))
 @settings(max_examples=60, deadline=None)
-def test_nothing_before_the_first_allowed_moment_is_allowed(
+def test_next_allowed_is_the_first_moment(
     case: tuple[Window, datetime], other: str, days: list[tuple[int, int]]
 ) -> None:
     first, now = case
@@ -356,14 +356,14 @@ WEEKDAYS = window("0 8 * * 1-5", "10h")  # closed from Friday 18:00 to Monday 08
         ((window("*/10 * * 1-6,8-12 *", "10m"),), 32 * 24, False),
     ],
 )
-def test_how_long_windows_can_stay_closed(windows: tuple[Window, ...], hours: int, stays: bool) -> None:  # noqa: FBT001 - a parameter
+def test_longest_closed_time(windows: tuple[Window, ...], hours: int, stays: bool) -> None:  # noqa: FBT001 - a parameter
     span = timedelta(hours=hours)
     assert can_stay_closed(windows, span) is stays
     if stays and hours < 365 * 24:
         assert not can_stay_closed(windows, span + timedelta(seconds=1))
 
 
-def test_the_clock_lengthens_the_wait_in_autumn() -> None:
+def test_longest_closed_time_over_clock_change() -> None:
     nightly = (window("0 2 * * *", "4h", "Europe/Sofia"),)
     assert can_stay_closed(nightly, timedelta(hours=21))
     assert not can_stay_closed(nightly, timedelta(hours=21, seconds=1))
@@ -384,11 +384,11 @@ def test_the_clock_lengthens_the_wait_in_autumn() -> None:
         ((window("0 2 * 3 *", "4h"),), "2026-11-24T03:00", True),
     ],
 )
-def test_whether_a_daily_run_meets_a_window(windows: tuple[Window, ...], time: str, met: bool) -> None:  # noqa: FBT001 - a parameter
+def test_daily_run_meets_a_window(windows: tuple[Window, ...], time: str, met: bool) -> None:  # noqa: FBT001 - a parameter
     assert met_by_a_daily_run(windows, at(time)) is met
 
 
-def test_a_policy_without_windows_does_not_load_cron() -> None:
+def test_imports_without_windows_hold_no_cron() -> None:
     program = (
         "import sys; from datetime import datetime, UTC; "
         "from pulumi_rekey.policy.model import *; from pulumi_rekey.policy.decide import *;"

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from tools.administrators import CloudDirector, Roma
 from tools.consumers import IdentityProvider, NavigatorClient, Portal, RomaApplication
 from tools.engine.install import UnableError, heed_interrupts, isolated_environment
 from tools.vendors import Sandbox, running_sandbox
@@ -173,30 +174,14 @@ class Demo:
 
     def application_key(self) -> str:
         """The key, which is no secret, that goes with the application's secret."""
-        roma = self.vendors["roma"]
-        app = f"/v2/{roma['project_id']}/instances/{roma['instance_id']}/apps/{roma['app_id']}"
-        user = {"name": roma["user_name"], "password": roma["password"], "domain": {"name": roma["domain_name"]}}
-        login = {
-            "auth": {
-                "identity": {"methods": ["password"], "password": {"user": user}},
-                "scope": {"project": {"id": roma["project_id"]}},
-            }
-        }
-        token = self.sandbox.http.post("/v3/auth/tokens", json=login).headers["X-Subject-Token"]
-        return str(self.sandbox.http.get(app, headers={"X-Auth-Token": token}).json()["key"])
+        return Roma(self.sandbox).key(self.vendors["roma"]["app_id"])
 
     def change_by_hand(self, client_id: str) -> None:
         """Log in to Cloud Director and give the portal another callback."""
-        vcd, accept = self.vendors["vcd"], {"Accept": "application/json;version=37.2"}
-        login = self.sandbox.http.post(
-            "/cloudapi/1.0.0/sessions/provider", headers=accept, auth=(f"{vcd['user']}@{vcd['org']}", vcd["password"])
-        )
-        headers = accept | {"Authorization": f"Bearer {login.headers['X-VMWARE-VCLOUD-ACCESS-TOKEN']}"}
-        address = "/cloudapi/1.0.0/openIdProvider/relyingParties"
-        parties = self.sandbox.http.get(address, headers=headers, params={"page": 1, "pageSize": 100}).json()["values"]
-        party = next(party for party in parties if party["clientId"] == client_id)
-        changed = {"clientName": party["clientName"], "redirectUris": [FOREIGN_CALLBACK]}
-        self.sandbox.http.put(f"{address}/{party['id']}", headers=headers, json=changed).raise_for_status()
+        administrator = CloudDirector(self.sandbox)
+        address = f"{administrator.BASE}/relyingParties"
+        party = next(party for party in administrator.relying_parties() if party["clientId"] == client_id)
+        administrator.change_relying_party(party["id"], party["clientName"], FOREIGN_CALLBACK)
         say(f"PUT {address}/{{id}}   redirectUris: [{FOREIGN_CALLBACK}]")
 
     # Pulumi

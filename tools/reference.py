@@ -1,4 +1,4 @@
-"""Write the tables in docs/: arguments, outputs, settings and manifests, from the models; `--check` only compares.
+"""Write the tables in the pages: resources, arguments, outputs, settings, manifests, calls; `--check` only compares.
 
 A table stands between `<!-- table: NAME -->` and `<!-- end of table -->`; the text around it is written by people.
 """
@@ -10,10 +10,11 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Set
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import pulumi_rekey
+from pulumi_rekey import resources
 from pulumi_rekey.endpoints import KINDS, session_class
 from pulumi_rekey.endpoints.config import CREDENTIAL, Endpoint, environment_names
 from pulumi_rekey.manifest import kinds
@@ -21,29 +22,29 @@ from pulumi_rekey.model import IMMUTABLE, WRITE_ONLY, Model, fields_marked, secr
 from pulumi_rekey.policy.model import Policy
 from pulumi_rekey.policy.windows import Window
 from pulumi_rekey.programs.credential import Credential
-from pulumi_rekey.reconciler.contract import Inputs, State
+from pulumi_rekey.programs.rotation import Rotation
+from pulumi_rekey.programs.rotation import Window as WindowOfProgram
+from pulumi_rekey.reconciler.contract import Inputs, Resource, State
+from pulumi_rekey.resources import MODULES, all_resources, load
 from pydantic.alias_generators import to_camel
 
-from tools.schemas import Schema, all_resources, manifest_schema
+from tools.schemas import Schema, manifest_schema
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 TABLE = re.compile(r"(<!-- table: (?P<name>[^>]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
-#: Parameters that Pulumi has every resource take.
-NOT_OF_THE_MODEL = {"name", "opts"}
 
 
 def tables() -> dict[str, Callable[[], str]]:
     """Every table, by the name that a page asks for it."""
     found: dict[str, Callable[[], str]] = {
-        "Rotation": partial(arguments, Policy, pulumi_rekey.Rotation),
-        "Window": partial(arguments, Window, pulumi_rekey.Window),
-        "outputs of every resource": partial(outputs, State, None, Credential),
+        "Rotation": partial(policy_arguments, Policy, Rotation),
+        "Window": partial(policy_arguments, Window, WindowOfProgram),
+        "outputs of every resource": outputs_of_every_resource,
     }
     for resource in all_resources():
-        constructor = getattr(pulumi_rekey, resource.name)
-        found[f"{resource.name} arguments"] = partial(arguments, resource.inputs, constructor)
-        found[f"{resource.name} outputs"] = partial(outputs, resource.state, resource.inputs, constructor)
+        found[f"{resource.name} arguments"] = partial(arguments, resource)
+        found[f"{resource.name} outputs"] = partial(outputs, resource)
     found["endpoint settings of every kind"] = partial(settings, Endpoint, Endpoint.model_fields.keys() - {"url"})
     for kind in KINDS:
         model = session_class(kind).model
@@ -51,45 +52,128 @@ def tables() -> dict[str, Callable[[], str]]:
         found[f"endpoint {kind}"] = partial(
             settings, model, model.model_fields.keys() - Endpoint.model_fields.keys() | environment_names(model).keys()
         )
+    found["resources"] = partial(overview, "")
+    found["resources, from the top"] = partial(overview, "docs/")
+    found["calls"] = calls
     found["manifest kinds"] = manifest_kinds
     found["manifest Pair"] = partial(manifest_keys, kinds.PAIR, "spec")
     found["manifest options"] = partial(manifest_keys, kinds.PAIR, "options")
     return found
 
 
-def arguments(model: type[Model], constructor: type) -> str:
-    """The arguments of a constructor: their types are its own, their meaning is the model's."""
-    fields = properties(model)
+def overview(folder: str) -> str:
+    """What each resource manages, and what a rotation of it means; the pages are in this folder."""
     rows = []
-    for name, parameter in inspect.signature(constructor).parameters.items():
-        if name in NOT_OF_THE_MODEL:
-            continue
-        field, is_secret = fields[name], name in secret_fields(model)
-        meaning = [
-            field["description"],
-            bounds(field),
-            "Another one replaces." if name in fields_marked(model, IMMUTABLE) else "",
-            "Secret." if is_secret else "",
-            "Not kept in the outputs." if name in fields_marked(model, WRITE_ONLY) else "",
-            default(field),
-        ]
-        required = model.model_fields[name].is_required()
-        kind = f"`{type_of(parameter.annotation).removesuffix(' | None')}`"
-        rows.append((named(name, required=required), kind, sentences(meaning)))
+    for module in MODULES:
+        resource = load(module)
+        summary = (import_module(f"{resources.__name__}.{module}").__doc__ or "").partition("\n")[0]
+        turns = resource.overlap.startswith("no overlap:") and not getattr(resource, "pair_unsupported_reason", None)
+        overlap = f"{capitalized(resource.overlap)}{'; two can take turns' if turns else ''}"
+        what = summary.removesuffix(".").replace("``", "`")
+        rows.append((f"[`{resource.name}`]({folder}resources/{module}.md)", what, overlap))
+    return table(("Resource", "What it manages", "A rotation's overlap"), rows)
+
+
+def calls() -> str:
+    """The calls of each step, as the tests of the lifecycle count them at the sandbox."""
+    from tests.lifecycle.cases import AT_A_VENDOR
+
+    rows = [
+        (case.resource, step, ", ".join(f"`{call}`" for call in getattr(case.calls, step)))
+        for case in AT_A_VENDOR
+        for step in ("create", "update", "rotate", "refresh", "destroy")
+        if getattr(case.calls, step)
+    ]
+    return table(("Resource", "Step", "Calls"), rows)
+
+
+def arguments(resource: Resource[Any, Any, Any]) -> str:
+    """The arguments of a resource's constructor."""
+    types = inspect.signature(kinds.credentials()[resource.name]).parameters
+    rows = []
+    for name in argument_names(resource):
+        required = resource.inputs.model_fields[name].is_required()
+        kind = f"`{type_of(types[name].annotation).removesuffix(' | None')}`"
+        rows.append((named(name, required=required), kind, meaning_of_argument(resource, name)))
     return table(("Argument", "Type", "Meaning"), rows)
 
 
-def outputs(model: type[State], inputs: type[Inputs] | None, constructor: type[Credential]) -> str:
-    """The outputs that a class declares itself, in the words of the state or, where it has none, of the input."""
-    fields, given = properties(model), properties(inputs) if inputs else {}
+def policy_arguments(model: type[Model], constructor: type) -> str:
+    """The arguments of a part of the policy: their types are the program's, their meaning is the model's."""
     rows = []
-    for name, annotation in inspect.get_annotations(constructor).items():
-        if name not in constructor.output_names():
-            continue
-        meaning = fields[name].get("description") or given[name]["description"]
-        secret = "Secret." if name in secret_fields(model) else ""
-        rows.append((named(name), f"`{type_of(annotation)}`", sentences([meaning, secret])))
+    for name, parameter in inspect.signature(constructor).parameters.items():
+        kind = f"`{type_of(parameter.annotation).removesuffix(' | None')}`"
+        rows.append((named(name, required=model.model_fields[name].is_required()), kind, meaning(model, name)))
+    return table(("Argument", "Type", "Meaning"), rows)
+
+
+def outputs(resource: Resource[Any, Any, Any]) -> str:
+    """The outputs of a resource beside those that every one has."""
+    types = inspect.get_annotations(kinds.credentials()[resource.name])
+    secret = secret_fields(resource.state)
+    rows = [
+        (
+            named(name),
+            f"`{type_of(types[name])}`",
+            sentences([meaning_of_output(resource, name), "Secret." if name in secret else ""]),
+        )
+        for name in output_names(resource)
+    ]
     return table(("Output", "Type", "Meaning"), rows)
+
+
+def outputs_of_every_resource() -> str:
+    """The outputs that all resources share."""
+    types, fields = inspect.get_annotations(Credential), properties(State)
+    rows = [
+        (named(name), f"`{type_of(types[name])}`", fields[name]["description"]) for name in Credential.output_names()
+    ]
+    return table(("Output", "Type", "Meaning"), rows)
+
+
+def argument_names(resource: Resource[Any, Any, Any]) -> list[str]:
+    """The arguments in the order of the signature: the resource's own, then those that all have."""
+    own = [name for name in resource.inputs.model_fields if name not in Inputs.model_fields]
+    return [*own, *(name for name in Inputs.model_fields if name != "endpoint" or resource.vendor is not None)]
+
+
+def output_names(resource: Resource[Any, Any, Any]) -> list[str]:
+    """The outputs of a resource's own: what its state has and is described, there or as an argument."""
+    own = [name for name in resource.state.model_fields if name not in State.model_fields]
+    return [name for name in own if meaning_of_output(resource, name)]
+
+
+def meaning_of_argument(resource: Resource[Any, Any, Any], name: str) -> str:
+    """What an argument means, with what is particular to the resource."""
+    text = meaning(resource.inputs, name)
+    match name:
+        case "endpoint":
+            return f"{text.removesuffix('.')}, `{resource.vendor}`."
+        case "rotation":
+            return f"{text} {capitalized(resource.overlap)}."
+        case _:
+            return text
+
+
+def meaning_of_output(resource: Resource[Any, Any, Any], name: str) -> str:
+    """What an output means in the words of the state or, where it has none, of the argument of that name."""
+    fields = (model.model_fields.get(name) for model in (resource.state, resource.inputs))
+    return next((field.description for field in fields if field is not None and field.description), "")
+
+
+def meaning(model: type[Model], name: str) -> str:
+    """What a field means, its bounds, its default, and what becomes of it."""
+    field = properties(model)[name]
+    return sentences(
+        [
+            field["description"],
+            bounds(field),
+            "Another one replaces." if name in fields_marked(model, IMMUTABLE) else "",
+            "Secret." if name in secret_fields(model) else "",
+            "Not kept in the outputs." if name in fields_marked(model, WRITE_ONLY) else "",
+            default(field),
+        ]
+    )
 
 
 def settings(model: type[Endpoint], names: Set[str]) -> str:
@@ -115,14 +199,12 @@ def settings(model: type[Endpoint], names: Set[str]) -> str:
 def manifest_kinds() -> str:
     """What the `spec` of each kind of credential takes, and what other entries can refer to."""
     rows = []
-    for kind, constructor in kinds.credentials().items():
-        fields = kinds.resource_of(kind).inputs.model_fields
-        keys = (named(name, required=fields[name].is_required()) for name in kinds.arguments(kind))
-        outputs = (named(name) for name in kinds.outputs(kind) if name not in Credential.output_names())
-        page = f"resources/{constructor.__module__.rpartition('.')[2]}.md"
-        if not (DOCS / page).exists():
-            page = f"rotation.md#{kind.lower()}"
-        rows.append((f"[`{kind}`]({page})", ", ".join(keys), ", ".join(outputs)))
+    for module in MODULES:
+        resource = load(module)
+        fields = resource.inputs.model_fields
+        keys = (named(name, required=fields[name].is_required()) for name in argument_names(resource))
+        own = ", ".join(map(named, output_names(resource)))
+        rows.append((f"[`{resource.name}`](resources/{module}.md)", ", ".join(keys), own))
     return table(("Kind", "Keys of `spec`", "Outputs of its own"), rows)
 
 
@@ -176,6 +258,11 @@ def default(field: dict[str, Any]) -> str:
     return "" if value in (None, [], {}, ()) else f"Default: {code(value)}."
 
 
+def capitalized(text: str) -> str:
+    """A text that begins a sentence."""
+    return text[0].upper() + text[1:]
+
+
 def code(value: object) -> str:
     """A value as a program says it."""
     return f"`{value!r}`".replace("'", '"')
@@ -198,6 +285,11 @@ def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "".join(f"| {line} |\n" for line in lines)
 
 
+def pages() -> list[Path]:
+    """The pages that may have tables."""
+    return [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+
+
 def written(page: str) -> str:
     """A page with its tables as the models have them."""
     known = tables()
@@ -206,7 +298,7 @@ def written(page: str) -> str:
 
 def main() -> int:
     """Write, or compare and name what is stale."""
-    stale = [path for path in sorted(DOCS.rglob("*.md")) if path.read_text() != written(path.read_text())]
+    stale = [path for path in pages() if path.read_text() != written(path.read_text())]
     if "--check" in sys.argv[1:]:
         if stale:
             names = ", ".join(str(path.relative_to(ROOT)) for path in stale)

@@ -1,19 +1,17 @@
 """Write schemas/: JSON Schemas of each resource's inputs, of manifests and of reports; `--check` only compares."""
 
 import json
-import pkgutil
 import sys
 from collections.abc import Iterable
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pulumi_rekey import resources
 from pulumi_rekey.cli.report import ReportDocument
 from pulumi_rekey.manifest.entries import MAX_NAME, NAME, Options
 from pulumi_rekey.manifest.kinds import PAIR, PAIR_POLICY, POLICY, SIDES, arguments, credentials, resource_of
 from pulumi_rekey.policy.slots import Turn
 from pulumi_rekey.reconciler.contract import Resource
+from pulumi_rekey.resources import all_resources
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
@@ -37,14 +35,6 @@ class Schema(GenerateJsonSchema):
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - pydantic's signature
         """Leave every title out."""
         return False
-
-
-def all_resources() -> list[Resource[Any, Any, Any]]:
-    """Every resource, by name."""
-    modules = (
-        import_module(f"{resources.__name__}.{found.name}") for found in pkgutil.iter_modules(resources.__path__)
-    )
-    return sorted((module.RESOURCE for module in modules), key=lambda resource: resource.name)
 
 
 def schema_of(resource: Resource[Any, Any, Any]) -> str:

@@ -7,12 +7,13 @@ this hook leads the links there. What it cannot lead anywhere is left as it is; 
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from properdocs.config.defaults import ProperDocsConfig
 from properdocs.structure.files import File, Files
 from properdocs.structure.pages import Page
+from pulumi_rekey.resources import MODULES, load
 from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]  # it has no types
 
 ROOT = Path(__file__).parent.parent
@@ -36,12 +37,26 @@ ROW = re.compile(r"^\|.*$", re.MULTILINE)
 CODE = re.compile(r"`[^`\n]+`")
 LINK = re.compile(r"(?P<text>\[[^\]]*\])\((?P<path>[^)\s#:]+)(?P<heading>#[^)\s]*)?\)")
 STYLES = "highlight.css"
+#: The folders that have a page of each resource, and how it is called there.
+OF_EACH_RESOURCE = {"resources": ".md", "examples": "/README.md"}
 
 
 def on_config(config: ProperDocsConfig) -> ProperDocsConfig:
-    """Let every page have the colours of code."""
+    """Let every page have the colours of code, and the menus every resource."""
     config.extra_css.append(STYLES)
+    places = {f"{folder}/*": f"{folder}/{{}}{page}" for folder, page in OF_EACH_RESOURCE.items()}
+    for menu in config.nav or []:
+        for title, entries in menu.items():
+            if isinstance(entries, list):
+                menu[title] = [found for entry in entries for found in _entries(entry, places)]
     return config
+
+
+def _entries(entry: dict[str, str] | str, places: Mapping[str, str]) -> list[dict[str, str] | str]:
+    """An entry of a menu, or one for each resource in its place."""
+    if not isinstance(entry, str) or entry not in places:
+        return [entry]
+    return [{load(module).name: places[entry].format(module)} for module in MODULES]
 
 
 def on_files(files: Files, config: ProperDocsConfig) -> Files:

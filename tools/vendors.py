@@ -46,6 +46,17 @@ class Sandbox:
         found = SECRET_SETTINGS.items()
         return {f"rekey:endpoints.{path}": self.credentials[vendor][key] for path, (vendor, key) in found}
 
+    def endpoint(self, vendor: str, account: str = "") -> dict[str, str]:
+        """One endpoint's settings, its credentials included; as another account, such as "weak", where there is one."""
+        paths = (SETTINGS | SECRET_SETTINGS).items()
+        known = self.credentials[vendor]
+        mine = [(path.partition(".")[2], key) for path, (of, key) in paths if of == vendor]
+        return {setting: known.get(f"{account}_{key}", known[key]) for setting, key in mine}
+
+    def clear_faults(self) -> None:
+        """End all faults."""
+        self.http.delete("/_sandbox/faults").raise_for_status()
+
     def post(self, path: str, json: dict[str, object]) -> dict[str, Any]:
         """The answer of a control endpoint, which must be a good one."""
         answer = self.http.post(path, json=json)

@@ -13,9 +13,11 @@
     │   ├── Throttled          run again later
     │   └── Unavailable        run again when the vendor has recovered
     ├── Unreachable        nothing was sent; repair the way to the host
+    ├── NotSent            it would have come too late, so nothing was sent; run again
     ├── AnswerLost         it may have been done; the next ``pulumi up`` finds out
     ├── BadAnswer          the vendor answered something that is not its API
     ├── Abandoned          the run that wanted this is over; nothing was sent
+    ├── Gone               the object does not exist any more; refresh
     ├── Refused            the vendor does not accept the secret that it minted; run again, then ask the vendor
     ├── Stopped            rekey itself refuses to go on; the text says what to do
     └── Partial            some of it is done and kept in the state; run again
@@ -29,6 +31,8 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
+#: Advice that says so already needs no more of it.
+_UP = "run `pulumi up`"
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -45,18 +49,28 @@ class Error(Exception):
     """Anything that rekey expects to go wrong; shown to the user as one line, without a traceback."""
 
     todo: ClassVar[str] = "see the message"
-    #: Whether the request certainly had no effect; decides what may be said about what is live.
-    certain: bool = True
+    #: Whether the request is known to have had no effect; decides what may be said about what is live.
+    no_effect: bool = True
 
-    def __init__(self, happened: str, *, todo: str | None = None, request_id: str | None = None) -> None:
+    def __init__(
+        self,
+        happened: str,
+        *,
+        todo: str | None = None,
+        request_id: str | None = None,
+        no_effect: bool | None = None,
+    ) -> None:
         super().__init__(happened)
         self.happened = happened
-        self.live: str | None = None
+        if no_effect is not None:
+            self.no_effect = no_effect
+        #: What is live now, in words, where it is known.
+        self.aftermath: str | None = None
         self.advice = todo or self.todo
         self.request_id = request_id
 
     def __str__(self) -> str:
-        what = "; ".join(part for part in (self.live, self.advice) if part)
+        what = "; ".join(part for part in (self.aftermath, self.advice) if part)
         request = f" (request {self.request_id})" if self.request_id else ""
         return f"{self.happened}: {what}{request}"
 
@@ -111,7 +125,7 @@ class Unavailable(VendorError):
     """The vendor failed (5xx); whether the request took effect is not known."""
 
     todo = "run again when the vendor has recovered"
-    certain = False
+    no_effect = False
 
 
 class Unreachable(Error):
@@ -120,24 +134,36 @@ class Unreachable(Error):
     todo = "check the address, the network and the proxy settings"
 
 
+class NotSent(Error):
+    """The request waited too long for its turn, so it was not sent."""
+
+    todo = "run `pulumi up` again"
+
+
 class AnswerLost(Error):
     """The request was sent and no whole answer came back."""
 
     todo = "run `pulumi up` again: it finds out and goes on"
-    certain = False
+    no_effect = False
 
 
 class BadAnswer(Error):
     """The answer is not what the vendor documents: not JSON, cut off, too long, of another shape."""
 
     todo = "check that the endpoint's url is the vendor's API and not a proxy or login page"
-    certain = False
+    no_effect = False
 
 
 class Abandoned(Error):
     """The engine that asked for this write is gone, so it was not sent."""
 
     todo = "run `pulumi cancel`, then `pulumi up`"
+
+
+class Gone(Error):
+    """The object is certainly gone, as the vendor documents it."""
+
+    todo = "run `pulumi up --refresh`: it takes the object out of the state and makes what the program declares"
 
 
 class Refused(Error):
@@ -147,11 +173,18 @@ class Refused(Error):
 
 
 class Stopped(Error):
-    """Going on could take over or end something that is not ours."""
+    """Going on could take over or end something that is not ours.
+
+    ``names`` is the vendor's id of the object that is in the way, which must not be ended in the same run.
+    """
+
+    def __init__(self, happened: str, *, todo: str | None = None, names: str | None = None) -> None:
+        super().__init__(happened, todo=todo)
+        self.names = names
 
 
 class Partial(Error):
-    """A step failed after others were done.
+    """A step failed after others were done, or after a write whose answer was lost.
 
     ``state`` is what has been reached and must be saved; ``cause`` is why it went no further.
     """
@@ -159,7 +192,15 @@ class Partial(Error):
     todo = "run `pulumi up` again: it goes on from here"
 
     def __init__(self, state: object, cause: Exception) -> None:
-        happened = str(cause) if isinstance(cause, Error) else f"unexpected {type(cause).__name__}"
-        super().__init__(happened)
+        known = cause if isinstance(cause, Error) else None
+        super().__init__(
+            known.happened if known else f"unexpected {type(cause).__name__}",
+            request_id=known.request_id if known else None,
+        )
         self.state = state
-        self.live = "what was done before is kept"
+        self.no_effect = known is not None and known.no_effect
+        lost = known is not None and not known.no_effect
+        said = "it is not known whether it took effect" if lost else "what was done before is kept"
+        self.aftermath = (known and known.aftermath) or said
+        if known is not None and known.advice != Error.todo:
+            self.advice = known.advice if _UP in known.advice else f"{known.advice}, then {self.todo}"

@@ -6,6 +6,7 @@ Cryptography is loaded at first use: it takes a twentieth of a second that other
 from __future__ import annotations
 
 import math
+import re
 import secrets
 import string
 from base64 import urlsafe_b64decode
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from pydantic import SecretStr
+from pydantic import AfterValidator, SecretStr
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
@@ -21,11 +22,37 @@ if TYPE_CHECKING:
 Vendor = Literal["navigator", "roma"]
 
 _PLAIN: Final = string.ascii_letters + string.digits
-#: What a secret for the vendor is made of, and the characters of which it needs at least one each.
-_RULES: Final[dict[Vendor, tuple[str, tuple[str, ...]]]] = {
-    # Special in every reading of the rule, and the same in a header, a URL-encoded form and a shell's double quotes.
-    "navigator": (_PLAIN + "@*=.", (string.ascii_lowercase, string.ascii_uppercase, string.digits, "@*=.")),
-    "roma": (_PLAIN, ()),
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """A vendor's rule for secrets, once for making and once for checking."""
+
+    #: What a made secret consists of, and the characters of which it needs at least one each.
+    made_of: str
+    needs: tuple[str, ...]
+    #: What is allowed to a user, and how that is said.
+    allowed: re.Pattern[str]
+    must: str
+
+
+_RULES: Final[dict[Vendor, _Rule]] = {
+    "navigator": _Rule(
+        # Special in every reading of the rule, and the same in a header, a URL-encoded form and a shell's quotes.
+        made_of=_PLAIN + "@*=.",
+        needs=(string.ascii_lowercase, string.ascii_uppercase, string.digits, "@*=."),
+        # The page's own rule, to the letter. Its "\]-{" is a range that takes in all lower-case letters.
+        allowed=re.compile(r"(?=.{8,})(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])(?=.*[!@#$%^&*()_+=\[\]-{|}',./:;<>?`~]).*"),
+        must="must be one line of at least 8 characters with a lower-case letter, an upper-case letter, a digit and a"
+        " special character",
+    ),
+    "roma": _Rule(
+        made_of=_PLAIN,
+        needs=(),
+        # The blank in the page's "! @#$%+=.-/" separates, it is not allowed.
+        allowed=re.compile(r"[A-Za-z0-9!@#$%+=./-]+"),
+        must="must be letters, digits and !@#$%+=.-/ only, and not empty",
+    ),
 }
 #: Bits below which no made secret may be.
 MIN_BITS: Final = 128
@@ -37,12 +64,24 @@ USUAL_LENGTH: Final = 40
 
 def generate_secret(vendor: Vendor, length: int = USUAL_LENGTH) -> SecretStr:
     """Return a new random secret of so many characters that the vendor's rule allows."""
-    alphabet, needed = _RULES[vendor]
+    rule = _RULES[vendor]
     while True:
-        made = "".join(secrets.choice(alphabet) for _ in range(length))
+        made = "".join(secrets.choice(rule.made_of) for _ in range(length))
         # Drawn again as a whole, so that every allowed secret is equally likely.
-        if all(any(c in some for c in made) for some in needed):
+        if all(any(c in some for c in made) for some in rule.needs):
             return SecretStr(made)
+
+
+def secret_rule(vendor: Vendor) -> AfterValidator:
+    """Return the check that a secret which the user gives obeys the vendor's rule."""
+    rule = _RULES[vendor]
+
+    def check(secret: SecretStr) -> SecretStr:
+        if not rule.allowed.fullmatch(secret.get_secret_value()):
+            raise ValueError(rule.must)
+        return secret
+
+    return AfterValidator(check)
 
 
 #: The vendor names a minimum without saying it; below this no RSA key is safe.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from enum import Enum
 from typing import Annotated, Any, Final
 
 from pydantic import (
@@ -27,6 +28,22 @@ from pydantic.config import JsonDict
 IMMUTABLE: Final[JsonDict] = {"immutable": True}
 #: Sent to the vendor and never kept in the outputs.
 WRITE_ONLY: Final[JsonDict] = {"writeOnly": True}
+
+
+class Mark(Enum):
+    """What a field is to rekey alone; a mark stands in the field's ``Annotated`` and in no schema."""
+
+    #: The input that names an object that exists and is to be managed.
+    ADOPTS = "adopts"
+    #: The input by which a user gives the secret; then nothing may mint beside it.
+    EXPLICIT_SECRET = "explicit secret"  # noqa: S105 - the name of a mark
+    #: The flag that one resource of an endpoint can have.
+    EXCLUSIVE = "exclusive"
+    #: The output that holds the vendor's id of the live object.
+    OBJECT_ID = "object id"
+    #: The output that holds the id of the OAuth client that the credential is for.
+    CLIENT_ID = "client id"
+
 
 #: A value that is encrypted in the state and masked wherever Pulumi prints.
 Secret = Annotated[
@@ -57,13 +74,22 @@ def _no_flag(value: Any) -> Any:
 #: For every number: refuse true and false.
 NO_FLAG: Final = BeforeValidator(_no_flag)
 
+
+def _utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is beyond the calendar") from None
+
+
 #: A moment, in UTC; RFC 3339 in the state.
-Moment = AwareDatetime
+Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
 
 
 def rfc3339(moment: datetime) -> str:
     """Return the moment as RFC 3339 text in UTC, to the second."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # Not strftime, which writes the year 1 as "1".
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 class Model(BaseModel):
@@ -74,6 +100,15 @@ class Model(BaseModel):
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """Name the fields that are set, never their values."""
         yield from ((None, name) for name in sorted(self.model_fields_set))
+
+
+#: For what another version may have written: what it does not know it leaves alone.
+OPEN: Final = ConfigDict(extra="ignore")
+
+
+def fields_with(model: type[BaseModel], mark: Mark) -> tuple[str, ...]:
+    """Return the names of the model's fields that carry the mark."""
+    return tuple(name for name, field in model.model_fields.items() if mark in field.metadata)
 
 
 def fields_marked(model: type[BaseModel], mark: JsonDict) -> frozenset[str]:

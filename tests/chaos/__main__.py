@@ -1,4 +1,4 @@
-"""`make chaos`: both matrices whole, with a report of what was tried, what was healed, and what it took."""
+"""`make chaos`: both matrices whole, with a report of what was tried, what has converged, and what it took."""
 
 import argparse
 import sys
@@ -14,16 +14,16 @@ from tests.engine import Engine
 
 from .crashes import CRASHES, crash_all
 from .matrix import Matrix, Result
-from .worlds import running_universe
+from .sandbox_fleet import running_fleet
 
 #: Seconds between two lines that say how far it is.
 PROGRESS_EVERY = 60.0
 
 
 def main() -> int:
-    """Try all cells; 1 if one of them is not healed."""
+    """Try all cases; 1 if one of them has not converged."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("--worlds", type=int, default=64, help="cells that are tried at once")
+    parser.add_argument("--instances", type=int, default=64, help="cases that are tried at once")
     parser.add_argument("--matrix", choices=["faults", "crashes"], help="one of the two")
     parser.add_argument("--only", default="", help="operations whose name holds this, such as 'AppSecret | rotate'")
     parser.add_argument("--by", default="", help="faults and crashes whose name holds this, such as 'host: SIGKILL'")
@@ -44,39 +44,43 @@ def main() -> int:
 
 
 def try_all(given: argparse.Namespace, results: list[Result]) -> None:
-    """Try all cells that are asked for; the results come one by one."""
+    """Try all cases that are asked for; the results come one by one."""
     dialect = dict(switch.split("=", 1) for switch in given.dialect)
-    with tempfile.TemporaryDirectory(prefix="chaos-") as folder, running_universe(given.worlds, dialect) as universe:
+    with tempfile.TemporaryDirectory(prefix="chaos-") as folder, running_fleet(given.instances, dialect) as fleet:
         home, project = Path(folder, "home"), Path(folder, "project")
         home.mkdir()
         project.mkdir()
-        matrix = Matrix(Engine(home).new_stack(project), universe)
+        matrix = Matrix(Engine(home).new_stack(project), fleet)
         learned = list(matrix.learn(given.only))
         say(f"{len(learned)} operations make {sum(len(calls) for _, calls in learned)} calls")
         tell(results, (result for result, _ in learned))
         if given.matrix != "crashes":
-            cells = [cell for cell in matrix.cells(learned) if cell.fault and given.by in cell.fault.name]
-            say(f"{len(cells)} cells with faults")
-            tell(results, matrix.run(cells), len(cells))
+            fault_cases = [
+                fault_case
+                for fault_case in matrix.fault_cases(learned)
+                if fault_case.fault and given.by in fault_case.fault.name
+            ]
+            say(f"{len(fault_cases)} cases with faults")
+            tell(results, matrix.run(fault_cases), len(fault_cases))
         if given.matrix != "faults":
-            held = [replace(result.cell, call=call) for result, calls in learned for call in calls]
+            held = [replace(result.fault_case, call=call) for result, calls in learned for call in calls]
             crashes = [crash for crash in CRASHES if given.by in crash.name]
-            say(f"{len(held) * len(crashes)} cells with crashes")
+            say(f"{len(held) * len(crashes)} cases with crashes")
             tell(results, crash_all(matrix, held, crashes), len(held) * len(crashes))
 
 
 def tell(results: list[Result], found: Iterable[Result], expected: int = 0) -> None:
-    """Add what is found to the results, and say why as soon as something is not healed; of so many, how far it is."""
+    """Add what is found to the results, and say at once what has not converged and why; of so many, how far it is."""
     started = said_at = time.monotonic()
     for number, result in enumerate(found, 1):
         results.append(result)
         if expected and time.monotonic() - said_at > PROGRESS_EVERY:
             said_at = time.monotonic()
             left = (said_at - started) / number * (expected - number)
-            say(f"{number} of {expected} cells, about {left / 60:.0f} min left")
+            say(f"{number} of {expected} cases, about {left / 60:.0f} min left")
         for problem in result.problems:
             said = f"\n    it said: {result.error}" if result.error else ""
-            say(f"NOT HEALED {result.by}: {result.cell}{said}\n    {problem}")
+            say(f"NOT CONVERGED {result.by}: {result.fault_case}{said}\n    {problem}")
 
 
 def report(results: Sequence[Result]) -> None:
@@ -86,13 +90,13 @@ def report(results: Sequence[Result]) -> None:
     }
     for result in results:
         if result.by:
-            names = (result.cell.case.resource, result.cell.operation.name, result.by)
+            names = (result.fault_case.case.resource, result.fault_case.operation.name, result.by)
             for table, name in zip(tables.values(), names, strict=True):
                 table[name].append(result)
     for title, table in tables.items():
-        say(f"\n{title:<42}  tried    met failed healed   calls, and calls to heal: median and most")
+        say(f"\n{title:<42}  tried    met failed converged   calls, and calls to converge: median and most")
         for name, rows in table.items():
-            calls, heal = [row.calls for row in rows], [row.calls_to_heal for row in rows]
+            calls, converge = [row.calls for row in rows], [row.calls_to_converge for row in rows]
             counts = (
                 len(rows),
                 sum(row.met for row in rows),
@@ -100,11 +104,11 @@ def report(results: Sequence[Result]) -> None:
                 sum(not row.problems for row in rows),
             )
             numbers = "".join(f"{count:>7}" for count in counts)
-            say(f"{name:<42}{numbers}   {median(calls):.0f} {max(calls)}, {median(heal):.0f} {max(heal)}")
+            say(f"{name:<42}{numbers}   {median(calls):.0f} {max(calls)}, {median(converge):.0f} {max(converge)}")
     tried = [result for result in results if result.by]
-    healed = [result for result in tried if not result.problems]
-    instructed = sum(result.instructed for result in healed)
-    say(f"\n{len(tried)} cells tried, {len(healed)} healed, {instructed} of them by the instruction that the run gave")
+    converged = [result for result in tried if not result.problems]
+    instructed = sum(result.instructed for result in converged)
+    say(f"\n{len(tried)} cases tried, {len(converged)} converged, {instructed} of them by a run's instruction")
 
 
 def say(text: str) -> None:

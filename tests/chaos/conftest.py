@@ -1,4 +1,4 @@
-"""Worlds for the tests of a worker."""
+"""A fleet of sandboxes for the tests of a worker."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,19 +8,19 @@ import pytest
 from tests.engine import Engine
 
 from .matrix import Matrix
-from .worlds import Universe, running_universe
+from .sandbox_fleet import SandboxFleet, running_fleet
 
-WORLDS = 24
+INSTANCES = 24
 
 
 @pytest.fixture(scope="session")
-def universe() -> Iterator[Universe]:
-    with running_universe(WORLDS) as universe:
-        yield universe
+def fleet() -> Iterator[SandboxFleet]:
+    with running_fleet(INSTANCES) as fleet:
+        yield fleet
 
 
 @pytest.fixture
-def matrix(engine: Engine, universe: Universe, tmp_path: Path) -> Matrix:
+def matrix(engine: Engine, fleet: SandboxFleet, tmp_path: Path) -> Matrix:
     folder = tmp_path / "project"
     folder.mkdir()
-    return Matrix(engine.new_stack(folder), universe)
+    return Matrix(engine.new_stack(folder), fleet)

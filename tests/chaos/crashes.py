@@ -1,6 +1,6 @@
 """The crash matrix: the engine, or the host of the provider, is killed or asked to stop while calls are under way.
 
-Every cell is held at a call of its own, by a vendor that takes its time over it, when the signal comes: so one dying
+Every case is held at a call of its own, by a vendor that takes its time over it, when the signal comes: so one dying
 engine interrupts operations at each of their calls at once.
 """
 
@@ -14,9 +14,9 @@ from typing import Final
 
 from tests.processes import Process, descendants, end, hosts, send_signal
 
-from .matrix import AT_ONCE, Batch, Cell, Matrix, Result, Subject
+from .matrix import AT_ONCE, Batch, FaultCase, Matrix, ResourceUnderTest, Result
 
-#: Seconds that a vendor takes for the call at which a cell is held; more than it takes all cells to get there.
+#: Seconds that a vendor takes for the call at which a case is held; more than it takes all cases to get there.
 HELD: Final = 8.0
 #: Seconds after which it says to come back, where it is throttled instead.
 BACK: Final = 8
@@ -34,7 +34,7 @@ class Crash:
     to: str = "engine"
     #: Whether the next run begins while the host that was left behind still waits to come back.
     beside: bool = False
-    #: Whether they come at a random moment, and no cell is held.
+    #: Whether they come at a random moment, and no case is held.
     at_random: bool = False
 
     @property
@@ -62,60 +62,62 @@ CRASHES: Final = (
 def interrupted(batch: Batch, crash: Crash) -> list[Result]:
     """Begin, be interrupted, run once more, and look."""
     batch.begin()
-    for subject in batch.subjects:
-        subject.world.forget_calls()
+    for resource in batch.resources:
+        resource.instance.forget_calls()
         if not crash.at_random:
-            _hold(subject, crash)
+            _hold(resource, crash)
     command = [batch.command, "--yes", "--skip-preview", *AT_ONCE]
     engine = batch.stack.start_noted(*command, *([] if batch.command == "refresh" else ["--continue-on-error"]))
     started: list[Process] = []
     try:
         ended = engine.poll
-        _wait(lambda: ended() is not None or any(_has_begun(subject, crash) for subject in batch.subjects), MAX_WAIT_S)
+        _wait(
+            lambda: ended() is not None or any(_has_begun(resource, crash) for resource in batch.resources), MAX_WAIT_S
+        )
         if crash.at_random:
             _wait(lambda: ended() is not None, random.uniform(0.0, 1.0))
         else:
-            _wait(lambda: ended() is not None or all(_is_held(subject) for subject in batch.subjects), HELD - 2)
+            _wait(lambda: ended() is not None or all(_is_held(resource) for resource in batch.resources), HELD - 2)
         started = list(descendants(engine.pid))
         _send(crash, engine, started)
         engine.communicate(timeout=MAX_WAIT_S)
-        for subject in batch.subjects:
-            subject.result.by = crash.name
-            subject.result.met = crash.at_random or _is_held(subject)
+        for resource in batch.resources:
+            resource.result.by = crash.name
+            resource.result.met = crash.at_random or _is_held(resource)
             if not crash.beside:
                 # What a vendor has begun it finishes, whoever asked for it.
-                _wait(lambda subject=subject: not _is_under_way(subject), HELD)  # type: ignore[misc]  # bound now
-            subject.result.calls = len(subject.world.calls())
-            subject.world.http.delete("/_sandbox/faults").raise_for_status()
+                _wait(lambda resource=resource: not _is_under_way(resource), HELD)  # type: ignore[misc]  # bound now
+            resource.result.calls = len(resource.instance.calls())
+            resource.instance.clear_faults()
         if crash.leaves_a_lock:
             batch.stack.run("cancel", "--yes", fails=None)
-        batch.heal()
+        batch.converge()
     finally:
         for process in started:
             end(process)
-    return [subject.result for subject in batch.subjects]
+    return [resource.result for resource in batch.resources]
 
 
-def _hold(subject: Subject, crash: Crash) -> None:
-    call = subject.cell.call
+def _hold(resource: ResourceUnderTest, crash: Crash) -> None:
+    call = resource.fault_case.call
     if call is None:
         return
     effect = {"status": 429, "retry_after": str(BACK)} if crash.beside else {"latency": HELD}
-    subject.world.fault(call.pattern, method=call.method, skip=call.earlier, count=1, **effect)
+    resource.instance.fault(call.pattern, method=call.method, skip=call.earlier, count=1, **effect)
 
 
-def _is_held(subject: Subject) -> bool:
-    return all(rule["fired"] for rule in subject.world.http.get("/_sandbox/faults").json())
+def _is_held(resource: ResourceUnderTest) -> bool:
+    return all(rule["fired"] for rule in resource.instance.http.get("/_sandbox/faults").json())
 
 
-def _has_begun(subject: Subject, crash: Crash) -> bool:
-    return bool(subject.world.calls()) if crash.at_random else _is_held(subject)
+def _has_begun(resource: ResourceUnderTest, crash: Crash) -> bool:
+    return bool(resource.instance.calls()) if crash.at_random else _is_held(resource)
 
 
-def _is_under_way(subject: Subject) -> bool:
+def _is_under_way(resource: ResourceUnderTest) -> bool:
     """Whether the call at which it is held has come and has no answer yet."""
-    call = subject.cell.call
-    return call is not None and _is_held(subject) and len(subject.world.calls()) <= call.number
+    call = resource.fault_case.call
+    return call is not None and _is_held(resource) and len(resource.instance.calls()) <= call.number
 
 
 def _send(crash: Crash, engine: subprocess.Popen[str], started: Sequence[Process]) -> None:
@@ -141,8 +143,8 @@ def _wait(until: Callable[[], bool], patience: float) -> None:
         time.sleep(0.05)
 
 
-def crash_all(matrix: Matrix, cells: Sequence[Cell], crashes: Sequence[Crash]) -> Iterator[Result]:
+def crash_all(matrix: Matrix, fault_cases: Sequence[FaultCase], crashes: Sequence[Crash]) -> Iterator[Result]:
     """Let every crash happen at every call."""
     for crash in crashes:
-        for batch in matrix.batches(cells):
+        for batch in matrix.batches(fault_cases):
             yield from interrupted(batch, crash)

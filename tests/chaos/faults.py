@@ -16,7 +16,7 @@ class Fault:
     name: str
     #: What the sandbox is told; without `count`, every call of this shape is met until the fault is lifted.
     rule: dict[str, Any] = field(default_factory=dict)
-    #: Whether the world refuses connections instead, from this call on.
+    #: Whether the instance refuses connections instead, from this call on.
     refused: bool = False
 
 

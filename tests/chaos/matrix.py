@@ -1,7 +1,27 @@
 """The fault matrix: each kind of fault at each call of each operation of each resource, through the real engine.
 
-Every cell is a resource of its own in a world of its own, so that one run of the engine tries many cells at once and
-none of them sees another's fault. Which calls an operation makes is learned from a run without faults.
+Every case has a resource and a sandbox of its own, so that one run of the engine tries many cases at once and none of
+them sees another's fault. Which calls an operation makes is learned from a run without faults. For example::
+
+    from pathlib import Path
+
+    from tests.chaos.faults import FAULTS
+    from tests.chaos.matrix import Matrix
+    from tests.chaos.sandbox_fleet import running_fleet
+    from tests.engine import Engine
+
+    def test_create_converges_after_each_lost_answer(engine: Engine, tmp_path: Path) -> None:
+        (lost,) = [fault for fault in FAULTS if fault.name == "reset after the change"]
+        project = tmp_path / "project"
+        project.mkdir()
+        with running_fleet(5) as fleet:
+            matrix = Matrix(engine.new_stack(project), fleet)
+            learned = list(matrix.learn("OidcRelyingParty | create"))
+            cases = [case for case in matrix.fault_cases(learned) if case.fault == lost]
+            results = list(matrix.run(cases))
+        assert len(results) == len(fleet.instances)
+        assert all(result.met for result in results)
+        assert [result.problems for result in results if result.problems] == []
 """
 
 import json
@@ -11,15 +31,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from tests.engine import Run, Stack
-from tests.lifecycle.case import IMPORTS, Case, Outputs, Said
-from tests.lifecycle.life import said_in, shape
-from tests.lifecycle.test_lifecycle import CASES
+from tests.lifecycle.case import IMPORTS, Case, Outputs, ProgramSpec
+from tests.lifecycle.cases import CASES
+from tests.lifecycle.scenario import said_in, shape
 
 from .faults import FAULTS, PATIENCE, Fault
 from .operations import OPERATIONS, Changes, Operation
-from .worlds import Universe
+from .sandbox_fleet import SandboxFleet
 
-#: No cell waits for another one's pauses.
+#: No case waits for another one's pauses.
 AT_ONCE: Final = ("--parallel", "64")
 
 
@@ -42,7 +62,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Cell:
+class FaultCase:
     """One fault at one call of one operation of one resource; without these two the operation as it should be."""
 
     case: type[Case]
@@ -57,12 +77,12 @@ class Cell:
 
 @dataclass
 class Result:
-    """What became of a cell."""
+    """What became of a case."""
 
-    cell: Cell
+    fault_case: FaultCase
     #: What it met with; nothing, if the operation was left alone.
     by: str = ""
-    #: Why it is not healed, if it is not.
+    #: Why it has not converged, if it is not.
     problems: list[str] = field(default_factory=list)
     #: Whether the fault met a call.
     met: bool = True
@@ -72,22 +92,22 @@ class Result:
     calls: int = 0
     #: Whether the run after it stopped with the instruction that leads on, and a human had to follow it.
     instructed: bool = False
-    calls_to_heal: int = 0
+    calls_to_converge: int = 0
 
 
 #: How a destroy says that a secret which the vendor refuses, or cannot be asked about, is left as it is.
 LEFT: Final = re.compile(r"(and|it) stays\b|nothing had to be ended")
 
 
-class Subject:
-    """A cell's resource in its world."""
+class ResourceUnderTest:
+    """A case's resource in its instance."""
 
-    def __init__(self, cell: Cell, universe: Universe, number: int) -> None:
-        self.universe, self.number = universe, number
-        self.world = universe.worlds[number]
-        universe.first_state(self.world)
-        self.cell, self.operation = cell, cell.operation
-        self.case = cell.case(self.world)
+    def __init__(self, fault_case: FaultCase, fleet: SandboxFleet, number: int) -> None:
+        self.fleet, self.number = fleet, number
+        self.instance = fleet.instances[number]
+        fleet.first_state(self.instance)
+        self.fault_case, self.operation = fault_case, fault_case.operation
+        self.case = fault_case.case(self.instance)
         self.name = f"{self.case.resource}-{number}"
         self.theirs = self.case.existing() if self.operation.adopts else None
         self.others = self.case.existing() if self.operation.replaces else None
@@ -103,46 +123,46 @@ class Subject:
         self.named = False
         #: Whether the program declares it.
         self.begun = False
-        self.result = Result(cell, cell.fault.name if cell.fault else "")
+        self.result = Result(fault_case, fault_case.fault.name if fault_case.fault else "")
         at = self.theirs[self.case.id_output] if self.theirs else None
-        self.said = Said(name=self.name, at=at, more={"endpoint": repr(f"{self.case.endpoint}-{number}")})
+        self.spec = ProgramSpec(name=self.name, at=at, more={"endpoint": repr(f"{self.case.endpoint}-{number}")})
 
     def declaration(self) -> str:
         """Its part of the program."""
-        return self.case.declaration(self.said)
+        return self.case.declaration(self.spec)
 
-    def last_words(self) -> Changes:
+    def edits(self) -> Changes:
         """What its part of the program says at the operation."""
         at = {"at": self.others[self.case.id_output]} if self.others else {}
-        return {**self.operation.said, **at}
+        return {**self.operation.edits, **at}
 
     def order(self) -> None:
         """Let the fault happen from now on."""
         self.present = self.case.objects()
         # What the test itself asks is no call of the operation.
-        self.world.forget_calls()
-        call, fault = self.cell.call, self.cell.fault
+        self.instance.forget_calls()
+        call, fault = self.fault_case.call, self.fault_case.fault
         if call is None or fault is None:
             return
         if fault.refused:
-            self.universe.die(self.world, call.number)
+            self.fleet.die(self.instance, call.number)
             return
-        self.world.fault(call.pattern, **{"method": call.method, "skip": call.earlier, "count": 0} | fault.rule)
+        self.instance.fault(call.pattern, **{"method": call.method, "skip": call.earlier, "count": 0} | fault.rule)
 
     def lift(self) -> None:
         """Let it happen no more, and note what there was."""
-        self.result.calls = len(self.world.calls())
-        call, fault = self.cell.call, self.cell.fault
+        self.result.calls = len(self.instance.calls())
+        call, fault = self.fault_case.call, self.fault_case.fault
         if call is not None and fault is not None:
             if fault.refused:
                 # It died with the answer before this call.
                 self.result.met = self.result.calls >= call.number
             else:
-                (rule,) = self.world.http.get("/_sandbox/faults").json()
+                (rule,) = self.instance.http.get("/_sandbox/faults").json()
                 self.result.met = bool(rule["fired"])
             if not self.result.met:
                 self.wrong("nothing has met with it, so that it shows nothing")
-        self.world.http.delete("/_sandbox/faults").raise_for_status()
+        self.instance.clear_faults()
 
     def wrong(self, problem: str) -> None:
         """Note a problem."""
@@ -172,11 +192,11 @@ class Subject:
         adopt = re.search(r'set adopt="([^"]+)" to manage it', errors[0]) if errors and self.before is None else None
         if adopt is None or adopt[1] in self.strangers:
             return False
-        self.said = replace(self.said, at=adopt[1], rotation={"on_adopt": "rotate"})
+        self.spec = replace(self.spec, at=adopt[1], rotation={"on_adopt": "rotate"})
         self.result.instructed = True
         return True
 
-    def judge(self, healed: Run, outputs: Outputs | None, errors: list[str]) -> None:
+    def judge(self, converged: Run, outputs: Outputs | None, errors: list[str]) -> None:
         """Promise 1 holds again."""
         if errors:
             self.wrong(f"the next run failed: {errors}")
@@ -184,9 +204,9 @@ class Subject:
             self._judge_gone(outputs)
             return
         if outputs is None:
-            self.wrong(f"is not in the state:\n{healed.text}")
+            self.wrong(f"is not in the state:\n{converged.text}")
             return
-        if self.goes_on and not {f"update {self.name}", f"create {self.name}"} & set(healed.steps):
+        if self.goes_on and not {f"update {self.name}", f"create {self.name}"} & set(converged.steps):
             self.wrong("said that it goes on from there, and did not")
         if outputs.get("step"):
             self.wrong(f"is not done: {outputs['step']}")
@@ -216,7 +236,7 @@ class Subject:
 
     def _judge_replaced(self, before: Outputs) -> None:
         # The key that was there before signs on, until its successor is known to all.
-        if self.case.knows(before) and not self.case.settling and not self.named:
+        if self.case.knows(before) and not self.case.overlap_steps and not self.named:
             self.wrong("the object before keeps the secret that it had")
         if self.theirs is not None and not self.case.is_there(self.theirs):
             self.wrong("deleted an object that is not rekey's")
@@ -226,7 +246,7 @@ class Subject:
             self.wrong("is still in the state")
         assert self.before is not None
         # The key that was there before signs on, until its successor is known to all.
-        if self.case.knows(self.before) and not (self.theirs and self.case.settling) and not self.named:
+        if self.case.knows(self.before) and not (self.theirs and self.case.overlap_steps) and not self.named:
             self.wrong("the vendor still accepts the secret")
         left = self.case.objects() - self.strangers
         if left and not self.case.remains:
@@ -242,11 +262,11 @@ def _ids(outputs: Outputs) -> set[str]:
 class Batch:
     """Cells of operations that go together, tried by the same runs of the engine."""
 
-    def __init__(self, stack: Stack, universe: Universe, cells: Sequence[Cell]) -> None:
+    def __init__(self, stack: Stack, fleet: SandboxFleet, fault_cases: Sequence[FaultCase]) -> None:
         self.stack = stack
-        self.command, self.settled = cells[0].operation.together
-        self.subjects = [Subject(cell, universe, number) for number, cell in enumerate(cells)]
-        self.universe = universe
+        self.command, self.settled = fault_cases[0].operation.together
+        self.resources = [ResourceUnderTest(fault_case, fleet, number) for number, fault_case in enumerate(fault_cases)]
+        self.fleet = fleet
         self._advanced = 0
 
     def run(self, *, looked_at: bool = False) -> list[Result]:
@@ -258,78 +278,78 @@ class Batch:
             self.stack.preview(fails=None)
             self.stack.refresh(*AT_ONCE, fails=None)
             self.stack.preview("--refresh", fails=None)
-        self.heal()
-        return [subject.result for subject in self.subjects]
+        self.converge()
+        return [resource.result for resource in self.resources]
 
     def begin(self) -> None:
         """Come to where the operations begin."""
-        rounds = max(len(subject.operation.before) for subject in self.subjects)
+        rounds = max(len(resource.operation.before) for resource in self.resources)
         for number in range(rounds):
-            self._say({subject: subject.operation.before[number - rounds :][:1] for subject in self.subjects})
+            self._say({resource: resource.operation.before[number - rounds :][:1] for resource in self.resources})
             self._up(fails=False)
         if self.settled is not None:
-            spans = max((subject.case.settling for subject in self.subjects), key=len)
+            spans = max((resource.case.overlap_steps for resource in self.resources), key=len)
             for minutes in spans[: self.settled]:
                 self._advance(minutes)
                 self._up(fails=False)
             self._advance(spans[self.settled])
         if rounds:
-            for subject, outputs in self._outputs():
-                subject.before = outputs
-        self._say({subject: (subject.last_words(),) for subject in self.subjects})
+            for resource, outputs in self._outputs():
+                resource.before = outputs
+        self._say({resource: (resource.edits(),) for resource in self.resources})
 
     def operate(self) -> Run:
         """Run the operation into the faults."""
-        for subject in self.subjects:
-            subject.order()
+        for resource in self.resources:
+            resource.order()
         return self._command(fails=None)
 
     def lift(self, met: Run) -> None:
         """End the faults; what the failed run said, and what it left, must agree."""
-        self.universe.revive()
-        for subject in self.subjects:
-            subject.lift()
+        self.fleet.revive()
+        for resource in self.resources:
+            resource.lift()
         errors = self._said("error")
-        for subject in self.subjects:
-            warnings = self._said("warning").get(subject.name, [])
-            subject.named = any(LEFT.search(warning) for warning in warnings)
+        for resource in self.resources:
+            warnings = self._said("warning").get(resource.name, [])
+            resource.named = any(LEFT.search(warning) for warning in warnings)
         if "Traceback" in met.text:
-            self.subjects[0].wrong(f"a traceback:\n{met.text}")
-        for subject, outputs in self._outputs():
-            subject.judge_error(errors.get(subject.name, []), outputs)
+            self.resources[0].wrong(f"a traceback:\n{met.text}")
+        for resource, outputs in self._outputs():
+            resource.judge_error(errors.get(resource.name, []), outputs)
 
-    def heal(self) -> None:
+    def converge(self) -> None:
         """One more run reaches the end; another one finds nothing to do."""
-        for subject in self.subjects:
-            subject.world.forget_calls()
-        healed = self._command(fails=None) if self.command == "destroy" else self._up()
-        for subject in self.subjects:
-            subject.result.calls_to_heal = len(subject.world.calls())
+        for resource in self.resources:
+            resource.instance.forget_calls()
+        converged = self._command(fails=None) if self.command == "destroy" else self._up()
+        for resource in self.resources:
+            resource.result.calls_to_converge = len(resource.instance.calls())
         errors = self._said("error")
-        if [subject for subject in self.subjects if subject.follow_instruction(errors.get(subject.name, []))]:
+        if [resource for resource in self.resources if resource.follow_instruction(errors.get(resource.name, []))]:
             self._say({})
-            healed, errors = self._up(), self._said("error")
-        for subject, outputs in self._outputs():
-            subject.judge(healed, outputs, errors.get(subject.name, []))
+            converged, errors = self._up(), self._said("error")
+        for resource, outputs in self._outputs():
+            resource.judge(converged, outputs, errors.get(resource.name, []))
         if self.command == "destroy":
             return
         again = self._up("--refresh")
-        for subject in self.subjects:
-            mine = [step for step in again.steps if step.endswith(f" {subject.name}")]
+        for resource in self.resources:
+            mine = [step for step in again.steps if step.endswith(f" {resource.name}")]
             steps = [step for step in mine if not step.startswith("refresh-refresh ")]
-            failed = self._said("error").get(subject.name)
+            failed = self._said("error").get(resource.name)
             if steps or failed:
-                subject.wrong(f"state and vendor do not agree: {steps} {failed or ''}")
+                resource.wrong(f"state and vendor do not agree: {steps} {failed or ''}")
 
     # -- the engine ------------------------------------------------------------------------------------------------
 
-    def _say(self, changes: Mapping[Subject, Sequence[Changes]]) -> None:
-        """Write the program; a subject that has not begun and says nothing yet is not in it."""
-        for subject, said in changes.items():
-            for change in said:
-                subject.said = replace(subject.said, **change)
-                subject.begun = True
-        declarations = (subject.declaration() for subject in self.subjects if subject.begun)
+    def _say(self, changes: Mapping[ResourceUnderTest, Sequence[Changes]]) -> None:
+        """Write the program; a resource that has not begun and says nothing yet is not in it."""
+        for resource, edits in changes.items():
+            for change in edits:
+                resource.spec = replace(resource.spec, **change)
+                resource.begun = True
+        declarations = (resource.declaration() for resource in self.resources if resource.begun)
         self.stack.program("\n".join([*IMPORTS, *declarations, ""]))
 
     def _command(self, *, fails: bool | None) -> Run:
@@ -344,14 +364,14 @@ class Batch:
 
     def _advance(self, minutes: int) -> None:
         self._advanced += minutes
-        for subject in self.subjects:
-            subject.world.advance(f"{minutes}m")
+        for resource in self.resources:
+            resource.instance.advance(f"{minutes}m")
         self.stack.environment["REKEY_CLOCK_ADVANCE"] = f"{self._advanced}m"
 
-    def _outputs(self) -> Iterator[tuple[Subject, Outputs | None]]:
+    def _outputs(self) -> Iterator[tuple[ResourceUnderTest, Outputs | None]]:
         resources = self.stack.resources()
-        for subject in self.subjects:
-            yield subject, resources[subject.name].get("outputs") if subject.name in resources else None
+        for resource in self.resources:
+            yield resource, resources[resource.name].get("outputs") if resource.name in resources else None
 
     def _said(self, severity: str) -> dict[str, list[str]]:
         """What the last run said of that severity, by the name of the resource."""
@@ -364,52 +384,54 @@ class Batch:
 
 
 class Matrix:
-    """All cells, and the runs that try them."""
+    """All cases, and the runs that try them."""
 
-    def __init__(self, stack: Stack, universe: Universe) -> None:
-        self.stack, self.universe = stack, universe
+    def __init__(self, stack: Stack, fleet: SandboxFleet) -> None:
+        self.stack, self.fleet = stack, fleet
         self._runs = 0
-        plain, secret = universe.settings()
-        for number in range(len(universe.worlds)):
+        plain, secret = fleet.settings()
+        for number in range(len(fleet.instances)):
             plain |= {f"rekey:endpoints.{case.endpoint}-{number}.timeout": str(PATIENCE) for case in CASES}
         stack.configure({"rekey:owner": "4f1c9f8ab6d24d5a9d8e5fc0a3b7e612"} | plain, secret)
 
     def learn(self, only: str = "") -> Iterator[tuple[Result, list[Call]]]:
         """Each operation of each resource (of those in whose name this is) without a fault, and its calls."""
-        cells = [Cell(case, operation) for operation in OPERATIONS for case in CASES if operation.applies(case)]
-        for batch in self.batches([cell for cell in cells if only in str(cell)]):
+        fault_cases = [
+            FaultCase(case, operation) for operation in OPERATIONS for case in CASES if operation.applies(case)
+        ]
+        for batch in self.batches([fault_case for fault_case in fault_cases if only in str(fault_case)]):
             batch.begin()
             batch.lift(batch.operate())
-            calls = [subject.world.calls() for subject in batch.subjects]
-            batch.heal()
-            for subject, made in zip(batch.subjects, calls, strict=True):
-                yield subject.result, list(_numbered(made))
+            calls = [resource.instance.calls() for resource in batch.resources]
+            batch.converge()
+            for resource, made in zip(batch.resources, calls, strict=True):
+                yield resource.result, list(_numbered(made))
 
-    def cells(self, learned: Sequence[tuple[Result, list[Call]]]) -> list[Cell]:
+    def fault_cases(self, learned: Sequence[tuple[Result, list[Call]]]) -> list[FaultCase]:
         """Every fault at every call."""
         return [
-            replace(result.cell, call=call, fault=fault)
+            replace(result.fault_case, call=call, fault=fault)
             for result, calls in learned
             for call in calls
             for fault in FAULTS
         ]
 
-    def run(self, cells: Sequence[Cell]) -> Iterator[Result]:
-        """Try cells, as many at once as there are worlds and the operations allow."""
-        for batch in self.batches(cells):
+    def run(self, fault_cases: Sequence[FaultCase]) -> Iterator[Result]:
+        """Try cases, as many at once as there are instances and the operations allow."""
+        for batch in self.batches(fault_cases):
             yield from batch.run()
 
-    def batches(self, cells: Sequence[Cell]) -> Iterator[Batch]:
+    def batches(self, fault_cases: Sequence[FaultCase]) -> Iterator[Batch]:
         """Bring those together that can share runs of the engine."""
-        together: dict[object, list[Cell]] = {}
-        for cell in cells:
-            together.setdefault(cell.operation.together, []).append(cell)
-        size = len(self.universe.worlds)
+        together: dict[object, list[FaultCase]] = {}
+        for fault_case in fault_cases:
+            together.setdefault(fault_case.operation.together, []).append(fault_case)
+        size = len(self.fleet.instances)
         for mine in together.values():
             for first in range(0, len(mine), size):
                 self._runs += 1
                 folder = self.stack.folder.parent / f"batch-{self._runs}"
-                yield Batch(self.stack.copy(folder), self.universe, mine[first : first + size])
+                yield Batch(self.stack.copy(folder), self.fleet, mine[first : first + size])
 
 
 def _numbered(calls: list[dict[str, Any]]) -> Iterator[Call]:

@@ -11,9 +11,9 @@ import pytest
 
 from tests.engine import Stack
 from tests.lifecycle.case import Case
-from tests.lifecycle.life import Life
+from tests.lifecycle.cases import CASES
 from tests.lifecycle.oidc_relying_party import OidcRelyingPartyCase
-from tests.lifecycle.test_lifecycle import CASES
+from tests.lifecycle.scenario import Scenario
 from tests.processes import Process, descendants, end, hosts, send_signal
 from tools.vendors import Sandbox
 
@@ -24,8 +24,8 @@ FIRST, SECOND = {"triggers": {"release": 1}}, {"triggers": {"release": 2}}
 
 
 @pytest.fixture
-def life(stack: Stack, sandbox: Sandbox) -> Life:
-    return Life(OidcRelyingPartyCase(sandbox), stack, sandbox)
+def scenario(stack: Stack, sandbox: Sandbox) -> Scenario:
+    return Scenario(OidcRelyingPartyCase(sandbox), stack, sandbox)
 
 
 def follow(stack: Stack, command: str, *, fails: bool = False) -> str:
@@ -38,11 +38,11 @@ def follow(stack: Stack, command: str, *, fails: bool = False) -> str:
 class Held:
     """An `up` that a vendor keeps waiting, and what it has started."""
 
-    def __init__(self, life: Life, path: str, method: str = "POST") -> None:
-        self.sandbox, self.method, self.path = life.sandbox, method, re.compile(path)
-        life.sandbox.fault(path, method=method, latency=4.0)
-        self.run = life.stack.start("up", "--yes", "--skip-preview")
-        while not life.sandbox.http.get("/_sandbox/faults").json()[0]["fired"]:
+    def __init__(self, scenario: Scenario, path: str, method: str = "POST") -> None:
+        self.sandbox, self.method, self.path = scenario.sandbox, method, re.compile(path)
+        scenario.sandbox.fault(path, method=method, latency=4.0)
+        self.run = scenario.stack.start("up", "--yes", "--skip-preview")
+        while not scenario.sandbox.http.get("/_sandbox/faults").json()[0]["fired"]:
             assert self.run.poll() is None
         self.started: list[Process] = list(descendants(self.run.pid))
 
@@ -62,80 +62,79 @@ class Held:
         return any(call["method"] == self.method and self.path.search(call["path"]) for call in calls)
 
 
-def test_the_engine_was_killed_while_it_created(life: Life) -> None:
-    life.say(rotation=FIRST)
-    held = Held(life, "relyingParties$")
+def test_create_after_engine_was_killed(scenario: Scenario) -> None:
+    scenario.write(rotation=FIRST)
+    held = Held(scenario, "relyingParties$")
     send_signal(held.run.pid, signal.SIGKILL)
     held.ended()
     assert "the stack is currently locked by 1 lock(s)" in PAGE
-    assert "the stack is currently locked by 1 lock(s)" in follow(life.stack, UP, fails=True)
-    follow(life.stack, CANCEL)
-    assert "pending operations" in follow(life.stack, UP)
-    outputs = life.outputs()
-    assert life.case.accepts(outputs)
-    assert life.case.objects() == {outputs["relying_party_id"]}
-    assert "pending operations" in life.up("--expect-no-changes").run.text
-    follow(life.stack, CLEAR)
-    assert "pending operations" not in life.up("--expect-no-changes").run.text
-    assert life.outputs() == outputs
+    assert "the stack is currently locked by 1 lock(s)" in follow(scenario.stack, UP, fails=True)
+    follow(scenario.stack, CANCEL)
+    assert "pending operations" in follow(scenario.stack, UP)
+    outputs = scenario.outputs()
+    assert scenario.case.accepts(outputs)
+    assert scenario.case.objects() == {outputs["relying_party_id"]}
+    assert "pending operations" in scenario.up("--expect-no-changes").run.text
+    follow(scenario.stack, CLEAR)
+    assert "pending operations" not in scenario.up("--expect-no-changes").run.text
+    assert scenario.outputs() == outputs
 
 
-def test_ctrl_c_twice(life: Life) -> None:
-    life.up(rotation=FIRST)
-    life.say(rotation=SECOND)
-    held = Held(life, "regenerateSecret$")
+def test_rotation_after_ctrl_c_twice(scenario: Scenario) -> None:
+    scenario.up(rotation=FIRST)
+    scenario.write(rotation=SECOND)
+    held = Held(scenario, "regenerateSecret$")
     send_signal(held.run.pid, signal.SIGINT)
     # Some time between the two, as between two keystrokes.
-    life.sandbox.calls()
+    scenario.sandbox.calls()
     send_signal(held.run.pid, signal.SIGINT)
     held.ended()
-    life.stack.run(*shlex.split(CANCEL)[1:], fails=None)
-    follow(life.stack, UP)
-    assert life.case.accepts(life.outputs())
+    scenario.stack.run(*shlex.split(CANCEL)[1:], fails=None)
+    follow(scenario.stack, UP)
+    assert scenario.case.accepts(scenario.outputs())
 
 
-def test_the_providers_process_was_killed(life: Life) -> None:
-    life.up(rotation=FIRST)
-    life.say(rotation=SECOND)
-    held = Held(life, "regenerateSecret$")
+def test_rotation_after_host_was_killed(scenario: Scenario) -> None:
+    scenario.up(rotation=FIRST)
+    scenario.write(rotation=SECOND)
+    held = Held(scenario, "regenerateSecret$")
     for host in hosts(held.started):
         send_signal(host.pid, signal.SIGKILL)
     held.ended()
     assert "error reading from server: EOF" in PAGE
     assert "error reading from server: EOF" in held.text
-    follow(life.stack, UP)
-    assert life.case.accepts(life.outputs())
+    follow(scenario.stack, UP)
+    assert scenario.case.accepts(scenario.outputs())
 
 
-def test_a_call_failed_in_the_middle(life: Life) -> None:
+def test_create_goes_on_after_a_failed_call(scenario: Scenario) -> None:
     """What is half done outlives a refresh, and is shown by a preview, until the next up goes on from there."""
-    life.sandbox.fault("relyingParties/[^/]+$", method="PUT", status=503, count=0)
-    step = life.up(fails=True)
+    scenario.sandbox.fault("relyingParties/[^/]+$", method="PUT", status=503, count=0)
+    step = scenario.up(fails=True)
     assert ": 503: " in step.error
     assert "what was done before is kept" in step.error
-    kept = life.outputs()
-    life.sandbox.http.delete("/_sandbox/faults")
-    life.refresh()
-    assert life.preview().steps == ["update it"]
-    follow(life.stack, UP)
-    assert life.outputs()["client_secret"] == kept["client_secret"]
-    assert life.case.accepts(kept)
+    kept = scenario.outputs()
+    scenario.sandbox.clear_faults()
+    scenario.refresh()
+    assert scenario.preview().steps == ["update it"]
+    follow(scenario.stack, UP)
+    assert scenario.outputs()["client_secret"] == kept["client_secret"]
+    assert scenario.case.accepts(kept)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.resource)
-def test_destroyed_in_the_middle(case: type[Case], stack: Stack, sandbox: Sandbox) -> None:
+def test_delete_after_a_lost_rotation_leaves_no_secret(case: type[Case], stack: Stack, sandbox: Sandbox) -> None:
     """After an answer that was lost: one up, then the destroy."""
-    life = Life(case(sandbox), stack, sandbox)
-    life.up(rotation=FIRST)
-    first = life.outputs()
-    strangers = life.case.objects() - {first[life.case.id_output]}
-    minting = next(call for call in life.case.calls.rotate if call in life.case.minting or call.startswith("PATCH"))
-    method, shape = minting.split(" ")
-    sandbox.fault(re.escape(shape).replace(re.escape("{id}"), "[^/]+") + "$", method=method, drop="after", count=0)
-    life.up(fails=None, rotation=SECOND)
-    sandbox.http.delete("/_sandbox/faults")
-    life.up()
-    life.outputs()
-    life.destroy()
-    assert not any(life.case.knows(credential) for credential in life.credentials)
-    assert life.case.remains or life.case.objects() == strangers
+    scenario = Scenario(case(sandbox), stack, sandbox)
+    scenario.up(rotation=FIRST)
+    first = scenario.outputs()
+    strangers = scenario.case.objects() - {first[scenario.case.id_output]}
+    method, path = case.minting_call()
+    sandbox.fault(path, method=method, drop="after", count=0)
+    scenario.up(fails=None, rotation=SECOND)
+    sandbox.clear_faults()
+    scenario.up()
+    scenario.outputs()
+    scenario.destroy()
+    assert not any(scenario.case.knows(credential) for credential in scenario.credentials)
+    assert scenario.case.remains or scenario.case.objects() == strangers

@@ -8,48 +8,48 @@ from collections.abc import Iterator
 import pytest
 
 from tests.lifecycle.case import Case
-from tests.lifecycle.test_lifecycle import CASES
+from tests.lifecycle.cases import CASES
 
 from .crashes import CRASHES, Crash, interrupted
 from .faults import FAULTS
-from .matrix import Call, Cell, Matrix, Result
+from .matrix import Call, FaultCase, Matrix, Result
 from .operations import OPERATIONS, Operation
 
 #: One of each sort: the engine dies, its host lives on, both are asked to stop, the host dies.
 SAMPLED = [crash for crash in CRASHES if crash.beside or crash.signals[1:] or crash.name == "host: SIGKILL"][:4]
 
 
-def test_faults(matrix: Matrix) -> None:
+def test_fault_matrix_sample_converges(matrix: Matrix) -> None:
     """What is half done when the fault ends is looked at before the next run, which changes nothing of it."""
-    cells = list(_sample())
-    assert [cell.fault for cell in cells] == list(FAULTS)
-    assert {cell.case for cell in cells} == set(CASES)
-    for batch in matrix.batches(cells):
-        _healed(batch.run(looked_at=True))
+    fault_cases = list(_sample())
+    assert [fault_case.fault for fault_case in fault_cases] == list(FAULTS)
+    assert {fault_case.case for fault_case in fault_cases} == set(CASES)
+    for batch in matrix.batches(fault_cases):
+        _converged(batch.run(looked_at=True))
 
 
 @pytest.mark.parametrize("crash", SAMPLED, ids=lambda crash: crash.name)
-def test_crashes(matrix: Matrix, crash: Crash) -> None:
+def test_crash_matrix_sample_converges(matrix: Matrix, crash: Crash) -> None:
     """Creations and rotations of all resources, each interrupted at one of its calls."""
     number = CRASHES.index(crash)
-    cells = [
-        Cell(case, operation, call=calls[(number + offset) % len(calls)])
+    fault_cases = [
+        FaultCase(case, operation, call=calls[(number + offset) % len(calls)])
         for case in CASES
         for operation, calls in _operations(case)
         for offset in (0, 3)
     ]
-    for batch in matrix.batches(cells):
-        _healed(interrupted(batch, crash))
+    for batch in matrix.batches(fault_cases):
+        _converged(interrupted(batch, crash))
 
 
-def _sample() -> Iterator[Cell]:
+def _sample() -> Iterator[FaultCase]:
     """Each fault at one call, of one resource after the other."""
     for number, fault in enumerate(FAULTS):
-        case = CASES[number % len(CASES)]
+        case, turn = CASES[number % len(CASES)], number // len(CASES)
         operations = list(_operations(case))
-        operation, calls = operations[number % len(operations)]
+        operation, calls = operations[(number + turn) % len(operations)]
         # Most of what can be lost is lost late in an operation.
-        yield Cell(case, operation, calls[-1 - (number // len(CASES)) % len(calls)], fault)
+        yield FaultCase(case, operation, calls[-1 - turn % len(calls)], fault)
 
 
 def _operations(case: type[Case]) -> Iterator[tuple[Operation, list[Call]]]:
@@ -66,5 +66,5 @@ def _calls(lines: tuple[str, ...]) -> Iterator[Call]:
         yield Call(number, method, shape, earlier=lines[:number].count(line))
 
 
-def _healed(results: list[Result]) -> None:
-    assert [f"{result.cell}: {result.problems}" for result in results if result.problems] == []
+def _converged(results: list[Result]) -> None:
+    assert [f"{result.fault_case}: {result.problems}" for result in results if result.problems] == []

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from tests.engine import Stack
+from tests.lifecycle.all_resources import AllResources
 from tests.lifecycle.case import Case
-from tests.lifecycle.life import Life
-from tests.lifecycle.lives import Lives
+from tests.lifecycle.cases import AT_A_VENDOR
 from tests.lifecycle.oidc_relying_party import REGENERATE, OidcRelyingPartyCase
 from tests.lifecycle.org_oauth_app import OrgOAuthAppCase
-from tests.lifecycle.test_lifecycle import CASES
+from tests.lifecycle.scenario import Scenario
 from tools.vendors import Sandbox
 
 FIRST, SECOND = {"triggers": {"release": 1}}, {"triggers": {"release": 2}}
@@ -21,18 +21,18 @@ PARTIES = {f"p{number}" for number in range(5)}
 NOBODY = {"status": 401, "body": '{"error": "invalid_client"}', "count": 0}
 
 
-def life_of(case: type[Case], stack: Stack, sandbox: Sandbox) -> Life:
-    return Life(case(sandbox), stack, sandbox)
+def scenario_of(case: type[Case], stack: Stack, sandbox: Sandbox) -> Scenario:
+    return Scenario(case(sandbox), stack, sandbox)
 
 
 # -- on the stack -----------------------------------------------------------------------------------------------------
 
 
-def test_two_ups_on_one_stack(stack: Stack, sandbox: Sandbox) -> None:
+def test_lock_keeps_a_second_up_out(stack: Stack, sandbox: Sandbox) -> None:
     """The engine's lock keeps the second out, which touches nothing; the first ends as if nothing had been."""
-    life = life_of(OidcRelyingPartyCase, stack, sandbox)
-    life.up(rotation=FIRST)
-    life.say(rotation=SECOND)
+    scenario = scenario_of(OidcRelyingPartyCase, stack, sandbox)
+    scenario.up(rotation=FIRST)
+    scenario.write(rotation=SECOND)
     sandbox.forget_calls()
     sandbox.fault("regenerateSecret$", latency=10.0)
     first = stack.start("up", "--yes", "--skip-preview")
@@ -44,80 +44,85 @@ def test_two_ups_on_one_stack(stack: Stack, sandbox: Sandbox) -> None:
     text, _ = first.communicate(timeout=60)
     assert first.returncode == 0, text
     assert [call["path"].endswith("regenerateSecret") for call in sandbox.calls()].count(True) == 1
-    assert life.case.accepts(life.outputs())
+    assert scenario.case.accepts(scenario.outputs())
 
 
 # -- on the object ----------------------------------------------------------------------------------------------------
 
 
-def test_a_rotation_by_hand_between_two_ups(stack: Stack, sandbox: Sandbox) -> None:
+def test_rotation_by_hand_between_two_ups_is_repaired(stack: Stack, sandbox: Sandbox) -> None:
     """A refresh finds out and a preview says so, where that can be seen; the next up repairs it, and all is quiet."""
-    lives = Lives(CASES, stack, sandbox)
-    lives.up(rotation=FIRST)
-    theirs = {life: life.remember(life.case.rotate_by_hand(ours)) for life, ours in lives.outputs().items()}
-    said = {life: step.said for life, step in lives.refresh().items()}
-    refused = {life for life in lives if life.case.secrets and not life.case.readable}
-    for life, outputs in lives.outputs().items():
-        assert life.case.accepts(outputs if life.case.readable else theirs[life])
-        assert ("the vendor refuses the secret, so that somebody has made another" in said[life]) == (life in refused)
-    for life, step in lives.preview().items():
-        assert ("goes on: replace the refused secret" in step.said) == (life in refused)
-    lives.up()
-    for life, outputs in lives.outputs().items():
-        assert life.case.accepts(outputs)
-        if life in refused:
-            assert not life.case.knows(theirs[life])
+    resources = AllResources(AT_A_VENDOR, stack, sandbox)
+    resources.up(rotation=FIRST)
+    theirs = {
+        scenario: scenario.remember(scenario.case.rotate_by_hand(ours))
+        for scenario, ours in resources.outputs().items()
+    }
+    said = {scenario: step.said for scenario, step in resources.refresh().items()}
+    refused = {scenario for scenario in resources if scenario.case.secrets and not scenario.case.readable}
+    for scenario, outputs in resources.outputs().items():
+        assert scenario.case.accepts(outputs if scenario.case.readable else theirs[scenario])
+        assert ("the vendor refuses the secret, so that somebody has made another" in said[scenario]) == (
+            scenario in refused
+        )
+    for scenario, step in resources.preview().items():
+        assert ("goes on: replace the refused secret" in step.said) == (scenario in refused)
+    resources.up()
+    for scenario, outputs in resources.outputs().items():
+        assert scenario.case.accepts(outputs)
+        if scenario in refused:
+            assert not scenario.case.knows(theirs[scenario])
             assert outputs["generation"] == 2
             assert "the vendor refuses the secret" in outputs["rotation_reason"]
-    for life, step in lives.up("--refresh", "--expect-no-changes").items():
-        assert step.steps in ([], [f"refresh-refresh {life.said.name}"])
-    lives.up("--expect-no-changes")
-    assert lives.calls == ()
-    assert lives.traces() == []
+    for scenario, step in resources.up("--refresh", "--expect-no-changes").items():
+        assert step.steps in ([], [f"refresh-refresh {scenario.spec.name}"])
+    resources.up("--expect-no-changes")
+    assert resources.calls == ()
+    assert resources.leaks() == []
 
 
-def test_two_stacks_on_one_object(stack: Stack, sandbox: Sandbox) -> None:
+def test_rotation_by_another_stack_is_found_by_refresh(stack: Stack, sandbox: Sandbox) -> None:
     """The other stack's rotation is found by a refresh, as anybody's would be."""
-    cases = tuple(case for case in CASES if case.secrets)
-    ours = Lives(cases, stack, sandbox)
-    theirs = Lives(cases, stack.copy(stack.folder.parent / "theirs"), sandbox)
-    at = {life.case.resource: life.case.existing()[life.case.id_output] for life in ours}
-    for lives in (ours, theirs):
-        lives.up(at=lambda life: at[life.case.resource], rotation={"on_adopt": "rotate"} | FIRST)
-    for life, outputs in theirs.outputs().items():
-        assert life.case.accepts(outputs)
-    for life, step in ours.refresh().items():
-        assert life.case.readable or "somebody has made another" in step.said
+    cases = tuple(case for case in AT_A_VENDOR if case.secrets)
+    ours = AllResources(cases, stack, sandbox)
+    theirs = AllResources(cases, stack.copy(stack.folder.parent / "theirs"), sandbox)
+    at = {scenario.case.resource: scenario.case.existing()[scenario.case.id_output] for scenario in ours}
+    for resources in (ours, theirs):
+        resources.up(at=lambda scenario: at[scenario.case.resource], rotation={"on_adopt": "rotate"} | FIRST)
+    for scenario, outputs in theirs.outputs().items():
+        assert scenario.case.accepts(outputs)
+    for scenario, step in ours.refresh().items():
+        assert scenario.case.readable or "somebody has made another" in step.said
     ours.up()
-    for life, outputs in ours.outputs().items():
-        assert life.case.accepts(outputs)
+    for scenario, outputs in ours.outputs().items():
+        assert scenario.case.accepts(outputs)
 
 
-def test_a_stranger_with_the_same_name_and_redirect_uris(stack: Stack, sandbox: Sandbox) -> None:
+def test_create_stops_at_a_stranger_of_the_same_name(stack: Stack, sandbox: Sandbox) -> None:
     """Nothing is taken over that has no mark, and no second one is made beside it."""
-    life = life_of(OidcRelyingPartyCase, stack, sandbox)
-    theirs = life.remember(life.case.existing())
-    step = life.up(fails=True)
+    scenario = scenario_of(OidcRelyingPartyCase, stack, sandbox)
+    theirs = scenario.remember(scenario.case.existing())
+    step = scenario.up(fails=True)
     assert f"relying party {theirs['relying_party_id']} has the same name and redirect URIs" in step.error
     assert f'set adopt="{theirs["relying_party_id"]}"' in step.error
-    assert life.case.objects() == {theirs["relying_party_id"]}
-    assert life.case.accepts(theirs)
+    assert scenario.case.objects() == {theirs["relying_party_id"]}
+    assert scenario.case.accepts(theirs)
 
 
-def test_an_interrupted_creation_beside_a_stranger(stack: Stack, sandbox: Sandbox) -> None:
+def test_create_interrupted_beside_a_stranger_finds_its_own(stack: Stack, sandbox: Sandbox) -> None:
     """What carries the mark is taken over, with a new secret; the stranger that came meanwhile is left alone."""
-    life = life_of(OidcRelyingPartyCase, stack, sandbox)
+    scenario = scenario_of(OidcRelyingPartyCase, stack, sandbox)
     sandbox.fault("relyingParties$", method="POST", drop="after")
-    step = life.up(fails=True)
+    step = scenario.up(fails=True)
     assert "it is not known whether it took effect" in step.error
-    (marked,) = life.case.objects()
-    theirs = life.remember(life.case.existing())
-    life.up()
-    outputs = life.outputs()
+    (marked,) = scenario.case.objects()
+    theirs = scenario.remember(scenario.case.existing())
+    scenario.up()
+    outputs = scenario.outputs()
     assert outputs["relying_party_id"] == marked
-    assert life.case.objects() == {marked, theirs["relying_party_id"]}
-    assert life.case.accepts(outputs)
-    assert life.case.accepts(theirs)
+    assert scenario.case.objects() == {marked, theirs["relying_party_id"]}
+    assert scenario.case.accepts(outputs)
+    assert scenario.case.accepts(theirs)
 
 
 # -- at the vendor ----------------------------------------------------------------------------------------------------
@@ -144,7 +149,7 @@ def secrets_of(stack: Stack) -> dict[str, Any]:
     return {name: one["outputs"].get("client_secret") for name, one in stack.resources().items() if name in PARTIES}
 
 
-def test_an_identity_provider_that_refuses_everything_rotates_nothing(parties: Stack, sandbox: Sandbox) -> None:
+def test_refresh_rotates_nothing_when_everything_is_refused(parties: Stack, sandbox: Sandbox) -> None:
     """More than two good secrets refused at once are the endpoint's fault: in a refresh, and before a due rotation."""
     before = secrets_of(parties)
     sandbox.fault("^/oidc/oauth2/token$", **NOBODY)
@@ -159,60 +164,60 @@ def test_an_identity_provider_that_refuses_everything_rotates_nothing(parties: S
     assert not [call for call in sandbox.calls() if call["path"].endswith(REGENERATE.rpartition("/")[2])]
     assert secrets_of(parties) == before
 
-    sandbox.http.delete("/_sandbox/faults")
+    sandbox.clear_faults()
     assert sorted(parties.up().steps) == [f"update p{n}" for n in range(5)]
     after = secrets_of(parties)
     assert not any(after[name] == before[name] for name in before)
 
 
-def test_a_refused_new_secret_can_be_broken_out_of(stack: Stack, sandbox: Sandbox) -> None:
+def test_rotation_to_a_refused_secret_has_a_way_out(stack: Stack, sandbox: Sandbox) -> None:
     """One that the vendor never accepts is minted anew by the next up, and by a rotation that is asked for."""
-    life = life_of(OidcRelyingPartyCase, stack, sandbox)
-    life.up(rotation=FIRST)
+    scenario = scenario_of(OidcRelyingPartyCase, stack, sandbox)
+    scenario.up(rotation=FIRST)
     sandbox.fault("^/oidc/oauth2/token$", **NOBODY, skip=1)
-    step = life.up(fails=True, rotation=SECOND)
+    step = scenario.up(fails=True, rotation=SECOND)
     assert "the new secret is minted, and the vendor refuses it" in step.error
-    assert "goes on: verify the new secret" in life.preview().said
-    step = life.preview(rotation=SECOND | {"rotate_now": "INC-4711"})
+    assert "goes on: verify the new secret" in scenario.preview().said
+    step = scenario.preview(rotation=SECOND | {"rotate_now": "INC-4711"})
     assert step.said.startswith("rotates: rotate_now: INC-4711; ")
-    sandbox.http.delete("/_sandbox/faults")
-    life.up()
-    outputs = life.outputs()
+    sandbox.clear_faults()
+    scenario.up()
+    outputs = scenario.outputs()
     assert (outputs["generation"], outputs["rotation_reason"]) == (3, "rotate_now: INC-4711")
-    assert life.case.accepts(outputs)
+    assert scenario.case.accepts(outputs)
 
 
 # -- on its own login -------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def logged_in_as_an_app(stack: Stack, sandbox: Sandbox) -> Life:
+def logged_in_as_an_app(stack: Stack, sandbox: Sandbox) -> Scenario:
     """A stack whose endpoint logs in as an OAuth app of the organization."""
-    life = life_of(OrgOAuthAppCase, stack, sandbox)
+    scenario = scenario_of(OrgOAuthAppCase, stack, sandbox)
     navigator = sandbox.credentials["navigator"]
     stack.run("config", "rm", "--path", "rekey:endpoints.navigator.apiToken")
     path = "rekey:endpoints.navigator"
     stack.configure({f"{path}.clientId": navigator["client_id"]}, {f"{path}.clientSecret": navigator["client_secret"]})
-    return life
+    return scenario
 
 
-def test_what_the_endpoint_logs_in_with_does_not_rotate(logged_in_as_an_app: Life) -> None:
-    life = logged_in_as_an_app
-    own = life.sandbox.credentials["navigator"]["client_id"]
-    step = life.preview(fails=True, at=own, rotation={"max_age": "90d"})
+def test_rotation_of_the_endpoints_own_login_is_refused(logged_in_as_an_app: Scenario) -> None:
+    scenario = logged_in_as_an_app
+    own = scenario.sandbox.credentials["navigator"]["client_id"]
+    step = scenario.preview(fails=True, at=own, rotation={"max_age": "90d"})
     assert "names what this endpoint itself logs in with, and ending its secret would lock rekey out" in step.error
-    step = life.up(rotation={})
+    step = scenario.up(rotation={})
     assert step.steps == ["create it"]
-    step = life.preview(fails=True, at=None, rotation={"rotate_now": "INC-4711"})
+    step = scenario.preview(fails=True, at=None, rotation={"rotate_now": "INC-4711"})
     assert "due: rotate_now: INC-4711, but it is what this endpoint itself logs in with" in step.error
-    assert life.destroy().steps == ["delete it"]
+    assert scenario.destroy().steps == ["delete it"]
 
 
-def test_ctrl_c_of_a_terminal_does_not_reach_the_host(stack: Stack, sandbox: Sandbox) -> None:
+def test_host_outlives_ctrl_c_of_a_terminal(stack: Stack, sandbox: Sandbox) -> None:
     """The engine ends what is under way, and saves it."""
-    life = life_of(OidcRelyingPartyCase, stack, sandbox)
-    life.up(rotation=FIRST)
-    life.say(rotation=SECOND)
+    scenario = scenario_of(OidcRelyingPartyCase, stack, sandbox)
+    scenario.up(rotation=FIRST)
+    scenario.write(rotation=SECOND)
     sandbox.fault("regenerateSecret$", latency=3.0)
     run = stack.start("up", "--yes", "--skip-preview")
     while not sandbox.http.get("/_sandbox/faults").json()[0]["fired"]:
@@ -220,6 +225,6 @@ def test_ctrl_c_of_a_terminal_does_not_reach_the_host(stack: Stack, sandbox: San
     os.killpg(run.pid, signal.SIGINT)
     text, _ = run.communicate(timeout=60)
     assert run.returncode != 0, text
-    outputs = life.outputs()
+    outputs = scenario.outputs()
     assert outputs["generation"] == 2
-    assert life.case.accepts(outputs)
+    assert scenario.case.accepts(outputs)

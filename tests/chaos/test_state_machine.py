@@ -8,7 +8,6 @@ import contextlib
 import os
 import re
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
 import pytest
@@ -16,16 +15,15 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 from pulumi_rekey.errors import Error, Partial
-from pydantic import SecretStr
 
-from tests.lifecycle.case import Case, Outputs, Said
-from tests.lifecycle.test_lifecycle import CASES
-from tests.resources.program import Program
+from tests.lifecycle.case import Case, Outputs
+from tests.lifecycle.cases import AT_A_VENDOR
+from tests.lifecycle.in_process import InProcess
 from tools.vendors import Sandbox
 
 from .faults import FAULTS
 
-#: Lives of each resource; `make chaos` asks for more.
+#: Sequences that are tried of each resource; the variable asks for more.
 EXAMPLES = int(os.environ.get("REKEY_EXAMPLES", "25"))
 #: What a call can meet without real time passing.
 MET = [fault.rule for fault in FAULTS if not fault.refused and "latency" not in fault.rule]
@@ -36,7 +34,7 @@ class DeadError(BaseException):
 
 
 class Anything(RuleBasedStateMachine):
-    """The life of one credential; see the module."""
+    """One credential; see the module."""
 
     case_type: type[Case]
     sandbox: Sandbox
@@ -45,16 +43,11 @@ class Anything(RuleBasedStateMachine):
         super().__init__()
         self.sandbox.reset()
         self.case = self.case_type(self.sandbox)
-        module = import_module(self.case_type.__module__.replace("tests.lifecycle", "pulumi_rekey.resources"))
-        prefix = f"rekey:endpoints.{self.case.endpoint}."
-        endpoint = self.sandbox.settings() | self.sandbox.secret_settings()
-        given = {path.removeprefix(prefix): value for path, value in endpoint.items() if path.startswith(prefix)}
-        self.program = Program(self.sandbox, module.RESOURCE, **given)
+        self.program = InProcess(self.case)
         self.strangers = self.case.objects()
         self.promoted: list[Outputs] = []
         self.release = 1
         self.changed = False
-        self.writes_left: int | None = None
 
     # -- what happens ----------------------------------------------------------------------------------------------
 
@@ -76,7 +69,7 @@ class Anything(RuleBasedStateMachine):
         self.sandbox.fault(".", **{"count": 0} | fault | {"skip": skip})
         with contextlib.suppress(Error):
             self.apply()
-        self.sandbox.http.delete("/_sandbox/faults")
+        self.sandbox.clear_faults()
 
     @rule(writes=st.integers(0, 4), unheard=st.sampled_from([None, "POST", "PUT", "PATCH"]))
     def up_into_death(self, writes: int, unheard: str | None) -> None:
@@ -91,7 +84,7 @@ class Anything(RuleBasedStateMachine):
         except (Error, DeadError):
             self.program.state = kept
         self.program.wanted = lambda: True
-        self.sandbox.http.delete("/_sandbox/faults")
+        self.sandbox.clear_faults()
 
     @precondition(lambda self: self.program.state is not None)
     @rule()
@@ -105,14 +98,14 @@ class Anything(RuleBasedStateMachine):
     def rotate_by_hand(self) -> None:
         """Let somebody make another secret."""
         before = self.case.objects()
-        self.promoted.append(self.case.rotate_by_hand(self.outputs()))
+        self.promoted.append(self.case.rotate_by_hand(self.program.outputs()))
         self.strangers |= self.case.objects() - before
 
     @precondition(lambda self: self.program.state is not None and self.case.setting is not None)
     @rule()
     def drift(self) -> None:
         """Let somebody change a setting."""
-        self.case.drift(self.outputs())
+        self.case.drift(self.program.outputs())
 
     @rule(minutes=st.sampled_from([6, 70, 60 * 24 * 40]))
     def pass_time(self, minutes: int) -> None:
@@ -128,10 +121,8 @@ class Anything(RuleBasedStateMachine):
                 with contextlib.suppress(Partial):
                     self.program.refresh()
             self._reach()
-            for minutes in self.case.settling:
-                self.program.advance(f"{minutes}m")
-                self.apply()
-            outputs = self.outputs()
+            self.program.end_overlap()
+            outputs = self.program.outputs()
             assert outputs.get("step") is None
             assert self.case.accepts(outputs)
             ids = {value for name, value in outputs.items() if name.endswith("_id")}
@@ -142,7 +133,7 @@ class Anything(RuleBasedStateMachine):
                 # A key that people have made is theirs to end.
                 there = not self.case.secrets and credential[self.case.id_output] in self.strangers | ids
                 assert is_the_last or there or not self.case.knows(credential)
-            assert self.planned() is False
+            assert not self.program.has_changes()
         finally:
             self.program.close()
 
@@ -158,26 +149,8 @@ class Anything(RuleBasedStateMachine):
 
     def apply(self) -> None:
         """`pulumi up` of the program as it reads now."""
-        self.program.up(**self.inputs())
-        self.promoted.append(self.outputs())
-
-    def planned(self) -> bool:
-        """Whether a preview shows a change."""
-        return bool(self.program.planned(**self.inputs()))
-
-    def inputs(self) -> dict[str, Any]:
-        """What the program says."""
-        said = Said(changed=self.changed, rotation={"triggers": {"release": self.release}})
-        return {**self.case.arguments(said), "rotation": self.case.rotation(said)}
-
-    def outputs(self) -> Outputs:
-        """The outputs, decrypted."""
-        values = ((name, getattr(self.program.state, name)) for name in type(self.program.state).model_fields)
-        return {
-            name: value.get_secret_value() if isinstance(value, SecretStr) else value
-            for name, value in values
-            if value is not None
-        }
+        rotation = {"triggers": {"release": self.release}}
+        self.promoted.append(self.program.apply(changed=self.changed, rotation=rotation))
 
 
 def dying_after(writes: int) -> Callable[[], bool]:
@@ -194,11 +167,11 @@ def dying_after(writes: int) -> Callable[[], bool]:
 
 @pytest.fixture
 def machine(request: pytest.FixtureRequest, sandbox: Sandbox) -> type[Anything]:
-    return type("Life", (Anything,), {"case_type": request.param, "sandbox": sandbox})
+    return type("Sequence", (Anything,), {"case_type": request.param, "sandbox": sandbox})
 
 
-@pytest.mark.parametrize("machine", CASES, indirect=True, ids=lambda case: case.resource)
-def test_one_more_up_is_enough(machine: type[Anything]) -> None:
+@pytest.mark.parametrize("machine", AT_A_VENDOR, indirect=True, ids=lambda case: case.resource)
+def test_up_converges_after_any_sequence(machine: type[Anything]) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(

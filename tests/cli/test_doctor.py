@@ -42,7 +42,7 @@ def leaks(ended: Ended, sandbox: Sandbox) -> list[str]:
     return [value for value in values if value in ended.out + ended.err]
 
 
-def test_all_is_well(rekey: Rekey, stack: Stack, sandbox: Sandbox) -> None:
+def test_doctor_finds_no_problem_where_there_is_none(rekey: Rekey, stack: Stack, sandbox: Sandbox) -> None:
     sandbox.forget_calls()
     ended = rekey(*DEV, cwd=stack.folder, env=stack.environment)
     assert (ended.code, ended.err) == (0, "")
@@ -58,7 +58,9 @@ def test_all_is_well(rekey: Rekey, stack: Stack, sandbox: Sandbox) -> None:
     assert {call["method"] for call in sandbox.calls() if "token" not in call["path"]} == {"GET"}
 
 
-def test_rights_are_proved_by_reading_what_there_is(rekey: Rekey, exports: Exports, sandbox_process: Sandbox) -> None:
+def test_doctor_proves_rights_by_reading_existing_credentials(
+    rekey: Rekey, exports: Exports, sandbox_process: Sandbox
+) -> None:
     """Nothing but the state tells which directory, or which application, the account has to manage."""
     ended = rekey(*DEV, cwd=exports.stack.folder, env=exports.stack.environment)
     note = "that the account has its rights shows at the first credential"
@@ -66,7 +68,7 @@ def test_rights_are_proved_by_reading_what_there_is(rekey: Rekey, exports: Expor
     assert leaks(ended, sandbox_process) == []
 
 
-def test_a_token_without_the_right(rekey: Rekey, stack: Stack, sandbox: Sandbox) -> None:
+def test_doctor_names_the_missing_right(rekey: Rekey, stack: Stack, sandbox: Sandbox) -> None:
     stack.configure({}, {"rekey:endpoints.vcd.apiToken": sandbox.credentials["vcd"]["weak_api_token"]})
     ended = rekey(*DEV, cwd=stack.folder, env=stack.environment)
     assert ended.code == 1
@@ -76,7 +78,7 @@ def test_a_token_without_the_right(rekey: Rekey, stack: Stack, sandbox: Sandbox)
     assert leaks(ended, sandbox) == []
 
 
-def test_wrong_credentials_come_from_the_environment(rekey: Rekey, stack: Stack, sandbox: Sandbox) -> None:
+def test_doctor_names_the_variable_of_wrong_credentials(rekey: Rekey, stack: Stack, sandbox: Sandbox) -> None:
     environment = stack.environment | {"CPN_API_TOKEN": "hunter2", "VCD_PASSWORD": "hunter3"}
     ended = rekey(*DEV, cwd=stack.folder, env=environment)
     assert ended.code == 1
@@ -89,7 +91,7 @@ def test_wrong_credentials_come_from_the_environment(rekey: Rekey, stack: Stack,
     assert "hunter" not in ended.out + ended.err
 
 
-def test_a_credential_in_plain_text(rekey: Rekey, stack: Stack, sandbox: Sandbox) -> None:
+def test_doctor_refuses_a_credential_in_plain_text(rekey: Rekey, stack: Stack, sandbox: Sandbox) -> None:
     stack.configure({"rekey:endpoints.vcd.apiToken": sandbox.credentials["vcd"]["api_token"]})
     ended = rekey(*DEV, cwd=stack.folder, env=stack.environment)
     assert ended.code == 1
@@ -100,7 +102,7 @@ def test_a_credential_in_plain_text(rekey: Rekey, stack: Stack, sandbox: Sandbox
     assert leaks(ended, sandbox) == []
 
 
-def test_nobody_answers_and_a_kind_is_missing(rekey: Rekey, stack: Stack) -> None:
+def test_doctor_reports_unreachable_endpoint_and_missing_kind(rekey: Rekey, stack: Stack) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         closed = taken.getsockname()[1]
     stack.configure({"rekey:endpoints.roma.url": f"http://127.0.0.1:{closed}", "rekey:endpoints.dr-site.url": "x"})
@@ -143,7 +145,7 @@ def clock(ahead: timedelta) -> Iterator[str]:
         (-timedelta(minutes=20), "problem", "20 min behind this machine's"),
     ],
 )
-def test_a_clock_that_is_off(rekey: Rekey, stack: Stack, ahead: timedelta, level: str, said: str) -> None:
+def test_doctor_reports_clock_skew(rekey: Rekey, stack: Stack, ahead: timedelta, level: str, said: str) -> None:
     with clock(ahead) as url:
         stack.configure({"rekey:endpoints.roma.url": url})
         ended = rekey(*DEV, cwd=stack.folder, env=stack.environment)
@@ -152,7 +154,7 @@ def test_a_clock_that_is_off(rekey: Rekey, stack: Stack, ahead: timedelta, level
     assert said in found[0]
 
 
-def test_without_a_project_the_environment_is_looked_at(rekey: Rekey, stack: Stack, sandbox: Sandbox) -> None:
+def test_doctor_without_project_checks_the_environment(rekey: Rekey, stack: Stack, sandbox: Sandbox) -> None:
     vcd = sandbox.credentials["vcd"]
     environment = stack.environment | {"VCD_URL": vcd["url"], "VCD_API_TOKEN": vcd["api_token"], "CPN_API_TOKEN": "x"}
     ended = rekey("doctor", env=environment)
@@ -163,7 +165,7 @@ def test_without_a_project_the_environment_is_looked_at(rekey: Rekey, stack: Sta
     assert leaks(ended, sandbox) == []
 
 
-def test_without_the_passphrase(rekey: Rekey, stack: Stack) -> None:
+def test_doctor_without_passphrase_says_so(rekey: Rekey, stack: Stack) -> None:
     environment = {name: value for name, value in stack.environment.items() if "PASSPHRASE" not in name}
     ended = rekey(*DEV, cwd=stack.folder, env=environment)
     assert ended.code == 1

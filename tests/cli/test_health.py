@@ -64,7 +64,7 @@ ON_SUNDAYS = {"max_age": "90d", "windows": [SUNDAYS]}
         (credential(QUARTERLY, rotated_at="9999-12-01T00:00:00Z"), "0", "unknown", "its dates are beyond the calendar"),
     ],
 )  # fmt: skip
-def test_health(found: Credential, after: str, health: str, why: str | None) -> None:
+def test_status_health(found: Credential, after: str, health: str, why: str | None) -> None:
     verdict = judge(found, MINTED + float(after) * DAY)
     assert verdict.health == health
     assert (verdict.why or "").startswith(why or "")
@@ -78,7 +78,7 @@ def signing_key(**state: Any) -> Credential:
     return Credential("k", resource.name, "urn", "vcd", resource.state.model_validate(fields), Policy(), resource)
 
 
-def test_the_next_step_of_a_rotation_is_due_too() -> None:
+def test_status_next_step_of_a_rotation_is_due() -> None:
     waiting = signing_key(next_key_id="3", next_activates_at=MINTED + DAY)
     assert judge(waiting, MINTED).health is Health.NEVER
     assert judge(waiting, MINTED + DAY).health is Health.DUE
@@ -87,7 +87,7 @@ def test_the_next_step_of_a_rotation_is_due_too() -> None:
     assert judge(retiring, MINTED + DAY).health is Health.DUE
 
 
-def test_the_worst_is_said_first() -> None:
+def test_status_worst_health_comes_first() -> None:
     assert [health.value for health in Health][:3] == ["failing", "expired", "overdue"]
     bad = credential(QUARTERLY, ("broken",), step="half", expires_at=MINTED)
     assert judge(bad, MINTED + 500 * DAY).health is Health.FAILING

@@ -83,7 +83,7 @@ NASTY = st.sampled_from(
 
 @settings(max_examples=60, deadline=None)
 @given(ANYTHING | NASTY, ANYTHING | NASTY)
-def test_no_text_becomes_part_of_the_page(name: str, reason: str) -> None:
+def test_report_html_escapes_any_text(name: str, reason: str) -> None:
     plain = Structure(page(of(export("shop", reason="why", endpoint="roma", errors=("why",)))))
     written = page(of(export(name, reason=reason, endpoint=name, errors=(reason,))))
     shown = Structure(written)
@@ -95,7 +95,7 @@ def test_no_text_becomes_part_of_the_page(name: str, reason: str) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(ANYTHING | NASTY, ANYTHING | NASTY)
-def test_no_text_becomes_markup_of_the_comment(name: str, reason: str) -> None:
+def test_report_markdown_escapes_any_text(name: str, reason: str) -> None:
     rendering = MarkdownIt("commonmark", {"html": True}).enable("table")
     plain = Structure(rendering.render(markdown(of(export("shop", reason="why", errors=("why",))))))
     shown = Structure(rendering.render(markdown(of(export(name, reason=reason, endpoint=name, errors=(reason,))))))
@@ -104,24 +104,24 @@ def test_no_text_becomes_markup_of_the_comment(name: str, reason: str) -> None:
     assert printable(reason) in shown.text
 
 
-def test_markdown_by_default(rekey: Rekey, exports: Exports, tmp_path: Path) -> None:
+def test_report_is_markdown_by_default(rekey: Rekey, exports: Exports, tmp_path: Path) -> None:
     ended = rekey("report", "--file", exports.rotated, "--file", exports.foreign)
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.startswith("## Credentials\n\n5 credentials in 2 stacks: 1 failing, 1 paused, 3 ok. As of 20")
     assert "| ❌ | failing | <code>signing</code> <code>OpenIdProviderKey</code> | <code>vcd</code> | " in ended.out
     assert "- **failing** <code>signing</code>: <code>" in ended.out
-    assert "No credential of Rekey." in ended.out
+    assert "No credentials managed by Rekey." in ended.out
 
 
 @pytest.mark.parametrize("name", ["report.md", "report.json", "report.html", "report.txt"])
-def test_the_name_says_the_format(rekey: Rekey, exports: Exports, tmp_path: Path, name: str) -> None:
+def test_report_format_follows_the_suffix(rekey: Rekey, exports: Exports, tmp_path: Path, name: str) -> None:
     ended = rekey("report", "--file", exports.rotated, "--output", tmp_path / name)
     assert (ended.code, ended.out, ended.err) == (0, "", "")
     begins = {"report.json": "{", "report.html": "<!doctype html>"}.get(name, "## Credentials")
     assert (tmp_path / name).read_text().startswith(begins)
 
 
-def test_a_folder_that_is_not_there(rekey: Rekey, exports: Exports, tmp_path: Path) -> None:
+def test_report_to_a_missing_folder_fails_in_one_line(rekey: Rekey, exports: Exports, tmp_path: Path) -> None:
     ended = rekey("report", "--file", exports.fresh, "--output", tmp_path / "none" / "report.md")
     assert ended.code == 1
     assert ended.err.endswith("No such file or directory\n")
@@ -170,7 +170,7 @@ SCREENS = {
 
 
 @pytest.mark.parametrize("screen", SCREENS)
-def test_the_page_is_readable(chromium: Browser, estate: Path, tmp_path: Path, screen: str) -> None:
+def test_report_page_is_readable(chromium: Browser, estate: Path, tmp_path: Path, screen: str) -> None:
     chromium.emulate(**SCREENS[screen])  # type: ignore[arg-type]  # a size or a taste
     chromium.open(estate)
     assert chromium.complaints() == []
@@ -182,7 +182,7 @@ def test_the_page_is_readable(chromium: Browser, estate: Path, tmp_path: Path, s
     chromium.picture(Path(os.environ.get("REKEY_PICTURES", tmp_path)) / f"rekey-report-{screen}.png")
 
 
-def test_the_timeline_shows_what_there_is(chromium: Browser, estate: Path) -> None:
+def test_report_timeline_shows_every_shape(chromium: Browser, estate: Path) -> None:
     chromium.emulate(width=1200)
     chromium.open(estate)
     count = "return document.querySelectorAll(arguments[0]).length"
@@ -198,7 +198,7 @@ def test_the_timeline_shows_what_there_is(chromium: Browser, estate: Path) -> No
     assert chromium.run(inside) == 0
 
 
-def test_the_keyboard_reaches_every_row(chromium: Browser, estate: Path) -> None:
+def test_report_page_works_by_keyboard(chromium: Browser, estate: Path) -> None:
     chromium.emulate(width=1200)
     chromium.open(estate)
     where = "return document.activeElement.getAttribute('href')"
@@ -221,7 +221,7 @@ def test_the_keyboard_reaches_every_row(chromium: Browser, estate: Path) -> None
     assert chromium.run("return document.querySelector(':target th').firstChild.data") == "signing"
 
 
-def test_the_page_lets_nothing_in(chromium: Browser, tmp_path: Path) -> None:
+def test_report_page_policy_blocks_injection(chromium: Browser, tmp_path: Path) -> None:
     """The policy refuses what escaping should have kept out already."""
     file = tmp_path / "report.html"
     attack = (
@@ -236,7 +236,7 @@ def test_the_page_lets_nothing_in(chromium: Browser, tmp_path: Path) -> None:
     assert all("Content Security Policy" in line for line in refused)
 
 
-def test_what_was_given_is_shown_as_it_is(chromium: Browser, exports: Exports, tmp_path: Path) -> None:
+def test_report_page_shows_a_reason_literally(chromium: Browser, exports: Exports, tmp_path: Path) -> None:
     file = tmp_path / "report.html"
     file.write_text(page(of(exports.rotated.read_bytes())))
     chromium.open(file)

@@ -20,7 +20,7 @@ spec:
 
 
 @pytest.mark.parametrize("arguments", [[], ["--seed"]])
-def test_the_sandbox_is_ready_and_ends_when_told(arguments: list[str]) -> None:
+def test_sandbox_starts_and_stops(arguments: list[str]) -> None:
     program = Path(sys.executable).with_name("rekey")
     with subprocess.Popen(
         [program, "sandbox", "--port", "0", *arguments], stdout=subprocess.PIPE, text=True, stderr=subprocess.STDOUT
@@ -40,14 +40,14 @@ def test_the_sandbox_is_ready_and_ends_when_told(arguments: list[str]) -> None:
         assert {line.split()[0] for line in lines} == {"vcd", "broker", "navigator", "roma"}
 
 
-def test_the_sandbox_stays_on_this_machine(rekey: Rekey) -> None:
+def test_sandbox_binds_loopback_only(rekey: Rekey) -> None:
     ended = rekey("sandbox", "--host", "0.0.0.0")
     assert ended.code == 2
     assert "must be a loopback address" in ended.err
     assert rekey("sandbox", "--help").out.startswith("usage: rekey sandbox ")
 
 
-def test_validate(rekey: Rekey, tmp_path: Path) -> None:
+def test_validate_lists_problems(rekey: Rekey, tmp_path: Path) -> None:
     good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
     good.write_text(GOOD)
     ended = rekey("validate", good)

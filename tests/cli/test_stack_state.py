@@ -46,14 +46,14 @@ def only(found: Report) -> Row:
     return row
 
 
-def test_names_come_from_the_urn() -> None:
+def test_status_takes_the_name_from_the_urn() -> None:
     row = only(of(resource(name="a::b $c")))
     assert (row.credential.name, row.credential.kind, row.credential.endpoint) == ("a::b $c", "AppSecret", "roma")
     secret = row.credential.state.secret  # type: ignore[attr-defined]  # an AppSecret's, which `State` does not know
     assert (row.verdict.health, secret.get_secret_value()) == (Health.OK, SECRET)
 
 
-def test_a_secret_value_of_a_trigger_is_no_change() -> None:
+def test_status_of_a_secret_trigger_is_not_a_change() -> None:
     """Each encryption of one value is another text, so that a difference says nothing."""
     seen = {"triggers": {"release": MARK | {"ciphertext": "v1:one"}}}
     asked = {"triggers": {"release": MARK | {"ciphertext": "v1:two"}}}
@@ -62,13 +62,13 @@ def test_a_secret_value_of_a_trigger_is_no_change() -> None:
     assert only(of(found)).verdict.health is Health.NEVER
 
 
-def test_a_policy_that_is_secret_as_a_whole_is_unknown() -> None:
+def test_status_of_a_secret_policy_is_unknown() -> None:
     row = only(of(resource(inputs={"rotation": MARK | {"ciphertext": "v1:abc"}})))
     assert row.verdict.health is Health.UNKNOWN
     assert row.due is None
 
 
-def test_an_interrupted_creation_has_left_only_its_operation() -> None:
+def test_status_of_an_interrupted_create_is_failing() -> None:
     interrupted = resource(outputs=None)
     row = only(of(pending_operations=[{"resource": interrupted, "type": "creating"}]))
     assert row.verdict == Row(row.credential, row.verdict).verdict
@@ -77,21 +77,21 @@ def test_an_interrupted_creation_has_left_only_its_operation() -> None:
     assert only(both).verdict.why == "its update was interrupted"
 
 
-def test_a_half_done_replacement_is_two_objects() -> None:
+def test_status_of_a_half_done_replacement_lists_both_objects() -> None:
     rows = [row for _, row in of(resource(), resource(delete=True)).rows]
     assert [row.verdict.health for row in rows] == [Health.FAILING, Health.OK]
     assert rows[0].verdict.why == "replaced, and the old object is not deleted yet"
 
 
 @pytest.mark.parametrize("kind", ["Window", "load", "__all__", "Nonesuch", "Pair", "", "../x"])
-def test_a_kind_of_another_version_is_read_as_far_as_it_goes(kind: str) -> None:
+def test_status_of_an_unknown_kind_is_unknown_by_name(kind: str) -> None:
     row = only(of(resource(kind)))
     assert row.credential.resource is None
     assert row.verdict.health is Health.OK
     assert row.credential.state.generation == 1
 
 
-def test_a_state_of_another_version_is_said_to_be_unreadable() -> None:
+def test_status_of_an_unreadable_state_names_its_fields() -> None:
     found = resource()
     found["outputs"] |= {"generation": "two", "rotated_at": [MARK | {"plaintext": '"hidden"'}]}
     row = only(of(found))
@@ -134,7 +134,7 @@ def damaged(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(max_examples=200, deadline=None)
 @given(damaged())
-def test_nothing_that_stands_in_a_state_breaks_a_report(found: dict[str, Any]) -> None:
+def test_report_survives_any_damaged_state(found: dict[str, Any]) -> None:
     try:
         whole = of(resource(), found)
     except Misconfigured:
@@ -148,7 +148,7 @@ def test_nothing_that_stands_in_a_state_breaks_a_report(found: dict[str, Any]) -
 
 @settings(max_examples=100, deadline=None)
 @given(ANY_JSON, ANY_JSON)
-def test_nothing_that_is_no_export_breaks_the_reading(resources: Any, operations: Any) -> None:
+def test_status_survives_any_json(resources: Any, operations: Any) -> None:
     for export in (resources, {"deployment": resources}, {"deployment": {"resources": resources}}):
         try:
             read_stack(json.dumps(export).encode(), "x")
@@ -161,7 +161,7 @@ def test_nothing_that_is_no_export_breaks_the_reading(resources: Any, operations
         return
 
 
-def test_a_timeline_of_many_dense_windows_is_quick_and_small() -> None:
+def test_report_timeline_of_dense_windows_is_quick_and_small() -> None:
     policy = {"max_age": "3660d", "windows": [{"cron": "* * * * *", "duration": "10m"}]}
     rows = [resource(name=f"shop-{number}", inputs={"rotation": policy}) for number in range(200)]
     started = datetime.now(UTC)

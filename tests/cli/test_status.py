@@ -1,4 +1,4 @@
-"""`rekey status` and `rekey due`, on exports that the real engine has written."""
+"""`rekey status`, on exports that the real engine has written."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from .conftest import REASON, Exports, Rekey
+from .conftest import REASON, Exports, Rekey, credentials
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "report.json").read_text())
 
@@ -25,11 +25,7 @@ def document(rekey: Rekey, *arguments: str | Path) -> dict[str, Any]:
     return found
 
 
-def credentials(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {credential["name"]: credential for stack in found["stacks"] for credential in stack["credentials"]}
-
-
-def test_what_was_just_created_is_well(rekey: Rekey, exports: Exports) -> None:
+def test_status_after_create_is_ok(rekey: Rekey, exports: Exports) -> None:
     found = credentials(document(rekey, "--file", exports.fresh))
     assert {name: credential["health"] for name, credential in found.items()} == {
         "billing": "ok",
@@ -46,7 +42,7 @@ def test_what_was_just_created_is_well(rekey: Rekey, exports: Exports) -> None:
     assert found["scim"]["expires_at"] > found["scim"]["next_rotation_at"]
 
 
-def test_a_rotation_and_a_failure_show(rekey: Rekey, exports: Exports) -> None:
+def test_status_after_rotation_and_failure(rekey: Rekey, exports: Exports) -> None:
     found = credentials(document(rekey, "--file", exports.rotated))
     assert found["billing"]["generation"] == 2
     assert found["billing"]["rotation_reason"] == f"rotate_now: {REASON}"
@@ -64,13 +60,13 @@ def test_a_rotation_and_a_failure_show(rekey: Rekey, exports: Exports) -> None:
         ("250d", {"scim": "expired expired 20", "portal": "paused"}),
     ],
 )
-def test_time_passes(rekey: Rekey, exports: Exports, at: str, expected: dict[str, str]) -> None:
+def test_status_at_a_later_moment(rekey: Rekey, exports: Exports, at: str, expected: dict[str, str]) -> None:
     found = credentials(document(rekey, "--file", exports.fresh, "--at", at))
     for name, said in expected.items():
         assert f"{found[name]['health']} {found[name]['why']}".startswith(said)
 
 
-def test_secrets_stay_where_they_are(rekey: Rekey, exports: Exports) -> None:
+def test_status_due_and_report_never_print_secrets(rekey: Rekey, exports: Exports) -> None:
     assert len(exports.secrets) >= 5
     for command in (["status"], ["status", "--json"], ["due"], ["report"], ["report", "--format", "html"]):
         for file in (exports.shown, exports.rotated):
@@ -79,7 +75,7 @@ def test_secrets_stay_where_they_are(rekey: Rekey, exports: Exports) -> None:
             assert "ciphertext" not in ended.out
 
 
-def test_several_stacks_and_standard_input(rekey: Rekey, exports: Exports) -> None:
+def test_status_of_several_files_and_standard_input(rekey: Rekey, exports: Exports) -> None:
     files = ["--file", exports.rotated, "--file", exports.foreign, "--file", exports.empty, "--file", "-"]
     ended = rekey("status", "--json", *files, stdin=exports.fresh.read_bytes())
     found = json.loads(ended.out)
@@ -88,7 +84,7 @@ def test_several_stacks_and_standard_input(rekey: Rekey, exports: Exports) -> No
     assert sum(found["summary"].values()) == 9
 
 
-def test_the_stacks_of_a_project(rekey: Rekey, exports: Exports) -> None:
+def test_status_of_the_stacks_of_a_project_without_passphrase(rekey: Rekey, exports: Exports) -> None:
     """No passphrase is needed: nothing is decrypted."""
     environment = {name: value for name, value in exports.stack.environment.items() if "PASSPHRASE" not in name}
     for arguments in (["--stack", "dev"], ["--all"], ["--stack", "dev", "--cwd", exports.stack.folder]):
@@ -101,7 +97,7 @@ def test_the_stacks_of_a_project(rekey: Rekey, exports: Exports) -> None:
     assert ended.err == "rekey: pulumi stack: no stack named 'nowhere' found: see its message\n"
 
 
-def test_plain_text_is_one_line_a_credential(rekey: Rekey, exports: Exports) -> None:
+def test_status_without_terminal_is_one_line_per_credential(rekey: Rekey, exports: Exports) -> None:
     ended = rekey("status", "--file", exports.rotated)
     head, *lines, summary = ended.out.splitlines()
     assert head.startswith("HEALTH   STACK      RESOURCE  TYPE ")
@@ -130,42 +126,13 @@ def terminal(*arguments: str | Path, **environment: str) -> str:
     return shown.decode()
 
 
-def test_a_terminal_gets_a_table_with_colour(exports: Exports) -> None:
+def test_status_in_a_terminal_is_a_table_with_colour(exports: Exports) -> None:
     shown = terminal("status", "--file", exports.rotated)
     assert "\x1b[1;31mfailing" in shown
     assert "previous until" in shown
     assert "in 29 d" in shown
     assert "\x1b[" not in terminal("status", "--file", exports.rotated, TERM="dumb")
     assert "\x1b[1;31m" not in terminal("status", "--file", exports.rotated, NO_COLOR="1")
-
-
-@pytest.mark.parametrize(
-    ("case", "code", "names"),
-    [
-        ("fresh now", 0, []),
-        ("foreign now", 0, []),
-        ("empty now", 0, []),
-        ("fresh 31d", 10, ["billing"]),
-        ("fresh 33d", 11, ["billing"]),
-        ("fresh 250d", 12, ["billing", "orders", "scim"]),
-        ("rotated now", 12, ["signing"]),
-    ],
-)
-def test_due_says_it_by_the_exit_code(rekey: Rekey, exports: Exports, case: str, code: int, names: list[str]) -> None:
-    file, at = case.replace("now", "0s").split()
-    ended = rekey("due", "--file", getattr(exports, file), "--at", at)
-    assert ended.code == code
-    assert sorted(line.split()[2] for line in ended.out.splitlines()[1:-1]) == names
-    if not names:
-        assert ended.out == "nothing is due\n"
-    ended = rekey("due", "--json", "--file", getattr(exports, file), "--at", at)
-    assert ended.code == code
-    assert sorted(credentials(json.loads(ended.out))) == names
-
-
-def test_overdue_begins_when_it_is_said(rekey: Rekey, exports: Exports) -> None:
-    ended = rekey("due", "--file", exports.fresh, "--at", "31d", "--overdue-after", "6h")
-    assert ended.code == 11
 
 
 @pytest.mark.parametrize(
@@ -181,7 +148,7 @@ def test_overdue_begins_when_it_is_said(rekey: Rekey, exports: Exports) -> None:
         (b'{"deployment": {"pending_operations": [1]}}', "is not the export of a stack"),
     ],
 )
-def test_what_is_no_export_is_said_in_one_line(rekey: Rekey, content: bytes, message: str) -> None:
+def test_status_of_what_is_not_an_export_fails_in_one_line(rekey: Rekey, content: bytes, message: str) -> None:
     ended = rekey("status", "--file", "-", stdin=content)
     assert (ended.code, ended.out) == (1, "")
     assert ended.err.startswith(f"rekey: standard input {message}: ")
@@ -199,13 +166,13 @@ def test_what_is_no_export_is_said_in_one_line(rekey: Rekey, content: bytes, mes
         (["--colour"], "No such option"),
     ],
 )
-def test_a_wrong_call_ends_with_2(rekey: Rekey, arguments: list[str], message: str) -> None:
+def test_status_usage_error_exits_with_2(rekey: Rekey, arguments: list[str], message: str) -> None:
     ended = rekey("status", *arguments)
     assert (ended.code, ended.out) == (2, "")
     assert message in ended.err
 
 
-def test_without_pulumi_files_still_can_be_read(rekey: Rekey, exports: Exports, tmp_path: Path) -> None:
+def test_status_without_pulumi_still_reads_files(rekey: Rekey, exports: Exports, tmp_path: Path) -> None:
     environment = {"PATH": str(tmp_path)}
     assert rekey("status", "--file", exports.fresh, env=environment).code == 0
     ended = rekey("status", env=environment)
@@ -216,16 +183,17 @@ def test_without_pulumi_files_still_can_be_read(rekey: Rekey, exports: Exports, 
     )
 
 
-def test_help_tells_the_exit_codes(rekey: Rekey) -> None:
+def test_help_documents_exit_codes(rekey: Rekey) -> None:
     for words in ((), ("due",)):
         ended = rekey(*words, "--help")
         assert ended.code == 0
-        assert "nds with 0" in ended.out
+        assert "Exit codes: 0 " in ended.out
+        assert "2 on a usage error" in " ".join(ended.out.split())
     assert rekey("--version").out.startswith("rekey 0.")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_shells_can_complete(rekey: Rekey, shell: str) -> None:
+def test_completion_works_in_shell(rekey: Rekey, shell: str) -> None:
     # Which shell the tests themselves run in is nothing to it.
     env = os.environ | {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
     ended = rekey("--show-completion", shell, env=env)
@@ -233,7 +201,7 @@ def test_shells_can_complete(rekey: Rekey, shell: str) -> None:
     assert "rekey" in ended.out
 
 
-def test_moments_are_in_utc(rekey: Rekey, exports: Exports) -> None:
+def test_status_moments_are_in_utc(rekey: Rekey, exports: Exports) -> None:
     found = document(rekey, "--file", exports.fresh, "--at", "2027-01-01T02:00:00+02:00")
     assert found["at"] == "2027-01-01T00:00:00Z"
     assert datetime.fromisoformat(found["at"]).tzinfo == UTC

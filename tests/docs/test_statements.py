@@ -8,7 +8,8 @@ import re
 
 import pytest
 from pulumi.runtime import rpc
-from pulumi_rekey.dynamic.engine import marked_secret
+from pulumi_rekey.dynamic.engine import to_engine
+from pulumi_rekey.frontend.values import Secret
 from pulumi_rekey.model import secret_fields
 
 from tests.engine import Stack
@@ -222,7 +223,7 @@ def test_a_secret_is_never_returned_without_its_mark(monkeypatch: pytest.MonkeyP
     """Where the SDK has no mark any more, the call fails (the docstring of dynamic/engine.py)."""
     monkeypatch.delattr(rpc, "_special_secret_sig")
     with pytest.raises(AttributeError):
-        marked_secret("s3cret")
+        to_engine({"token": Secret("s3cret")})
 
 
 def test_a_trace_of_the_engine_holds_the_secrets(stack: Stack, sandbox: Sandbox) -> None:

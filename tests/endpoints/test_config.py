@@ -1,5 +1,6 @@
 """Where settings come from, and to which host a credential may go."""
 
+import itertools
 import re
 from typing import Any
 
@@ -7,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pulumi_rekey.endpoints import KINDS, Endpoints, session_class
-from pulumi_rekey.endpoints.config import Endpoint, environment_names, is_loopback, origin, resolve
+from pulumi_rekey.endpoints.address import canonical, is_loopback, origin, same_system
+from pulumi_rekey.endpoints.config import Endpoint, environment_names, resolve
 from pulumi_rekey.endpoints.roma import RomaEndpoint
 from pulumi_rekey.endpoints.session import Runtime
 from pulumi_rekey.errors import Misconfigured
@@ -130,14 +132,52 @@ def test_a_credential_is_not_for_another_address(kind: str, key: str, variable: 
     [
         (HERE, f"{HERE}/"),
         (HERE, f"{HERE}:443"),
-        (f"{HERE}/path", HERE),
+        (HERE, f"{HERE}/api"),
         (HERE, HERE.upper()),
+        (f"{HERE}.", HERE),
         ("http://127.0.0.1:80", "http://127.0.0.1"),
     ],
 )
-def test_the_same_host_written_otherwise_is_the_same(configured: str, in_environment: str) -> None:
+def test_a_credential_is_for_the_same_host_written_otherwise(configured: str, in_environment: str) -> None:
     given = found("vcd", {"url": configured}, VCD_URL=in_environment, VCD_API_TOKEN="e")
     assert opened(given.api_token) == "e"
+
+
+REGION = "https://roma.cn-north-4.myhuaweicloud.com"
+
+
+@pytest.mark.parametrize(
+    ("configured", "environment", "sent"),
+    [
+        ({"region": "cn-north-4"}, {"ROMA_ENDPOINT": REGION}, True),
+        ({"region": "cn-north-4"}, {"ROMA_ENDPOINT": f"{REGION}:443/"}, True),
+        ({"region": "cn-north-4"}, {"ROMA_ENDPOINT": HERE}, False),
+        ({"region": "cn-north-4"}, {}, False),
+        (
+            {"region": "cn-north-4"},
+            {"ROMA_ENDPOINT": REGION, "HW_AUTH_URL": "https://iam.cn-north-4.myhuaweicloud.com/v3"},
+            True,
+        ),
+        ({"region": "cn-north-4"}, {"ROMA_ENDPOINT": REGION, "HW_AUTH_URL": HERE}, False),
+        ({"url": HERE, "iamUrl": THERE}, {"ROMA_ENDPOINT": HERE}, True),
+        ({"url": HERE, "iamUrl": THERE}, {"ROMA_ENDPOINT": HERE, "HW_AUTH_URL": HERE}, False),
+    ],
+)
+def test_a_credential_is_for_the_addresses_that_a_region_implies(
+    configured: dict[str, str],
+    environment: dict[str, str],
+    sent: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    endpoint = found("roma", configured, "eu", HW_PASSWORD="e", **environment)
+    assert (opened(endpoint.password) == "e") is sent
+
+
+def test_a_login_in_the_environment_is_not_for_another_iam() -> None:
+    """A password goes to IAM, not to the address of ROMA Connect."""
+    configured = {"url": HERE, "iamUrl": "https://iam.example.com"}
+    login = {"HW_USER_NAME": "u", "HW_PASSWORD": "e", "HW_DOMAIN_NAME": "d"}
+    assert found("roma", configured, HW_AUTH_URL=THERE, **login).usable_credentials() == ()
+    assert found("roma", configured, HW_AUTH_URL="https://iam.example.com/v3", **login).usable_credentials() != ()
 
 
 def test_an_alias_gets_the_environments_credential_only_beside_its_own_address() -> None:
@@ -247,7 +287,9 @@ def test_a_missing_address_names_key_and_variable(kind: str, variable: str) -> N
     assert refused(kind, {}, "dr-site") == "endpoint 'dr-site' has no url: set rekey:endpoints.dr-site.url"
 
 
-@pytest.mark.parametrize(("kind", "key"), [("vcd", "apitoken"), ("vcd", "Url"), ("roma", "org"), ("broker", "")])
+@pytest.mark.parametrize(
+    ("kind", "key"), [("vcd", "apitoken"), ("vcd", "Url"), ("roma", "org"), ("broker", ""), ("vcd", "api_token")]
+)
 def test_an_unknown_key_is_named_with_those_that_are_known(kind: str, key: str) -> None:
     text = refused(kind, {"url": HERE, key: "Hunter2"})
     assert text.startswith(f"rekey:endpoints.{kind}.{key} is not a setting of kind {kind}: use one of: ")
@@ -255,39 +297,49 @@ def test_an_unknown_key_is_named_with_those_that_are_known(kind: str, key: str) 
     assert "Hunter2" not in text
 
 
+NO_ADDRESS = "is not an address: write https://HOST"
 URL_PROBLEMS = [
-    ("http://vcd.example.com", "must be https: http is for loopback only"),
+    ("http://vcd.example.com", "must be https, as http is for loopback only: write https://vcd.example.com"),
+    ("http://VCD.example.com:8443/", "must be https, as http is for loopback only: write https://vcd.example.com:8443"),
     ("http://127.0.0.1.example.com", "must be https"),
     ("http://localhost.example.com", "must be https"),
     ("http://0.0.0.0", "must be https"),
-    ("http://2130706433", "must be https"),
+    ("http://2130706433", NO_ADDRESS),
+    ("https://127.1", NO_ADDRESS),
+    ("https://0x7f000001", NO_ADDRESS),
     ("http://[::ffff:8.8.8.8]", "must be https"),
-    ("https://user@vcd.example.com", "must not hold a user name or password"),
+    ("https://user@vcd.example.com", "must not hold a user name or password: set the credentials of the endpoint"),
     ("https://user:Hunter2@vcd.example.com", "must not hold a user name or password"),
     ("https://:Hunter2@vcd.example.com", "must not hold a user name or password"),
     ("https://@vcd.example.com", "must not hold a user name or password"),
-    ("https://vcd.example.com?token=Hunter2", "must not hold a query or fragment"),
+    ("Hunter2@vcd.example.com", "has no scheme: write https://HOST"),
+    ("https://vcd.example.com?token=Hunter2", "must not hold a query or fragment: leave out what begins with"),
     ("https://vcd.example.com/?", "must not hold a query or fragment"),
     ("https://vcd.example.com#", "must not hold a query or fragment"),
     ("https://vcd.example.com\n", "must not hold a line break"),
     ("https://vcd.example.com\r\nX-Evil: 1", "must not hold a line break"),
     ("https://vcd.example.com\x00", "must not hold a line break"),
-    ("https://vcd.example.com ", "is not a URL"),
-    (" https://vcd.example.com", "is not a URL"),
-    ("https://vcd example.com", "is not a URL"),
-    ("vcd.example.com", "is not a URL: write https://HOST"),
-    ("//vcd.example.com", "is not a URL"),
-    ("ftp://vcd.example.com", "is not a URL"),
-    ("file:///etc/passwd", "is not a URL"),
-    ("https://", "is not a URL"),
-    ("https:///path", "is not a URL"),
-    ("https://[", "is not a URL"),
-    ("https://vcd.example.com:99999", "is not a URL"),
-    ("https://vcd.example.com:x", "is not a URL"),
-    ("https://vcd.\u0435xample.com", "must name its host in ASCII"),
-    ("", "is not a URL"),
-    (17, "Input should be a valid string"),
-    (["https://vcd.example.com"], "Input should be a valid string"),
+    ("https://vcd.example.com ", NO_ADDRESS),
+    (" https://vcd.example.com", NO_ADDRESS),
+    ("https://vcd example.com", NO_ADDRESS),
+    ("https://vcd.example.com\\@evil.example.com", NO_ADDRESS),
+    ("https://vcd%2eexample.com", NO_ADDRESS),
+    ("vcd.example.com", "has no scheme: write https://vcd.example.com"),
+    ("VCD.example.com:443/", "has no scheme: write https://vcd.example.com"),
+    ("//vcd.example.com", "has no scheme: write https://vcd.example.com"),
+    ("127.0.0.1:8201", "has no scheme: write http://127.0.0.1:8201"),
+    ("localhost:8201", "has no scheme: write http://localhost:8201"),
+    ("ftp://vcd.example.com", NO_ADDRESS),
+    ("file:///etc/passwd", NO_ADDRESS),
+    ("https://", NO_ADDRESS),
+    ("https:///path", NO_ADDRESS),
+    ("https://[", NO_ADDRESS),
+    ("https://vcd.example.com:99999", NO_ADDRESS),
+    ("https://vcd.example.com:0", NO_ADDRESS),
+    ("https://vcd.example.com:x", NO_ADDRESS),
+    ("https://vcd.\u0435xample.com", "must name its host in ASCII: write xn--"),
+    ("", "has no scheme: write https://HOST"),
+    (["https://vcd.example.com"], "must be text"),
 ]
 
 
@@ -300,47 +352,73 @@ def test_an_address_that_is_none(kind: str, key: str, url: object, problem: str)
     assert text.isprintable()
 
 
+@pytest.mark.parametrize(("kind", "variable"), URLS.items())
 @pytest.mark.parametrize(
-    "url",
+    ("url", "problem"),
     [
-        HERE,
-        f"{HERE}:8443",
-        f"{HERE}/a/b",
-        "http://localhost:1",
-        "http://127.8.9.1",
-        "http://[::1]:8181",
-        "https://1.2.3.4",
-        "HTTPS://VCD",
+        (f"{HERE}/api", f"has the path /api, which does not belong to it: write {HERE}"),
+        (f"{HERE}/a/../v3/", f"has the path /v3, which does not belong to it: write {HERE}"),
+        (f"{HERE}/{'Hunter2' * 9}", f"has a path, which does not belong to it: write {HERE}"),
     ],
 )
-def test_an_address_that_is_one(url: str) -> None:
-    assert found("vcd", {"url": url}).url == url
-    assert found("vcd", {"url": f"{url}/"}).url == url
+def test_an_address_has_no_path_but_what_rekey_appends(kind: str, variable: str, url: str, problem: str) -> None:
+    assert refused(kind, {"url": url}) == f"rekey:endpoints.{kind}.url {problem}"
+    assert refused(kind, {}, **{variable: url}) == f"the environment variable {variable} {problem}"
+
+
+def test_the_address_of_iam_has_no_path() -> None:
+    text = refused("roma", {"url": HERE}, HW_AUTH_URL="https://iam.example.com/v3")
+    assert text == (
+        "the environment variable HW_AUTH_URL has the path /v3, which does not belong to it: write https://iam.example.com"
+    )
+
+
+def test_the_address_before_a_move_may_have_had_a_path() -> None:
+    assert found("vcd", {"url": HERE, "movedFrom": f"{THERE}/vcd/"}).moved_from == f"{THERE}/vcd"
+
+
+@pytest.mark.parametrize(
+    ("url", "canonical"),
+    [
+        (HERE, HERE),
+        (f"{HERE}//", HERE),
+        (f"{HERE}:8443", f"{HERE}:8443"),
+        (f"{HERE}:443/", HERE),
+        ("http://localhost:1", "http://localhost:1"),
+        ("http://127.8.9.1", "http://127.8.9.1"),
+        ("http://[0:0:0:0:0:0:0:1]:8181", "http://[::1]:8181"),
+        ("https://1.2.3.4", "https://1.2.3.4"),
+        ("HTTPS://VCD.", "https://vcd"),
+    ],
+)
+def test_an_address_that_is_one(url: str, canonical: str) -> None:
+    assert found("vcd", {"url": url}).url == canonical
+    assert found("vcd", {"url": HERE, "movedFrom": url}).moved_from == canonical
 
 
 @pytest.mark.parametrize(
     ("kind", "key", "value", "problem"),
     [
-        ("vcd", "apiVersion", "37", "String should match pattern"),
-        ("vcd", "apiVersion", "37.2;x", "String should match pattern"),
-        ("vcd", "org", "a/b", "String should match pattern"),
-        ("vcd", "org", "", "String should match pattern"),
-        ("vcd", "timeout", 0, "Input should be greater than 0"),
-        ("vcd", "timeout", 301, "Input should be less than or equal to 300"),
-        ("vcd", "timeout", "soon", "Input should be a valid number"),
-        ("vcd", "timeout", float("nan"), "Input should be "),
+        ("vcd", "apiVersion", "37", 'is not a version: write one such as "37.2"'),
+        ("vcd", "apiVersion", "37.2;x", "is not a version"),
+        ("vcd", "org", "a/b", "is not an organization: write its name, which has no spaces"),
+        ("vcd", "org", "", "is not an organization"),
+        ("vcd", "timeout", 0, "must be more than 0: correct rekey:endpoints.vcd.timeout"),
+        ("vcd", "timeout", 301, "must be at most 300"),
+        ("vcd", "timeout", "soon", "must be a number"),
+        ("vcd", "timeout", float("nan"), "must be "),
         ("vcd", "timeout", True, "must be a number, not true or false"),
         ("vcd", "maxConcurrent", True, "must be a number, not true or false"),
-        ("vcd", "maxConcurrent", 0, "Input should be greater than or equal to 1"),
-        ("vcd", "maxConcurrent", 257, "Input should be less than or equal to 256"),
-        ("vcd", "maxConcurrent", 1.5, "Input should be a valid integer"),
-        ("vcd", "allowUnverifiedSsl", "perhaps", "Input should be a valid boolean"),
-        ("vcd", "apiToken", 17, "Input should be a valid string"),
+        ("vcd", "maxConcurrent", 0, "must be at least 1"),
+        ("vcd", "maxConcurrent", 257, "must be at most 256"),
+        ("vcd", "maxConcurrent", 1.5, "must be a whole number"),
+        ("vcd", "allowUnverifiedSsl", "perhaps", "must be true or false"),
+        ("vcd", "apiToken", ["Hunter2"], "must be text"),
         ("vcd", "apiToken", "Hunter2\n", "must not hold a line break"),
         ("roma", "securityToken", "Hunter2\r\n", "must not hold a line break"),
         ("roma", "projectId", "Hunter2\t", "must not hold a line break"),
         ("broker", "tenant", "a/b", "is not an id"),
-        ("broker", "dialect", "Hunter2", "Input should be 'vcenter' or 'omnissa'"),
+        ("broker", "dialect", "Hunter2", "must be 'vcenter' or 'omnissa'"),
         ("navigator", "orgId", "..", "is not an id"),
     ],
 )
@@ -352,7 +430,7 @@ def test_a_value_that_is_none_names_its_key_and_never_itself(kind: str, key: str
 
 def test_a_credential_in_the_environment_with_its_files_line_break_is_refused() -> None:
     text = refused("roma", {"url": HERE}, HW_SECURITY_TOKEN="Hunter2\n")
-    assert "securityToken must not hold a line break" in text
+    assert text.startswith("the environment variable HW_SECURITY_TOKEN must not hold a line break")
     assert "Hunter2" not in text
 
 
@@ -374,10 +452,11 @@ def test_no_secret_is_shown(kind: str) -> None:
         "user_name",
         "domain_name",
     }
-    endpoint = found(kind, {"url": HERE, **dict.fromkeys(secrets, "Hunter2")})
+    keys = [key for of, key, _ in CREDENTIALS if of == kind and field(key) in secrets]
+    endpoint = found(kind, {"url": HERE, **dict.fromkeys(keys, "Hunter2")})
     assert "Hunter2" not in f"{endpoint!r} {endpoint} {endpoint.model_dump()} {endpoint.model_dump_json()}"
-    assert "Hunter2" not in refused(kind, {**dict.fromkeys(secrets, "Hunter2")})
-    assert "Hunter2" not in refused(kind, {"url": HERE, **{name: ["Hunter2"] for name in secrets}})
+    assert "Hunter2" not in refused(kind, dict.fromkeys(keys, "Hunter2"))
+    assert "Hunter2" not in refused(kind, {"url": HERE, **{key: ["Hunter2"] for key in keys}})
 
 
 # -- names and kinds --------------------------------------------------------------------------------------------------
@@ -388,35 +467,123 @@ def endpoints(configured: dict[str, Any], **environment: str) -> Endpoints:
 
 
 def test_a_kinds_own_name_needs_no_kind_and_another_does() -> None:
-    known = endpoints({"vcd": {}, "dr": {"kind": "vcd"}, "lost": {}, "odd": {"kind": "vdc"}, "b": {"kind": "broker"}})
-    assert known.misconfigured(None, "vcd") is None
-    assert known.misconfigured("vcd", "vcd") is None
-    assert known.misconfigured("dr", "vcd") is None
+    known = endpoints({"vcd": {"url": HERE}, "dr": {"kind": "vcd", "url": HERE}, "lost": {}, "b": {"kind": "broker"}})
+    for name in (None, "vcd", "dr"):
+        assert known.misconfigured(name, "vcd") is None
     assert known.misconfigured("lost", "vcd") == "endpoint 'lost' has no kind: set rekey:endpoints.lost.kind to vcd"
-    assert (
-        known.misconfigured("absent", "vcd") == "endpoint 'absent' has no kind: set rekey:endpoints.absent.kind to vcd"
+    assert known.misconfigured("b", "vcd") == (
+        "endpoint 'b' is of kind broker, and this resource needs vcd: use one of: vcd, dr"
     )
-    assert known.misconfigured("odd", "vcd") == (
-        "endpoint 'odd' has an unknown kind: use one of: vcd, broker, navigator, roma"
+    assert known.misconfigured("broker", "vcd") == (
+        "endpoint 'broker' is of kind broker, and this resource needs vcd: use one of: vcd, dr"
     )
-    for name in ("b", "broker"):
-        assert known.misconfigured(name, "vcd") == (
-            f"endpoint '{name}' is of kind broker, and this resource needs vcd: name another endpoint"
-        )
+
+
+def test_a_name_that_is_not_configured_is_refused_with_those_that_are() -> None:
+    known = endpoints({"vcd": {"url": HERE}, "dr-site": {"kind": "vcd", "url": HERE}, "b": {"kind": "broker"}})
+    assert known.misconfigured("dr_sit", "vcd") == (
+        "endpoint 'dr_sit' is not configured: use one of: vcd, dr-site (did you mean dr-site?)"
+    )
+    assert known.misconfigured("x", "roma") == (
+        "endpoint 'x' is not configured: none of kind roma is: set rekey:endpoints.x.kind to roma, and"
+        " rekey:endpoints.x.url"
+    )
+
+
+def test_settings_are_judged_without_a_credential() -> None:
+    known = endpoints({"vcd": {"url": HERE, "user": "u"}})
+    assert known.settings(None, "vcd").usable_credentials() == ()
+    assert known.settings("vcd", "vcd") is known.session(None, "vcd").endpoint
 
 
 @pytest.mark.parametrize("settings", ["https://vcd", 17, None, ["url"], True])
 def test_settings_that_are_no_map(settings: object) -> None:
     assert endpoints({"vcd": settings}).misconfigured(None, "vcd") == (
-        "rekey:endpoints.vcd is not a map of settings: correct the configuration"
+        "rekey:endpoints.vcd is not a map of settings: set its keys, such as rekey:endpoints.vcd.url"
     )
 
 
-@pytest.mark.parametrize("kind", [17, None, ["vcd"], {"vcd": 1}, True])
-def test_a_kind_that_is_no_text(kind: object) -> None:
+@pytest.mark.parametrize("kind", ["vdc", 17, ["vcd"], {"vcd": 1}, True])
+def test_a_kind_that_is_not_known(kind: object) -> None:
     wrong = endpoints({"dr": {"kind": kind}}).misconfigured("dr", "vcd")
     assert wrong is not None
-    assert wrong.startswith("endpoint 'dr' has ")
+    assert wrong.startswith(
+        "rekey:endpoints.dr.kind is not a kind of endpoint: use one of: vcd, broker, navigator, roma"
+    )
+
+
+# -- digits -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(17, "17"), (17.0, "17"), (0, "0"), (-5, "-5"), (2**53 - 1, str(2**53 - 1))]
+)
+def test_a_number_is_taken_for_the_digits_that_were_written(value: object, text: str) -> None:
+    """`pulumi config set --path` makes a number of a user name of digits."""
+    endpoint = found("vcd", {"url": HERE, "user": value, "password": value, "org": value})
+    assert (endpoint.user, opened(endpoint.password), endpoint.org) == (text, text, text)
+
+
+@pytest.mark.parametrize("value", [1.5, 37.2, 2**53, -1e300, float("nan"), float("inf"), True, False])
+def test_a_number_whose_digits_may_be_lost_is_to_be_quoted(value: object) -> None:
+    for key in ("user", "password", "apiVersion"):
+        assert refused("vcd", {"url": HERE, key: value}) == (
+            f"rekey:endpoints.vcd.{key} must be text, and what was written is lost: write it in quotes"
+        )
+
+
+# -- one address ------------------------------------------------------------------------------------------------------
+
+
+def test_one_address_is_one_however_it_is_given() -> None:
+    region = "https://roma.cn-north-4.myhuaweicloud.com"
+    known = endpoints(
+        {
+            "a": {"kind": "roma", "url": f"{region}:443/"},
+            "b": {"kind": "roma", "url": region.upper()},
+            "c": {"kind": "roma", "region": "cn-north-4"},
+        },
+        ROMA_ENDPOINT=f"{region}./",
+    )
+    assert {known.address(name, "roma") for name in ("a", "b", "c", "roma", None)} == {region}
+    assert endpoints({}, HW_REGION_NAME="cn-north-4").address(None, "roma") == region
+
+
+def test_what_is_misconfigured_has_the_address_of_nothing_else() -> None:
+    known = endpoints({"roma": {"url": HERE}, "a": {"kind": "roma", "url": f"{HERE}/api"}, "b": {"url": HERE}})
+    found = [known.address(name, "roma") for name in ("roma", "a", "b", "c")]
+    assert len(set(found)) == len(found)
+    assert found[0] == HERE
+    assert not any(same_system(one, other) for one, other in itertools.combinations(found, 2))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (HERE, f"{HERE}:443/", True),
+        (HERE, "HTTPS://VCD.example.com.", True),
+        (HERE, f"{HERE}/api", True),
+        (HERE, THERE, False),
+        (HERE, f"{HERE}:8443", False),
+        ("https://127.0.0.1", "http://127.0.0.1:443", False),
+        ("http://[::1]", "http://[0::1]:80", True),
+        ("not a url", "not a url", False),
+        ("", "", False),
+    ],
+)
+def test_addresses_of_the_same_system(one: str, other: str, same: bool) -> None:  # noqa: FBT001 - a parameter
+    assert same_system(one, other) is same
+    assert same_system(other, one) is same
+
+
+@given(st.text(max_size=30), st.sampled_from(["", "https://", "http://127.0.0.1", "https://h/", "HTTPS://A.b:"]))
+def test_a_canonical_address_stays_as_it_is(text: str, start: str) -> None:
+    try:
+        address = canonical(start + text)
+    except ValueError:
+        return
+    assert canonical(address) == address
+    assert same_system(address, start + text)
 
 
 def test_several_endpoints_of_one_kind_at_once() -> None:
@@ -428,7 +595,9 @@ def test_several_endpoints_of_one_kind_at_once() -> None:
     assert (here.name, here.endpoint.url, opened(here.endpoint.api_token)) == ("vcd", HERE, "e")
     assert (there.name, there.endpoint.url, opened(there.endpoint.api_token)) == ("dr", THERE, "b")
     assert known.session("vcd", "vcd") is here
-    with pytest.raises(Misconfigured, match="endpoint 'dr' is of kind vcd, "):
+    with pytest.raises(
+        Misconfigured, match="endpoint 'dr' is of kind vcd, and this resource needs roma: none of kind roma is: set"
+    ):
         known.session("dr", "roma")
 
 
@@ -439,8 +608,12 @@ def test_a_region_fills_the_addresses_that_are_not_given() -> None:
     assert by_region.iam_url == "https://iam.cn-north-4.myhuaweicloud.com"
     other = resolve(RomaEndpoint, "roma", {"region": "cn-north-4", "url": HERE}, {})
     assert other.url == HERE
-    with pytest.raises(Misconfigured, match="region"):
-        resolve(RomaEndpoint, "roma", {"region": "x.example.com/"}, {})
+    assert refused("roma", {"url": HERE, "region": "x.example.com/"}) == (
+        "rekey:endpoints.roma.region is not a region: write one such as ap-southeast-3"
+    )
+    assert refused("roma", {}, HW_REGION_NAME="x.example.com/") == (
+        "the environment variable HW_REGION_NAME is not a region: write one such as ap-southeast-3"
+    )
 
 
 @pytest.mark.parametrize(
@@ -459,6 +632,10 @@ def test_a_region_fills_the_addresses_that_are_not_given() -> None:
         ({"roma": {"region": "cn-north-4"}}, {}, False),
         ({}, {"HW_REGION_NAME": "cn-north-4"}, False),
         ({"roma": {"url": "http://127.0.0.1"}}, {"HW_REGION_NAME": "cn-north-4"}, True),
+        ({"roma": {"url": "http://127.0.0.1", "iamUrl": HERE}}, {}, False),
+        ({"roma": {"url": "http://127.0.0.1"}}, {"HW_AUTH_URL": HERE}, False),
+        ({"roma": {"url": "http://127.0.0.1", "iamUrl": "http://127.0.0.1:2"}}, {"HW_AUTH_URL": HERE}, True),
+        ({"odd": {"kind": "vdc", "url": HERE}}, {}, False),
     ],
 )
 def test_whether_all_endpoints_are_on_this_machine(

@@ -125,13 +125,19 @@ def test_an_unverified_certificate_warns_at_every_run(authority: Authority, conn
 
 
 @pytest.mark.parametrize(
-    "content", [None, "", "garbage", "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----"]
+    ("content", "problem"),
+    [
+        (None, "names a file that does not exist: write the path of a file of PEM certificates"),
+        ("", "is not a readable file of PEM certificates: name one that is"),
+        ("garbage", "is not a readable file of PEM certificates"),
+        ("-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----", "is not a readable file of PEM certificates"),
+    ],
 )
-def test_a_bundle_that_is_none(connect: Connect, tmp_path: Path, content: str | None) -> None:
+def test_a_bundle_that_is_none(connect: Connect, tmp_path: Path, content: str | None, problem: str) -> None:
     file = tmp_path / "ca.pem"
     if content is not None:
         file.write_text(content)
-    with pytest.raises(Misconfigured, match="caBundle is not a readable file of PEM certificates"):
+    with pytest.raises(Misconfigured, match=f"^rekey:endpoints.vcd.caBundle {problem}"):
         connect("vcd", url="https://127.0.0.1:1", caBundle=str(file))
 
 
@@ -179,7 +185,7 @@ def proxy(server: Scripted, monkeypatch: pytest.MonkeyPatch) -> Scripted:
 
 
 def test_the_usual_proxy_is_used(proxy: Scripted, connect: Connect) -> None:
-    session = connect("vcd", url="https://vcd.example.com/base", apiToken="a", timeout=1)
+    session = connect("vcd", url="https://vcd.example.com", apiToken="a", timeout=1)
     with pytest.raises(
         Unreachable, match="the proxy makes no connection: check the address, the network and the proxy"
     ):
@@ -204,12 +210,3 @@ def test_loopback_is_never_asked_for_by_a_proxy(proxy: Scripted, connect: Connec
         session = connect("vcd", url=vendor.url.replace("127.0.0.1", host), apiToken="a", timeout=1)
         assert session.get("/x")["a"] == 1
     assert proxy.lines == []
-
-
-# -- addresses --------------------------------------------------------------------------------------------------------
-
-
-def test_an_address_with_a_path_is_kept(server: Scripted, connect: Connect) -> None:
-    server.script(TOKEN, said({}))
-    connect("vcd", url=f"{server.url}/proxied/vcd/", apiToken="a").get("/x")
-    assert server.lines == ["POST /proxied/vcd/oauth/provider/token", "GET /proxied/vcd/x"]

@@ -32,7 +32,7 @@ def taken_up(server: Scripted, *answers: Answer, location: str = "") -> None:
 def test_the_object_is_read_when_the_task_has_ended(server: Scripted, vcd: Any, time: Time, line: str) -> None:
     taken_up(server, RUNNING, said({"status": "queued"}), SUCCESS, said({"id": ID, "description": "done"}))
     body = vcd.request(*line.split(), json={})
-    assert (dict(body), body.later) == ({"id": ID, "description": "done"}, True)
+    assert (dict(body), body.from_task) == ({"id": ID, "description": "done"}, True)
     assert server.lines == [line, *[f"GET {TASK}"] * 3, f"GET {BASE}/{ID}"]
     assert len(time.pauses) == 2
     assert {heard.headers["authorization"] for heard in server.heard} == {"Bearer T"}
@@ -73,7 +73,7 @@ def test_a_task_that_fails(server: Scripted, vcd: Any, task: dict[str, Any], kin
     with pytest.raises(kind) as failed:
         vcd.post(BASE, json={})
     assert str(failed.value).startswith(text)
-    assert failed.value.certain == (kind is Forbidden)
+    assert failed.value.no_effect == (kind is Forbidden)
     assert len(server.lines) == 3
 
 

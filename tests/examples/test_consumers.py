@@ -36,7 +36,7 @@ def interpreter() -> Path:
     return consumer_packages.PYTHON
 
 
-def test_their_types_are_right(interpreter: Path, tmp_path: Path) -> None:
+def test_consumer_examples_type_check(interpreter: Path, tmp_path: Path) -> None:
     for name, text in MISSPELT.items():
         (tmp_path / f"{name}.py").write_text((CONSUMERS / name / "__main__.py").read_text())
         (tmp_path / f"misspelt_{name}.py").write_text(text)
@@ -50,7 +50,7 @@ def test_their_types_are_right(interpreter: Path, tmp_path: Path) -> None:
     assert {line.partition(".py:")[0] for line in errors} == {f"misspelt_{name}" for name in MISSPELT}
 
 
-def test_the_pages_say_what_was_checked_and_what_was_run() -> None:
+def test_consumer_pages_say_what_was_checked_and_run() -> None:
     said = dict(re.findall(r"^\| \[(\w+)\]\(\w+\) \| .*? \| (.+?) \|$", (CONSUMERS / "README.md").read_text(), re.M))
     assert said == dict.fromkeys(MISSPELT, "type-checked") | {"file": "run by this project's tests"}
     versions = dict(pin.split("==") for pin in consumer_packages.pins())

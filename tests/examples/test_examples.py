@@ -1,32 +1,23 @@
 """Every example: up, up again without a change, an update, a rotation, destroy."""
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
 
 import pytest
+from pulumi_rekey.resources import MODULES, load
 
 from tests.engine import Engine, Stack
 from tools.vendors import Sandbox
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
-RESOURCES = {
-    "app_secret": ["orders"],
-    "oidc_relying_party": ["portal"],
-    "open_id_provider_key": ["signing"],
-    "sync_client_credentials": ["scim"],
-    "org_oauth_app": ["billing"],
-    "quickstart": ["billing", "orders", "portal", "scim", "signing"],
-    "consumers/file": ["portal", "portal-oidc"],
-}
 # Their providers are programs that are downloaded.
 NOT_RUN = {"consumers/github", "consumers/kubernetes", "consumers/vault"}
-UPDATES = {
-    "oidc_relying_party": ("clientName", "Partner portal"),
-    "open_id_provider_key": ("description", "Signs for partners"),
-    "org_oauth_app": ("description", "Reads usage twice a night"),
-}
+FOUND = {program.parent.relative_to(EXAMPLES).as_posix() for program in EXAMPLES.rglob("__main__.py")}
+# gitops has a test of its own.
+TRIED = sorted(FOUND - NOT_RUN - {"gitops"})
 
 
 @pytest.fixture
@@ -47,30 +38,33 @@ def example(request: pytest.FixtureRequest, engine: Engine, sandbox: Sandbox, tm
     return stack
 
 
-def test_each_is_tried() -> None:
-    found = {str(program.parent.relative_to(EXAMPLES)) for program in EXAMPLES.rglob("__main__.py")}
-    # gitops has a test of its own.
-    assert found - {"gitops"} == RESOURCES.keys() | NOT_RUN
+@pytest.mark.parametrize("module", MODULES)
+def test_examples_exist_for_every_resource(module: str) -> None:
+    assert f"rekey.{load(module).name}(" in (EXAMPLES / module / "__main__.py").read_text()
 
 
-@pytest.mark.parametrize(("example", "name"), [(name, name) for name in RESOURCES], indirect=["example"])
-def test_from_up_to_destroy(example: Stack, name: str) -> None:
-    assert sorted(example.up().steps) == [f"create {resource}" for resource in RESOURCES[name]]
+@pytest.mark.parametrize("example", TRIED, indirect=True)
+def test_example_from_up_to_destroy(example: Stack) -> None:
+    created = sorted(example.up().steps)
+    names = [step.removeprefix("create ") for step in created]
+    assert names
+    assert created == [f"create {name}" for name in names]
     assert example.up("--expect-no-changes").steps == []
     first = example.outputs()
-    if name in UPDATES:
-        example.configure(dict([UPDATES[name]]))
-        assert example.up().steps == [f"update {resource}" for resource in RESOURCES[name]]
+    setting = re.search(r'config\.get\("(clientName|description)"\)', (example.folder / "__main__.py").read_text())
+    if setting:
+        example.configure({setting[1]: "Another one"})
+        assert sorted(example.up().steps) == [f"update {name}" for name in names]
         assert example.outputs() == first, "an update of a setting does not rotate"
     example.configure({"rotate": "monday"})
-    assert sorted(example.up().steps) == [f"update {resource}" for resource in RESOURCES[name]]
+    assert sorted(example.up().steps) == [f"update {name}" for name in names]
     assert example.up("--expect-no-changes").steps == []
-    assert sorted(example.destroy().steps) == [f"delete {resource}" for resource in RESOURCES[name]]
+    assert sorted(example.destroy().steps) == [f"delete {name}" for name in names]
     assert not example.export()["deployment"].get("resources")
 
 
 @pytest.mark.parametrize("example", ["consumers/file"], indirect=True)
-def test_a_secret_flows_on(example: Stack) -> None:
+def test_consumer_file_follows_the_secret(example: Stack) -> None:
     file, restarts = example.folder / "portal-oidc.json", example.folder / "restarts"
     example.configure({"restart": f'{sys.executable} -c \'open("{restarts}", "a").write("r")\''})
     found = []

@@ -180,7 +180,7 @@ def in_the_window_after(days: int) -> str:
     return f"{int((moment - now).total_seconds())}s"
 
 
-def test_a_day_in_the_life(repository: Repository) -> None:
+def test_gitops_pipeline_over_a_day(repository: Repository) -> None:
     sandbox = repository.sandbox
     first = repository.job("apply")
     assert "create" in first

@@ -48,12 +48,12 @@ def test_gitlab_ci_fits_its_schema() -> None:
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
-def test_the_scripts_are_programs(script: Path) -> None:
+def test_pipeline_scripts_parse(script: Path) -> None:
     assert script.stat().st_mode & 0o111 == 0o111
     subprocess.run(["bash", "-n", script], check=True)
 
 
-def test_a_preview_of_a_pull_request_has_no_credential_and_forks_have_none() -> None:
+def test_pipeline_preview_has_no_credential_and_forks_have_none() -> None:
     workflow = read(PIPELINES / "github-actions" / ".github" / "workflows" / "preview.yml")
     assert set(workflow["on"]) == {"pull_request"}
     assert workflow["permissions"] == {}
@@ -72,14 +72,14 @@ def test_a_preview_of_a_pull_request_has_no_credential_and_forks_have_none() -> 
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda workflow: workflow.name)
-def test_no_text_from_outside_becomes_part_of_a_command(workflow: Path) -> None:
+def test_pipeline_commands_hold_no_text_from_outside(workflow: Path) -> None:
     for job in read(workflow)["jobs"].values():
         for step in job["steps"]:
             assert "${{" not in step.get("run", "")
 
 
 @pytest.mark.parametrize("name", ["apply", "drift"])
-def test_one_run_at_a_time_has_the_credentials(name: str) -> None:
+def test_pipeline_gives_credentials_to_one_run_at_a_time(name: str) -> None:
     workflow = read(PIPELINES / "github-actions" / ".github" / "workflows" / f"{name}.yml")
     assert workflow["concurrency"] == {"group": "prod", "cancel-in-progress": "false"}
     assert "schedule" in workflow["on"]
@@ -93,7 +93,7 @@ def test_one_run_at_a_time_has_the_credentials(name: str) -> None:
     assert gitlab[name]["script"] == [f"ci/{name} prod"]
 
 
-def test_all_go_on_after_an_error() -> None:
+def test_pipelines_continue_on_error() -> None:
     (apply,) = (script.read_text() for script in SCRIPTS if script.name == "apply")
     assert "--continue-on-error" in apply
     *_, stack = yaml.load_all(OPERATOR.read_text(), yaml.BaseLoader)

@@ -1,5 +1,6 @@
 """What the lifecycle needs to know of a resource, in its vendor's terms."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,10 +11,12 @@ from tools.vendors import Sandbox
 Outputs = dict[str, Any]
 #: How every program begins.
 IMPORTS: Final = ("import pulumi", "import pulumi_rekey as rekey", "")
+#: How the name of a resource ends that a case declares beside its own.
+BESIDE: Final = "-beside"
 
 
 @dataclass(frozen=True)
-class Said:
+class ProgramSpec:
     """What the program says of the one resource that it declares."""
 
     name: str = "it"
@@ -31,7 +34,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Calls:
-    """The calls of each step of a plain life, in their order: the expected minimum."""
+    """The calls of each step of a plain scenario, in their order: the expected minimum."""
 
     create: tuple[str, ...]
     rotate: tuple[str, ...]
@@ -45,6 +48,8 @@ class Case(ABC):
     """One resource: how its program reads, who uses its credential, and what people do at its vendor by hand."""
 
     resource: ClassVar[str]
+    #: Whether a vendor keeps its credential; otherwise a resource takes it that the case declares beside its own.
+    at_a_vendor: ClassVar[bool] = True
     #: The outputs that hold a secret.
     secrets: ClassVar[tuple[str, ...]]
     #: The output that holds the vendor's id of the object.
@@ -66,9 +71,9 @@ class Case(ABC):
     #: Whether the object has a setting that changes without a new secret; it is the output of this name.
     setting: ClassVar[str | None] = None
     #: The outputs that tell of the vendor's last change, whatever it was.
-    stamps: ClassVar[frozenset[str]] = frozenset()
+    volatile_outputs: ClassVar[frozenset[str]] = frozenset()
     #: How many minutes have to pass, each span followed by an up, until the old credential ends after a rotation.
-    settling: ClassVar[tuple[int, ...]] = ()
+    overlap_steps: ClassVar[tuple[int, ...]] = ()
     calls: ClassVar[Calls]
     #: The calls that always make a new secret.
     minting: ClassVar[frozenset[str]]
@@ -81,13 +86,20 @@ class Case(ABC):
         self.sandbox = sandbox
         self.http = sandbox.http
 
+    @classmethod
+    def minting_call(cls) -> tuple[str, str]:
+        """The call by which a rotation makes a new secret: its method, and a regular expression of its path."""
+        call = next(call for call in cls.calls.rotate if call in cls.minting or call.startswith("PATCH"))
+        method, shape = call.split(" ")
+        return method, re.escape(shape).replace(re.escape("{id}"), "[^/]+") + "$"
+
     @abstractmethod
-    def arguments(self, said: Said) -> dict[str, object]:
+    def arguments(self, spec: ProgramSpec) -> dict[str, object]:
         """The arguments of the resource but `rotation`."""
 
-    def rotation(self, said: Said) -> Mapping[str, object]:
+    def rotation(self, spec: ProgramSpec) -> Mapping[str, object]:
         """The arguments of its Rotation."""
-        return said.rotation
+        return spec.rotation
 
     @abstractmethod
     def accepts(self, outputs: Outputs) -> bool:
@@ -97,9 +109,9 @@ class Case(ABC):
         """Whether the credential is still good for anything."""
         return self.accepts(outputs)
 
-    @abstractmethod
     def existing(self) -> Outputs:
         """An object that people have made by hand and use: its id and its credential, named like the outputs."""
+        raise NotImplementedError
 
     @abstractmethod
     def is_there(self, outputs: Outputs) -> bool:
@@ -109,9 +121,9 @@ class Case(ABC):
         """Change by hand what `setting` names."""
         raise NotImplementedError
 
-    @abstractmethod
     def rotate_by_hand(self, outputs: Outputs) -> Outputs:
         """Make another credential by hand and use that; returned named like the outputs."""
+        raise NotImplementedError
 
     def remove_by_hand(self, outputs: Outputs) -> None:
         """Delete the object."""
@@ -121,18 +133,18 @@ class Case(ABC):
         """The ids of all objects of the kind that the vendor has, where rekey creates some."""
         return set()
 
-    def declaration(self, said: Said) -> str:
+    def declaration(self, spec: ProgramSpec) -> str:
         """The call that declares the resource."""
-        arguments = {name: repr(value) for name, value in self.arguments(said).items()} | dict(said.more)
-        if rotation := self.rotation(said):
+        arguments = {name: repr(value) for name, value in self.arguments(spec).items()} | dict(spec.more)
+        if rotation := self.rotation(spec):
             words = ", ".join(f"{name}={value!r}" for name, value in rotation.items())
             arguments["rotation"] = f"rekey.Rotation({words})"
-        if said.options:
-            arguments["opts"] = f"pulumi.ResourceOptions({said.options})"
+        if spec.options:
+            arguments["opts"] = f"pulumi.ResourceOptions({spec.options})"
         lines = [f"    {name}={value}," for name, value in arguments.items()]
-        return "\n".join([f"rekey.{self.resource}(", f'    "{said.name}",', *lines, ")"])
+        return "\n".join([f"rekey.{self.resource}(", f'    "{spec.name}",', *lines, ")"])
 
-    def program(self, said: Said) -> str:
+    def program(self, spec: ProgramSpec) -> str:
         """The program that declares the resource and exports what it is about."""
         exports = [f'pulumi.export("{name}", it.{name})' for name in (self.id_output, *self.secrets)]
-        return "\n".join([*IMPORTS, f"it = {self.declaration(said)}", *exports, ""])
+        return "\n".join([*IMPORTS, f"it = {self.declaration(spec)}", *exports, ""])

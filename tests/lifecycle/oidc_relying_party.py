@@ -1,11 +1,12 @@
 """A relying party of Cloud Director's OpenID provider."""
 
+from tools.administrators import CALLBACK, CloudDirector
 from tools.vendors import Sandbox
 
-from .case import Calls, Case, Outputs, Said
-from .vcd import BASE, CALLBACK, LOGIN, Administrator
+from .case import Calls, Case, Outputs, ProgramSpec
 
-_PARTIES = f"{BASE}/relyingParties"
+LOGIN = "POST /oauth/provider/token"
+_PARTIES = f"{CloudDirector.BASE}/relyingParties"
 LIST, REGISTER = f"GET {_PARTIES}", f"POST {_PARTIES}"
 GET, PUT, DELETE = (f"{method} {_PARTIES}/{{id}}" for method in ("GET", "PUT", "DELETE"))
 REGENERATE = f"POST {_PARTIES}/{{id}}/regenerateSecret"
@@ -35,18 +36,18 @@ class OidcRelyingPartyCase(Case):
 
     def __init__(self, sandbox: Sandbox) -> None:
         super().__init__(sandbox)
-        self.administrator = Administrator(sandbox)
+        self.administrator = CloudDirector(sandbox)
 
-    def arguments(self, said: Said) -> dict[str, object]:
-        name = "Customer portal, renamed" if said.changed else "Customer portal"
-        adopt = {"adopt": said.at} if said.at else {}
+    def arguments(self, spec: ProgramSpec) -> dict[str, object]:
+        name = "Customer portal, renamed" if spec.changed else "Customer portal"
+        adopt = {"adopt": spec.at} if spec.at else {}
         return {"client_name": name, "redirect_uris": [CALLBACK], **adopt}
 
     def accepts(self, outputs: Outputs) -> bool:
         return self.administrator.portal(outputs["client_id"]).signs_in(outputs["client_secret"])
 
     def existing(self) -> Outputs:
-        made = self.administrator.registered("Customer portal")
+        made = self.administrator.register("Customer portal")
         return {
             "relying_party_id": made["id"],
             "client_id": made["clientId"],
@@ -54,22 +55,16 @@ class OidcRelyingPartyCase(Case):
         }
 
     def is_there(self, outputs: Outputs) -> bool:
-        return self.administrator.answer("GET", self._path(outputs)).is_success
+        return outputs["relying_party_id"] in self.objects()
 
     def objects(self) -> set[str]:
-        return {party["id"] for party in self.administrator.call("GET", "/relyingParties")["values"]}
+        return {party["id"] for party in self.administrator.relying_parties()}
 
     def drift(self, outputs: Outputs) -> None:
-        changed = {"clientName": "somebody's", "redirectUris": [CALLBACK]}
-        self.administrator.call("PUT", self._path(outputs), changed)
+        self.administrator.change_relying_party(outputs["relying_party_id"], "somebody's")
 
     def rotate_by_hand(self, outputs: Outputs) -> Outputs:
-        made = self.administrator.call("POST", f"{self._path(outputs)}/regenerateSecret")
-        return outputs | {"client_secret": made["clientSecret"]}
+        return outputs | {"client_secret": self.administrator.regenerate_secret(outputs["relying_party_id"])}
 
     def remove_by_hand(self, outputs: Outputs) -> None:
-        self.administrator.call("DELETE", self._path(outputs))
-
-    @staticmethod
-    def _path(outputs: Outputs) -> str:
-        return f"/relyingParties/{outputs['relying_party_id']}"
+        self.administrator.delete_relying_party(outputs["relying_party_id"])

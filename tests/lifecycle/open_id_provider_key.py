@@ -1,18 +1,17 @@
 """The key that Cloud Director signs ID tokens with."""
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from joserfc.jwk import ECKey
 
+from tools.administrators import CloudDirector
 from tools.vendors import Sandbox
 
-from .case import Calls, Case, Outputs, Said
-from .vcd import BASE, LOGIN, Administrator
+from .case import Calls, Case, Outputs, ProgramSpec
+from .oidc_relying_party import LOGIN
 
-_KEYS = f"{BASE}/keys"
+_KEYS = f"{CloudDirector.BASE}/keys"
 LIST, CREATE = f"GET {_KEYS}", f"POST {_KEYS}"
 GET, PUT, DELETE = (f"{method} {_KEYS}/{{id}}" for method in ("GET", "PUT", "DELETE"))
-CONFIGURATION, ACTIVATE = f"GET {BASE}", f"PUT {BASE}"
+CONFIGURATION, ACTIVATE = f"GET {CloudDirector.BASE}", f"PUT {CloudDirector.BASE}"
 PUBLISHED = ("GET /oidc/.well-known/openid-configuration", "GET /oidc/jwks")
 
 
@@ -29,8 +28,8 @@ class OpenIdProviderKeyCase(Case):
     stops_when_renamed = True
     rotates_into_another = True
     setting = "description"
-    # The set of keys may be cached for five minutes; an ID token lives for an hour.
-    settling = (6, 70)
+    # The set of keys may be cached for five minutes; an ID token resources for an hour.
+    overlap_steps = (6, 70)
     minting = frozenset({CREATE})
     calls = Calls(
         create=(LOGIN, LIST, CREATE, CONFIGURATION, ACTIVATE, *PUBLISHED),
@@ -42,12 +41,12 @@ class OpenIdProviderKeyCase(Case):
 
     def __init__(self, sandbox: Sandbox) -> None:
         super().__init__(sandbox)
-        self.administrator = Administrator(sandbox)
-        self._party = self.administrator.registered("whose users are signed in")
+        self.administrator = CloudDirector(sandbox)
+        self._party = self.administrator.register("whose users are signed in")
 
-    def arguments(self, said: Said) -> dict[str, object]:
-        description = "signs ID tokens, renamed" if said.changed else "signs ID tokens"
-        adopt = {"adopt": said.at} if said.at else {}
+    def arguments(self, spec: ProgramSpec) -> dict[str, object]:
+        description = "signs ID tokens, renamed" if spec.changed else "signs ID tokens"
+        adopt = {"adopt": spec.at} if spec.at else {}
         return {"description": description, "algorithm": "EC", **adopt}
 
     def accepts(self, outputs: Outputs) -> bool:
@@ -59,39 +58,26 @@ class OpenIdProviderKeyCase(Case):
         return self._is_published(outputs["public_key"])
 
     def existing(self) -> Outputs:
-        key = ec.generate_private_key(ec.SECP256R1())
-        public = key.public_key().public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-        private = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        body = {"description": "signs ID tokens", "publicKey": public.decode(), "privateKey": private.decode()}
-        made = self.administrator.call("POST", "/keys", body)
-        self._activate(made["id"])
-        return {"key_id": made["id"], "public_key": public.decode()}
+        made = self.administrator.add_key("signs ID tokens")
+        self.administrator.activate_key(made["id"])
+        return {"key_id": made["id"], "public_key": made["publicKey"]}
 
     def is_there(self, outputs: Outputs) -> bool:
-        return self.administrator.answer("GET", f"/keys/{outputs['key_id']}").is_success
+        return outputs["key_id"] in self.objects()
 
     def objects(self) -> set[str]:
-        return {key["id"] for key in self.administrator.call("GET", "/keys")["values"]}
+        return set(self.administrator.keys())
 
     def drift(self, outputs: Outputs) -> None:
-        key = self.administrator.call("GET", f"/keys/{outputs['key_id']}")
-        self.administrator.call("PUT", f"/keys/{outputs['key_id']}", key | {"description": "somebody's"})
+        self.administrator.describe_key(outputs["key_id"], "somebody's")
 
     def rotate_by_hand(self, outputs: Outputs) -> Outputs:  # noqa: ARG002 - another key signs, whichever did before
         return self.existing()
 
     def remove_by_hand(self, outputs: Outputs) -> None:
-        others = [key["id"] for key in self.administrator.call("GET", "/keys")["values"]]
-        self._activate(next(key for key in others if key != outputs["key_id"]))
-        self.administrator.call("DELETE", f"/keys/{outputs['key_id']}")
-
-    def _activate(self, key_id: str) -> None:
-        configuration = self.administrator.call("GET", "")
-        self.administrator.call("PUT", "", configuration | {"activeKey": {"id": key_id}})
+        if self.administrator.active_key() == outputs["key_id"]:
+            self.administrator.activate_key(next(key for key in self.objects() if key != outputs["key_id"]))
+        self.administrator.delete_key(outputs["key_id"])
 
     def _is_published(self, public_key: str) -> bool:
         wanted = ECKey.import_key(public_key).as_dict(private=False)

@@ -2,18 +2,14 @@
 
 import secrets
 from collections.abc import Mapping
-from typing import Any
 
-import httpx
-
+from tools.administrators import Broker
 from tools.consumers import IdentityProvider
 from tools.vendors import Sandbox
 
-from .case import Calls, Case, Outputs, Said
+from .case import Calls, Case, Outputs, ProgramSpec
 
-_DIRECTORIES = "/usergroup/t/CUSTOMER/broker/directories"
-_SYNC_CLIENT = f"{_DIRECTORIES}/{{id}}/sync-client"
-_MEDIA = "application/vnd.vmware.vidm.usergroup.broker.directory"
+_SYNC_CLIENT = f"{Broker.BASE}/{{id}}/sync-client"
 LOGIN = TRY = "POST /acs/t/CUSTOMER/token"
 GET, GENERATE = f"GET {_SYNC_CLIENT}", f"POST {_SYNC_CLIENT}"
 
@@ -38,13 +34,13 @@ class SyncClientCredentialsCase(Case):
 
     def __init__(self, sandbox: Sandbox) -> None:
         super().__init__(sandbox)
-        self.broker = sandbox.credentials["broker"]
+        self.administrator = Broker(sandbox)
 
-    def arguments(self, said: Said) -> dict[str, object]:
-        return {"directory_id": said.at or self.broker["directory_id"]}
+    def arguments(self, spec: ProgramSpec) -> dict[str, object]:
+        return {"directory_id": spec.at or self.administrator.known["directory_id"]}
 
-    def rotation(self, said: Said) -> Mapping[str, object]:
-        return {"on_adopt": "rotate"} | dict(said.rotation)
+    def rotation(self, spec: ProgramSpec) -> Mapping[str, object]:
+        return {"on_adopt": "rotate"} | dict(spec.rotation)
 
     def accepts(self, outputs: Outputs) -> bool:
         provider = IdentityProvider(self.http, "CUSTOMER")
@@ -53,32 +49,15 @@ class SyncClientCredentialsCase(Case):
         return provider.logs_in(outputs["client_id"], outputs["client_secret"])
 
     def existing(self) -> Outputs:
-        name = f"shop {secrets.token_hex(4)}"
-        made = self._call("POST", "", "+json", {"name": name, "domains": [f"{name[5:]}.example.com"]})
-        return self.rotate_by_hand({"directory_id": made["id"]})
+        made = self.administrator.create_directory(f"shop-{secrets.token_hex(4)}")
+        return self.rotate_by_hand({"directory_id": made})
 
     def is_there(self, outputs: Outputs) -> bool:
-        return self._answer("GET", f"/{outputs['directory_id']}", "+json").is_success
+        return self.administrator.has_directory(outputs["directory_id"])
 
     def rotate_by_hand(self, outputs: Outputs) -> Outputs:
-        path = f"/{outputs['directory_id']}/sync-client?action=generate_credentials"
-        made = self._call("POST", path, ".syncclientconfiguration+json", {})
+        made = self.administrator.generate_credentials(outputs["directory_id"])
         return outputs | {"client_id": made["client_id"], "client_secret": made["client_secret"]}
 
     def remove_by_hand(self, outputs: Outputs) -> None:
-        self._answer("DELETE", f"/{outputs['directory_id']}", "+json").raise_for_status()
-
-    def _call(self, method: str, path: str, kind: str, json: dict[str, Any]) -> dict[str, Any]:
-        answer: dict[str, Any] = self._answer(method, path, kind, json).raise_for_status().json()
-        return answer
-
-    def _answer(self, method: str, path: str, kind: str, json: dict[str, Any] | None = None) -> httpx.Response:
-        login = self.http.post(
-            "/acs/t/CUSTOMER/token",
-            data={"grant_type": "client_credentials"},
-            auth=(self.broker["client_id"], self.broker["client_secret"]),
-        )
-        media = {"Accept": _MEDIA + kind} | ({} if json is None else {"Content-Type": _MEDIA + kind})
-        token = login.raise_for_status().json()["access_token"]
-        headers = {"Authorization": f"Bearer {token}"} | media
-        return self.http.request(method, _DIRECTORIES + path, headers=headers, json=json)
+        self.administrator.delete_directory(outputs["directory_id"])

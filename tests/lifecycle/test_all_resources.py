@@ -5,141 +5,145 @@ import pytest
 from tests.engine import Stack
 from tools.vendors import Sandbox
 
-from .lives import Lives
-from .test_lifecycle import CASES
+from .all_resources import AllResources
+from .cases import AT_A_VENDOR
 
 
 @pytest.fixture
-def lives(stack: Stack, sandbox: Sandbox) -> Lives:
-    return Lives(CASES, stack, sandbox)
+def resources(stack: Stack, sandbox: Sandbox) -> AllResources:
+    return AllResources(AT_A_VENDOR, stack, sandbox)
 
 
-def test_a_new_policy_and_its_edits_rotate_nothing(lives: Lives) -> None:
+def test_policy_added_or_edited_rotates_nothing(resources: AllResources) -> None:
     """A policy that comes later, a trigger that joins it or leaves it; then a rotation and a setting at once."""
-    lives.up()
-    first = lives.outputs()
+    resources.up()
+    first = resources.outputs()
     for triggers in ({"release": 1}, {"release": 1, "incident": "none"}, {"incident": "none"}):
-        for life, step in lives.up(rotation={"triggers": triggers}).items():
-            assert step.steps == [f"update {life.said.name}"]
-        assert lives.calls == ()
-    for life, outputs in lives.outputs().items():
-        assert outputs | {"rotation": None} == first[life] | {"rotation": None}
+        for scenario, step in resources.up(rotation={"triggers": triggers}).items():
+            assert step.steps == [f"update {scenario.spec.name}"]
+        assert resources.calls == ()
+    for scenario, outputs in resources.outputs().items():
+        assert outputs | {"rotation": None} == first[scenario] | {"rotation": None}
 
-    for life, step in lives.up(changed=True, rotation={"triggers": {"incident": "INC-1"}}).items():
-        assert step.steps == [f"update {life.said.name}"]
-    for life, outputs in lives.outputs().items():
+    for scenario, step in resources.up(changed=True, rotation={"triggers": {"incident": "INC-1"}}).items():
+        assert step.steps == [f"update {scenario.spec.name}"]
+    for scenario, outputs in resources.outputs().items():
         assert outputs["generation"] == 2
-        assert life.case.accepts(outputs)
-        if life.case.setting is not None:
-            assert outputs[life.case.setting] != first[life][life.case.setting]
+        assert scenario.case.accepts(outputs)
+        if scenario.case.setting is not None:
+            assert outputs[scenario.case.setting] != first[scenario][scenario.case.setting]
 
 
-def test_a_preview_needs_no_credential(bare_stack: Stack, sandbox: Sandbox) -> None:
+def test_preview_needs_no_credential(bare_stack: Stack, sandbox: Sandbox) -> None:
     """Neither that of a creation nor that of a rotation; an up without one says which."""
-    lives = Lives(CASES, bare_stack, sandbox)
+    resources = AllResources(AT_A_VENDOR, bare_stack, sandbox)
     plain = {path: value for path, value in sandbox.settings().items() if not path.endswith(("Key", "clientId"))}
     bare_stack.configure({"rekey:owner": "0f8e7d6c5b4a39281706f5e4d3c2b1a0"} | plain)
-    for life, step in lives.preview(rotation={"triggers": {"release": 1}}).items():
-        assert step.steps == [f"create {life.said.name}"]
-    assert lives.calls == ()
-    for life, step in lives.up(fails=True).items():
-        assert step.error.startswith(f"endpoint '{life.case.endpoint}' has no credentials: nothing was created; set ")
-    assert lives.calls == ()
+    for scenario, step in resources.preview(rotation={"triggers": {"release": 1}}).items():
+        assert step.steps == [f"create {scenario.spec.name}"]
+    assert resources.calls == ()
+    for scenario, step in resources.up(fails=True).items():
+        assert step.error.startswith(
+            f"endpoint '{scenario.case.endpoint}' has no credentials: nothing was created; set "
+        )
+    assert resources.calls == ()
 
     given = {
-        variable: sandbox.credentials[life.case.endpoint][key]
-        for life in lives
-        for variable, key in life.case.environment
+        variable: sandbox.credentials[scenario.case.endpoint][key]
+        for scenario in resources
+        for variable, key in scenario.case.environment
     }
     bare_stack.environment |= given
-    lives.up()
-    for life, outputs in lives.outputs().items():
-        assert life.case.accepts(outputs)
+    resources.up()
+    for scenario, outputs in resources.outputs().items():
+        assert scenario.case.accepts(outputs)
     for variable in given:
         del bare_stack.environment[variable]
-    for step in lives.preview(rotation={"triggers": {"release": 2}}).values():
+    for step in resources.preview(rotation={"triggers": {"release": 2}}).values():
         assert step.said.startswith("rotates: trigger changed: release; ")
-    assert lives.calls == ()
+    assert resources.calls == ()
 
 
-def test_retained_on_delete(lives: Lives) -> None:
+def test_delete_with_retain_on_delete_changes_nothing(resources: AllResources) -> None:
     """Pulumi's own option leaves everything alone."""
-    lives.up(options="retain_on_delete=True")
-    outputs = lives.outputs()
-    for life, step in lives.destroy().items():
-        assert step.steps == [f"delete {life.said.name}"]
-        assert life.case.accepts(outputs[life])
-    assert lives.calls == ()
+    resources.up(options="retain_on_delete=True")
+    outputs = resources.outputs()
+    for scenario, step in resources.destroy().items():
+        assert step.steps == [f"delete {scenario.spec.name}"]
+        assert scenario.case.accepts(outputs[scenario])
+    assert resources.calls == ()
 
 
-def test_adopted_without_a_rotation(lives: Lives) -> None:
+def test_adopt_without_rotation_is_not_noticed(resources: AllResources) -> None:
     """Its users notice nothing; nor when `adopt` goes, nor at the end where rekey has never had the secret."""
-    theirs = {life: life.remember(life.case.existing()) for life in lives}
-    lives.up(at=lambda life: theirs[life][life.case.id_output], rotation={"on_adopt": "keep"})
-    for life, ours in lives.outputs().items():
-        case = life.case
-        assert not case.minting.intersection(lives.calls)
-        assert case.accepts(theirs[life])
+    theirs = {scenario: scenario.remember(scenario.case.existing()) for scenario in resources}
+    resources.up(at=lambda scenario: theirs[scenario][scenario.case.id_output], rotation={"on_adopt": "keep"})
+    for scenario, ours in resources.outputs().items():
+        case = scenario.case
+        assert not case.minting.intersection(resources.calls)
+        assert case.accepts(theirs[scenario])
         assert ours["generation"] == 1
         assert ours["rotation_reason"] == "adopted"
         if case.readable:
             assert case.accepts(ours)
         else:
             assert not ours.keys() & set(case.secrets)
-    lives.up("--expect-no-changes", at=lambda life: None if life.case.creates else life.said.at)
-    assert lives.calls == ()
-    lives.destroy()
-    for life in lives:
-        assert life.case.is_there(theirs[life])
-        assert life.case.accepts(theirs[life]) == (not life.case.readable)
-    assert lives.traces() == []
+    resources.up("--expect-no-changes", at=lambda scenario: None if scenario.case.creates else scenario.spec.at)
+    assert resources.calls == ()
+    resources.destroy()
+    for scenario in resources:
+        assert scenario.case.is_there(theirs[scenario])
+        assert scenario.case.accepts(theirs[scenario]) == (not scenario.case.readable)
+    assert resources.leaks() == []
 
 
-def test_adopted_with_a_rotation(lives: Lives) -> None:
+def test_adopt_with_rotation_spares_newer_secrets_at_the_end(resources: AllResources) -> None:
     """What somebody else has made since is not revoked at the end."""
-    theirs = {life: life.remember(life.case.existing()) for life in lives}
-    lives.up(at=lambda life: theirs[life][life.case.id_output], rotation={"on_adopt": "rotate"})
-    lives.settle()
+    theirs = {scenario: scenario.remember(scenario.case.existing()) for scenario in resources}
+    resources.up(at=lambda scenario: theirs[scenario][scenario.case.id_output], rotation={"on_adopt": "rotate"})
+    resources.end_overlap()
     newer = {}
-    for life, ours in lives.outputs().items():
-        assert life.case.accepts(ours)
-        assert not life.case.knows(theirs[life])
+    for scenario, ours in resources.outputs().items():
+        assert scenario.case.accepts(ours)
+        assert not scenario.case.knows(theirs[scenario])
         assert ours["generation"] == 1
         assert ours["rotation_reason"] == "adopted with on_adopt=rotate"
-        newer[life] = life.remember(life.case.rotate_by_hand(ours))
-    lives.destroy()
-    for life in lives:
-        assert life.case.is_there(newer[life])
-        assert life.case.accepts(newer[life])
-    assert lives.traces() == []
+        newer[scenario] = scenario.remember(scenario.case.rotate_by_hand(ours))
+    resources.destroy()
+    for scenario in resources:
+        assert scenario.case.is_there(newer[scenario])
+        assert scenario.case.accepts(newer[scenario])
+    assert resources.leaks() == []
 
 
-def test_another_object_replaces(lives: Lives) -> None:
+def test_replace_by_another_object_ends_the_old_secret(resources: AllResources) -> None:
     """The object before keeps no secret of rekey's, and is there."""
-    before, after = ({life: life.remember(life.case.existing()) for life in lives} for _ in range(2))
-    lives.up(at=lambda life: before[life][life.case.id_output], rotation={"on_adopt": "rotate"})
-    lives.settle()
-    old = lives.outputs()
-    for life, step in lives.up(at=lambda life: after[life][life.case.id_output]).items():
-        name = life.said.name
-        assert step.steps == [f"create-replacement {name}", f"replace {name}", f"delete-replaced {name}"]
-    lives.settle()
-    for life, outputs in lives.outputs().items():
-        assert life.case.accepts(outputs)
-        assert not life.case.knows(old[life])
-        assert life.case.is_there(before[life]) != life.case.rotates_into_another
-        assert life.case.is_there(after[life]) or life.case.rotates_into_another
-
-
-def test_renamed_in_code_with_an_alias(lives: Lives) -> None:
-    lives.up(rotation={"triggers": {"release": 1}})
-    before = lives.outputs()
-    lives.up(
-        "--expect-no-changes",
-        name=lambda life: f"renamed {life.case.resource}",
-        options=lambda life: f'aliases=[pulumi.Alias(name="{life.case.resource}")]',
+    before, after = (
+        {scenario: scenario.remember(scenario.case.existing()) for scenario in resources} for _ in range(2)
     )
-    assert lives.calls == ()
-    assert lives.outputs() == before
-    lives.destroy()
-    assert not any(life.case.knows(before[life]) for life in lives)
+    resources.up(at=lambda scenario: before[scenario][scenario.case.id_output], rotation={"on_adopt": "rotate"})
+    resources.end_overlap()
+    old = resources.outputs()
+    for scenario, step in resources.up(at=lambda scenario: after[scenario][scenario.case.id_output]).items():
+        name = scenario.spec.name
+        assert step.steps == [f"create-replacement {name}", f"replace {name}", f"delete-replaced {name}"]
+    resources.end_overlap()
+    for scenario, outputs in resources.outputs().items():
+        assert scenario.case.accepts(outputs)
+        assert not scenario.case.knows(old[scenario])
+        assert scenario.case.is_there(before[scenario]) != scenario.case.rotates_into_another
+        assert scenario.case.is_there(after[scenario]) or scenario.case.rotates_into_another
+
+
+def test_rename_with_alias_changes_nothing(resources: AllResources) -> None:
+    resources.up(rotation={"triggers": {"release": 1}})
+    before = resources.outputs()
+    resources.up(
+        "--expect-no-changes",
+        name=lambda scenario: f"renamed {scenario.case.resource}",
+        options=lambda scenario: f'aliases=[pulumi.Alias(name="{scenario.case.resource}")]',
+    )
+    assert resources.calls == ()
+    assert resources.outputs() == before
+    resources.destroy()
+    assert not any(scenario.case.knows(before[scenario]) for scenario in resources)

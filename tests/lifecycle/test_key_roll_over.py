@@ -1,7 +1,7 @@
 """A whole roll-over of a signing key, seen by a relying party that trusts its cached key set to the letter.
 
 The party fetches the set only when its copy is older than the vendor's max-age, never because a token has an unknown
-key. It checks a new ID token at every step, and every earlier one again for as long as that lives.
+key. It checks a new ID token at every step, and every earlier one again for as long as that resources.
 """
 
 import re
@@ -14,10 +14,9 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from tests.engine import Stack
-from tools.consumers import Portal
+from tools.administrators import CloudDirector
 from tools.vendors import Sandbox
 
-URI = "https://portal.example.com/callback"
 PROGRAM = """
 import pulumi
 import pulumi_rekey as rekey
@@ -61,12 +60,11 @@ class CachingParty:
         return jwt.decode(token, self.keys, algorithms=["RS256", "ES256"]).claims
 
 
-def test_a_relying_party_with_a_cached_key_set_never_fails(stack: Stack, sandbox: Sandbox) -> None:
+def test_key_roll_over_never_fails_with_a_cached_key_set(stack: Stack, sandbox: Sandbox) -> None:
     stack.program(PROGRAM)
     stack.up()
     first = stack.outputs()
-    vcd = sandbox.credentials["vcd"]
-    portal = Portal(sandbox.http, first["client_id"], URI, f"{vcd['user']}@{vcd['org']}", vcd["password"])
+    portal = CloudDirector(sandbox).portal(first["client_id"])
     party = CachingParty(sandbox.http)
     # The runs of a pipeline, minutes after the trigger has changed; what each is to do.
     runs = {0: "publish", 4: None, 6: "activate", 40: None, 80: "retire", 90: None}
@@ -94,9 +92,7 @@ def test_a_relying_party_with_a_cached_key_set_never_fails(stack: Stack, sandbox
     assert checked > 1000
 
 
-def test_where_only_the_active_key_is_published_there_is_no_overlap_and_that_is_said(
-    stack: Stack, sandbox: Sandbox
-) -> None:
+def test_key_roll_over_says_that_there_is_no_overlap(stack: Stack, sandbox: Sandbox) -> None:
     sandbox.dialect(vcd__jwks="active")
     stack.program(PROGRAM)
     stack.up()

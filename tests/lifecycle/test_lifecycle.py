@@ -1,4 +1,4 @@
-"""Every resource goes through one life, on the real engine and the sandbox of its vendor."""
+"""Every resource goes through one scenario, on the real engine and the sandbox of its vendor."""
 
 from collections.abc import Callable
 
@@ -7,151 +7,142 @@ import pytest
 from tests.engine import Stack
 from tools.vendors import Sandbox
 
-from .app_secret import AppSecretCase
 from .case import Case
-from .life import Life, holds_secret
-from .oidc_relying_party import OidcRelyingPartyCase
-from .open_id_provider_key import OpenIdProviderKeyCase
-from .org_oauth_app import OrgOAuthAppCase
-from .sync_client_credentials import SyncClientCredentialsCase
-
-CASES: tuple[type[Case], ...] = (
-    AppSecretCase,
-    OidcRelyingPartyCase,
-    OpenIdProviderKeyCase,
-    OrgOAuthAppCase,
-    SyncClientCredentialsCase,
-)
+from .cases import CASES
+from .scenario import Scenario, holds_secret
 
 
 @pytest.fixture(params=CASES, ids=lambda case: case.resource)
-def life(request: pytest.FixtureRequest, stack: Stack, sandbox: Sandbox) -> Life:
-    return Life(request.param(sandbox), stack, sandbox)
+def scenario(request: pytest.FixtureRequest, stack: Stack, sandbox: Sandbox) -> Scenario:
+    return Scenario(request.param(sandbox), stack, sandbox)
 
 
 def only(applies: Callable[[type[Case]], bool]) -> pytest.MarkDecorator:
     """The cases to which a test applies."""
     cases = [case for case in CASES if applies(case)]
-    return pytest.mark.parametrize("life", cases, indirect=True, ids=lambda case: case.resource)
+    return pytest.mark.parametrize("scenario", cases, indirect=True, ids=lambda case: case.resource)
 
 
-def test_a_whole_life(life: Life) -> None:
-    case = life.case
-    step = life.up(rotation={"triggers": {"release": "s3cret-7"}})
+def test_lifecycle_from_create_to_delete(scenario: Scenario) -> None:
+    case = scenario.case
+    step = scenario.up(rotation={"triggers": {"release": "s3cret-7"}})
     assert step.steps == ["create it"]
-    first = life.outputs()
+    first = scenario.outputs()
     assert step.calls == case.calls.create
     assert case.accepts(first)
     assert first["generation"] == 1
     assert first["rotation_reason"] == case.first_reason
     assert first["rotated_at"].endswith("Z")
 
-    step = life.up("--expect-no-changes")
+    step = scenario.up("--expect-no-changes")
     assert (step.steps, step.calls) == ([], ())
 
     if case.setting is not None:
         case.drift(first)
-        step = life.refresh()
+        step = scenario.refresh()
         assert (step.steps, step.calls) == (["refresh-update it"], case.calls.refresh)
         assert "somebody's" in step.run.text
-        step = life.up()
+        step = scenario.up()
         assert (step.steps, step.calls) == (["update it"], case.calls.update)
-        repaired = life.outputs()
-        assert {name for name in first.keys() | repaired.keys() if repaired.get(name) != first.get(name)} <= case.stamps
+        repaired = scenario.outputs()
+        assert {
+            name for name in first.keys() | repaired.keys() if repaired.get(name) != first.get(name)
+        } <= case.volatile_outputs
 
-    step = life.preview(rotation={"triggers": {"release": "s3cret-8"}})
+    step = scenario.preview(rotation={"triggers": {"release": "s3cret-8"}})
     assert step.said.startswith("rotates: trigger changed: release; ")
     assert "s3cret" not in step.said
-    step = life.up()
+    step = scenario.up()
     assert (step.steps, step.calls) == (["update it"], case.calls.rotate)
-    life.settle()
-    second = life.outputs()
+    scenario.end_overlap()
+    second = scenario.outputs()
     assert case.accepts(second)
     assert not case.knows(first)
+    assert not any(second[name] == first[name] for name in case.secrets if name in first)
     assert second["generation"] == 2
     assert second["rotation_reason"] == "trigger changed: release"
     assert second["rotated_at"] >= first["rotated_at"]
-    assert life.stack.resource("it")["id"] == first[case.id_output]
+    assert scenario.stack.resource("it")["id"] == first[case.id_output]
 
-    step = life.refresh()
+    step = scenario.refresh()
     assert (step.steps, step.calls) == ([], case.calls.refresh)
-    assert life.up("--expect-no-changes").calls == ()
+    assert scenario.up("--expect-no-changes").calls == ()
 
-    step = life.destroy()
+    step = scenario.destroy()
     assert (step.steps, step.calls) == (["delete it"], case.calls.destroy)
     assert case.is_there(second) == (case.remains or not case.creates)
-    assert not any(case.knows(credential) for credential in life.credentials)
-    assert life.traces() == []
+    assert not any(case.knows(credential) for credential in scenario.credentials)
+    assert scenario.leaks() == []
 
 
 @only(lambda case: not case.creates)
-def test_renamed_in_code_without_an_alias(life: Life) -> None:
+def test_rename_without_alias_keeps_the_new_secret(scenario: Scenario) -> None:
     """Create and delete meet on one object: the secret that the new resource hands on is not revoked by the old."""
-    life.up()
-    step = life.up(name="renamed")
+    scenario.up()
+    step = scenario.up(name="renamed")
     assert step.steps == ["create renamed", "delete it"]
-    assert life.case.accepts(life.outputs())
+    assert scenario.case.accepts(scenario.outputs())
 
 
 @only(lambda case: case.stops_when_renamed)
-def test_renamed_in_code_stops_until_it_is_said(life: Life) -> None:
+def test_rename_without_alias_stops_until_adopted(scenario: Scenario) -> None:
     """Rekey cannot know that the object is its own; `adopt` says so, and then nobody deletes it."""
-    case = life.case
-    life.up()
-    first = life.outputs()
-    step = life.up(name="renamed", fails=True)
+    case = scenario.case
+    scenario.up()
+    first = scenario.outputs()
+    step = scenario.up(name="renamed", fails=True)
     assert "give " in step.error
     assert " an alias" in step.error
     assert f'adopt="{first[case.id_output]}"' in step.error
     assert case.accepts(first)
-    step = life.up(at=first[case.id_output], rotation={"on_adopt": "rotate"})
+    step = scenario.up(at=first[case.id_output], rotation={"on_adopt": "rotate"})
     assert step.steps == ["create renamed", "delete it"]
-    life.settle()
-    assert case.accepts(life.outputs())
+    scenario.end_overlap()
+    assert case.accepts(scenario.outputs())
     assert not case.knows(first)
 
 
 @only(lambda case: case.removable)
-def test_deleted_by_hand(life: Life) -> None:
+def test_delete_by_hand_is_found_by_refresh(scenario: Scenario) -> None:
     """A refresh notices, and an up makes another one; what is not rekey's to create is missed in one line."""
-    case = life.case
-    life.up()
-    first = life.outputs()
+    case = scenario.case
+    scenario.up()
+    first = scenario.outputs()
     case.remove_by_hand(first)
-    assert life.refresh().steps == ["refresh-delete it"]
+    assert scenario.refresh().steps == ["refresh-delete it"]
     if case.creates:
-        assert life.up().steps == ["create it"]
-        second = life.outputs()
+        assert scenario.up().steps == ["create it"]
+        second = scenario.outputs()
         assert second[case.id_output] != first[case.id_output]
         assert case.accepts(second)
     else:
-        assert ": 404" in life.up(fails=True).error
+        assert ": 404" in scenario.up(fails=True).error
 
 
 @only(lambda case: case.readable)
-def test_a_secret_changed_by_hand(life: Life) -> None:
+def test_rotation_by_hand_is_taken_over_where_readable(scenario: Scenario) -> None:
     """Where the vendor shows it, a refresh takes it over; where the program gives one, an up puts that back."""
-    case = life.case
-    life.up()
-    theirs = life.remember(case.rotate_by_hand(life.outputs()))
-    life.refresh()
-    life.up("--expect-no-changes")
-    assert case.accepts(life.outputs())
+    case = scenario.case
+    scenario.up()
+    theirs = scenario.remember(case.rotate_by_hand(scenario.outputs()))
+    scenario.refresh()
+    scenario.up("--expect-no-changes")
+    assert case.accepts(scenario.outputs())
 
-    life.stack.configure({}, {"given": "Chosen-by-the-user1"})
-    step = life.up(more={"secret": 'pulumi.Config().require_secret("given")'})
+    scenario.stack.configure({}, {"given": "Chosen-by-the-user1"})
+    step = scenario.up(more={"secret": 'pulumi.Config().require_secret("given")'})
     assert (step.steps, case.knows(theirs)) == (["update it"], False)
-    given = life.outputs()
+    given = scenario.outputs()
     assert given["secret"] == "Chosen-by-the-user1"
-    theirs = life.remember(case.rotate_by_hand(given))
-    life.refresh()
-    assert "the given secret is another one" in life.preview().said
-    life.up()
+    theirs = scenario.remember(case.rotate_by_hand(given))
+    scenario.refresh()
+    assert "the given secret is another one" in scenario.preview().said
+    scenario.up()
     assert case.accepts(given)
     assert not case.knows(theirs)
-    life.destroy()
+    scenario.destroy()
     assert not case.knows(given)
-    assert life.traces() == []
+    assert scenario.leaks() == []
 
 
 @pytest.mark.parametrize(
@@ -164,7 +155,7 @@ def test_a_secret_changed_by_hand(life: Life) -> None:
         b"the second line: second-line",
     ],
 )
-def test_the_search_finds_what_is_there(text: bytes) -> None:
+def test_leak_search_finds_every_form(text: bytes) -> None:
     """What finds no secret anywhere else finds one here, whatever form it has."""
     assert holds_secret(text, {'S3cret@with"quotes', "first-line\nsecond-line"})
     assert not holds_secret(b"nothing of the kind: 1b47061264138c4ac30d75fd1eb44270", {"S3cret@with"})

@@ -1,8 +1,7 @@
 """A Pair through the real engine: the previous secret is accepted for a whole period."""
 
-import httpx
-
 from tests.engine import Stack
+from tools.administrators import CloudDirector
 from tools.vendors import Sandbox
 
 PROGRAM = """
@@ -26,15 +25,11 @@ rekey.Pair("keys", lambda side, its: rekey.OpenIdProviderKey(**its), every="30d"
 
 
 def accepted(sandbox: Sandbox, party: dict[str, str]) -> bool:
-    """Whether the token endpoint knows the client: a made-up code is then the only thing wrong."""
-    form = {"grant_type": "authorization_code", "code": "none", "redirect_uri": "https://portal.example.com/callback"}
-    answer = httpx.post(
-        f"{sandbox.url}/oidc/oauth2/token", data=form, auth=(party["client_id"], party["client_secret"])
-    )
-    return bool(answer.json()["error"] == "invalid_grant")
+    """Tell whether a user gets in at a portal with this client id and secret."""
+    return CloudDirector(sandbox).portal(party["client_id"]).signs_in(party["client_secret"])
 
 
-def test_the_sides_take_turns_and_both_secrets_work(stack: Stack, sandbox: Sandbox) -> None:
+def test_pair_sides_take_turns_and_both_secrets_work(stack: Stack, sandbox: Sandbox) -> None:
     stack.program(PROGRAM)
     assert sorted(step for step in stack.up().steps if "Party" not in step)
     before = stack.outputs()
@@ -61,6 +56,6 @@ def test_the_sides_take_turns_and_both_secrets_work(stack: Stack, sandbox: Sandb
     assert before["previous"]["client_secret"] not in text
 
 
-def test_what_cannot_exist_twice_is_refused_with_the_reason(stack: Stack) -> None:
+def test_pair_of_signing_keys_is_refused_with_the_reason(stack: Stack) -> None:
     stack.program(REFUSED)
     assert "no Pair of these: a signing key keeps its predecessor published by itself" in stack.up(fails=True).text

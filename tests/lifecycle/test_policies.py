@@ -1,17 +1,19 @@
 """Three months of a pipeline's runs on the real engine, some of them missed: each resource under its own policy."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.engine import Stack
 from tools.vendors import Sandbox
 
-from .case import IMPORTS, Case, Said
-from .life import shape
-from .test_lifecycle import CASES
+from .case import IMPORTS, Case, ProgramSpec
+from .cases import CASES
+from .scenario import shape
 
 #: Saturdays and Sundays, all day; the runs come on every weekday.
 WEEKEND = {"cron": "0 0 * * SAT", "timezone": "UTC", "duration": "48h"}
+#: Of what is named here; any other resource is due by its age.
 POLICIES: dict[str, dict[str, Any]] = {
     "AppSecret": {"max_age": "30d"},
     "OidcRelyingParty": {"max_age": "20d", "windows": [WEEKEND]},
@@ -26,25 +28,26 @@ TOKEN = {"generate_token": "True", "token_ttl": str(40 * 24 * 60)}
 
 
 def program(cases: dict[str, Case]) -> str:
-    """All five, each under its policy."""
+    """All resources, each under its policy."""
     lines = list(IMPORTS)
     for name, case in cases.items():
         more = TOKEN if name == "SyncClientCredentials" else {}
-        lines.append(case.declaration(Said(name=name, rotation=POLICIES[name], more=more)))
+        policy = POLICIES.get(name, {"max_age": "30d"})
+        lines.append(case.declaration(ProgramSpec(name=name, rotation=policy, more=more)))
     return "\n".join([*lines, ""])
 
 
-def outputs_of(stack: Stack) -> dict[str, dict[str, Any]]:
+def outputs_of(stack: Stack, names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """The outputs of each resource, decrypted."""
     found = stack.resources()
-    return {name: found[name]["outputs"] for name in POLICIES}
+    return {name: found[name]["outputs"] for name in names}
 
 
 def test_policies_keep_their_promises(stack: Stack, sandbox: Sandbox) -> None:
     cases = {case.resource: case(sandbox) for case in CASES}
     stack.program(program(cases))
     stack.up()
-    before = outputs_of(stack)
+    before = outputs_of(stack, cases)
     days = 0
     mints = dict.fromkeys(cases, 0)
     for gap in GAPS:
@@ -55,7 +58,7 @@ def test_policies_keep_their_promises(stack: Stack, sandbox: Sandbox) -> None:
         stack.up()
         now = datetime.now(UTC) + timedelta(days=days)
         calls = [f"{call['method']} {shape(call['path'])}" for call in sandbox.calls()]
-        after = outputs_of(stack)
+        after = outputs_of(stack, cases)
         for name, case in cases.items():
             assert case.accepts(after[name]), f"{name}: the output's secret is not accepted after {days} d"
             rotated = after[name]["generation"] - before[name]["generation"]

@@ -5,30 +5,29 @@ import pytest
 from tests.engine import Stack
 from tools.vendors import Sandbox
 
-from .case import IMPORTS, Said
-from .life import Life, Step
-from .oidc_relying_party import LIST, OidcRelyingPartyCase
+from .case import IMPORTS, ProgramSpec
+from .oidc_relying_party import LIST, LOGIN, OidcRelyingPartyCase
 from .open_id_provider_key import OpenIdProviderKeyCase
-from .vcd import LOGIN
+from .scenario import Scenario, Step
 
 DELETED_FIRST = "delete_before_replace=True"
 
 
 @pytest.fixture
-def party(stack: Stack, sandbox: Sandbox) -> Life:
-    return Life(OidcRelyingPartyCase(sandbox), stack, sandbox)
+def party(stack: Stack, sandbox: Sandbox) -> Scenario:
+    return Scenario(OidcRelyingPartyCase(sandbox), stack, sandbox)
 
 
 @pytest.fixture
-def key(stack: Stack, sandbox: Sandbox) -> Life:
-    return Life(OpenIdProviderKeyCase(sandbox), stack, sandbox)
+def key(stack: Stack, sandbox: Sandbox) -> Scenario:
+    return Scenario(OpenIdProviderKeyCase(sandbox), stack, sandbox)
 
 
-def replace(life: Life, *, fails: bool = False) -> Step:
-    return life.up("--replace", life.stack.resource("it")["urn"], fails=fails)
+def replace(scenario: Scenario, *, fails: bool = False) -> Step:
+    return scenario.up("--replace", scenario.stack.resource("it")["urn"], fails=fails)
 
 
-def test_a_relying_party_stands_in_its_own_way(party: Life) -> None:
+def test_replace_of_relying_party_is_refused(party: Scenario) -> None:
     party.up()
     first = party.outputs()
     step = replace(party, fails=True)
@@ -39,13 +38,13 @@ def test_a_relying_party_stands_in_its_own_way(party: Life) -> None:
     assert party.case.accepts(first)
 
 
-def test_a_relying_party_that_is_deleted_first(party: Life) -> None:
+def test_replace_of_relying_party_deleted_first(party: Scenario) -> None:
     """Also where another one was created in the same run, before: the list of what was there is then out of date."""
     party.up(options=DELETED_FIRST)
     first = party.outputs()
     case = party.case
-    other = case.declaration(Said("other", changed=True))
-    it = case.declaration(Said(options=f"{DELETED_FIRST}, depends_on=[other]"))
+    other = case.declaration(ProgramSpec("other", changed=True))
+    it = case.declaration(ProgramSpec(options=f"{DELETED_FIRST}, depends_on=[other]"))
     party.stack.program("\n".join([*IMPORTS, f"other = {other}", it, ""]))
     run = party.stack.up("--replace", party.stack.resource("it")["urn"])
     assert run.steps == ["create other", "delete-replaced it", "replace it", "create-replacement it"]
@@ -55,10 +54,10 @@ def test_a_relying_party_that_is_deleted_first(party: Life) -> None:
     assert second["relying_party_id"] != first["relying_party_id"]
     party.destroy()
     assert case.objects() == set()
-    assert party.traces() == []
+    assert party.leaks() == []
 
 
-def test_a_key_that_was_never_rotated_is_the_same(key: Life) -> None:
+def test_replace_of_key_never_rotated_keeps_it(key: Scenario) -> None:
     before = key.case.objects()
     key.up()
     first = key.outputs()
@@ -73,12 +72,12 @@ def test_a_key_that_was_never_rotated_is_the_same(key: Life) -> None:
     assert key.case.objects() == before
 
 
-def test_a_key_that_was_rotated_is_another(key: Life) -> None:
+def test_replace_of_rotated_key_makes_another(key: Scenario) -> None:
     """The one before has no overlap then: nothing would be left to retire it."""
     before = key.case.objects()
     key.up(rotation={"triggers": {"release": 1}})
     key.up(rotation={"triggers": {"release": 2}})
-    key.settle()
+    key.end_overlap()
     first = key.outputs()
     replace(key)
     second = key.outputs()
@@ -90,7 +89,7 @@ def test_a_key_that_was_rotated_is_another(key: Life) -> None:
     assert key.case.objects() == before
 
 
-def test_a_key_that_is_deleted_first(key: Life) -> None:
+def test_replace_of_key_deleted_first(key: Scenario) -> None:
     before = key.case.objects()
     key.up(options=DELETED_FIRST)
     first = key.outputs()

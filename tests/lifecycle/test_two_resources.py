@@ -12,14 +12,14 @@ from tests.engine import Run, Stack
 from tools.vendors import Sandbox
 
 from .app_secret import AppSecretCase
-from .case import IMPORTS, Case, Said
-from .life import Life
+from .case import IMPORTS, Case, ProgramSpec
 from .oidc_relying_party import OidcRelyingPartyCase
 from .open_id_provider_key import OpenIdProviderKeyCase
+from .scenario import Scenario
 
 
-def declare(stack: Stack, case: Case, resources: Iterable[Said]) -> None:
-    stack.program("\n".join([*IMPORTS, *(case.declaration(said) for said in resources), ""]))
+def declare(stack: Stack, case: Case, resources: Iterable[ProgramSpec]) -> None:
+    stack.program("\n".join([*IMPORTS, *(case.declaration(spec) for spec in resources), ""]))
 
 
 def complaints(stack: Stack, run: Run, sandbox: Sandbox) -> list[str]:
@@ -36,11 +36,11 @@ def complaints(stack: Stack, run: Run, sandbox: Sandbox) -> list[str]:
     return errors
 
 
-def test_one_object_is_managed_once(stack: Stack, sandbox: Sandbox) -> None:
+def test_claim_of_one_object_by_two_resources_is_refused(stack: Stack, sandbox: Sandbox) -> None:
     """Also where two endpoints are one address."""
     stack.configure({"rekey:endpoints.again.kind": "roma", "rekey:endpoints.again.url": sandbox.url})
     case = AppSecretCase(sandbox)
-    declare(stack, case, [Said("a"), Said("b", more={"endpoint": '"again"'})])
+    declare(stack, case, [ProgramSpec("a"), ProgramSpec("b", more={"endpoint": '"again"'})])
     run = stack.preview(fails=True)
     (error,) = complaints(stack, run, sandbox)
     assert "AppSecret resource '" in error
@@ -48,29 +48,29 @@ def test_one_object_is_managed_once(stack: Stack, sandbox: Sandbox) -> None:
     assert "is taken by another resource of this program: urn:pulumi:dev::probe::pulumi-python:dynamic/rekey:" in error
 
 
-def test_one_adopted_object_is_managed_once(stack: Stack, sandbox: Sandbox) -> None:
+def test_claim_of_one_adopted_object_by_two_resources_is_refused(stack: Stack, sandbox: Sandbox) -> None:
     case = OidcRelyingPartyCase(sandbox)
     theirs = case.existing()["relying_party_id"]
     sandbox.forget_calls()
-    declare(stack, case, [Said("a", at=theirs), Said("b", at=theirs)])
+    declare(stack, case, [ProgramSpec("a", at=theirs), ProgramSpec("b", at=theirs)])
     (error,) = complaints(stack, stack.preview(fails=True), sandbox)
     assert "property adopt value {" in error
     assert "is taken by another resource of this program: urn:" in error
 
 
-def test_one_key_signs(stack: Stack, sandbox: Sandbox) -> None:
+def test_claim_of_the_active_key_by_two_resources_is_refused(stack: Stack, sandbox: Sandbox) -> None:
     """A second key is welcome where it is only published."""
     case = OpenIdProviderKeyCase(sandbox)
     sandbox.forget_calls()
-    declare(stack, case, [Said("a"), Said("b")])
+    declare(stack, case, [ProgramSpec("a"), ProgramSpec("b")])
     (error,) = complaints(stack, stack.preview(fails=True), sandbox)
     assert "is taken by another resource of this program: urn:" in error
     assert "activate" in error
-    declare(stack, case, [Said("a"), Said("b", more={"activate": "False"})])
+    declare(stack, case, [ProgramSpec("a"), ProgramSpec("b", more={"activate": "False"})])
     assert sorted(stack.preview().steps) == ["create a", "create b"]
 
 
-def test_two_endpoints_of_one_kind_and_one_that_is_renamed(stack: Stack, sandbox: Sandbox) -> None:
+def test_endpoints_of_one_kind_log_in_separately_and_rename(stack: Stack, sandbox: Sandbox) -> None:
     """Each logs in for itself; another name for the same system is no change at the vendor."""
     second = {"kind": "vcd", "url": sandbox.url, "org": "System"}
     token = {"apiToken": sandbox.credentials["vcd"]["api_token"]}
@@ -82,7 +82,7 @@ def test_two_endpoints_of_one_kind_and_one_that_is_renamed(stack: Stack, sandbox
     configure("dr")
     case = OidcRelyingPartyCase(sandbox)
     elsewhere = {"redirect_uris": '["https://portal.example.net/callback"]'}
-    declare(stack, case, [Said("here"), Said("there", more={"endpoint": '"dr"', **elsewhere})])
+    declare(stack, case, [ProgramSpec("here"), ProgramSpec("there", more={"endpoint": '"dr"', **elsewhere})])
     assert sorted(stack.up().steps) == ["create here", "create there"]
     logins = [call for call in sandbox.calls() if call["path"] == "/oauth/provider/token"]
     assert len(logins) == 2
@@ -93,49 +93,48 @@ def test_two_endpoints_of_one_kind_and_one_that_is_renamed(stack: Stack, sandbox
 
     configure("recovery")
     sandbox.forget_calls()
-    declare(stack, case, [Said("here"), Said("there", more={"endpoint": '"recovery"', **elsewhere})])
+    declare(stack, case, [ProgramSpec("here"), ProgramSpec("there", more={"endpoint": '"recovery"', **elsewhere})])
     stack.up()
     assert sandbox.calls() == []
     assert stack.resource("there")["outputs"] == before | {"endpoint": "recovery"}
 
 
-def test_a_system_that_has_moved(stack: Stack, sandbox: Sandbox) -> None:
+def test_endpoint_that_moved_needs_moved_from(stack: Stack, sandbox: Sandbox) -> None:
     """Nothing goes to another host than the object was made at, until the configuration says that it has moved."""
-    life = Life(AppSecretCase(sandbox), stack, sandbox)
-    life.up(rotation={"triggers": {"release": 1}})
-    first = life.outputs()
+    scenario = Scenario(AppSecretCase(sandbox), stack, sandbox)
+    scenario.up(rotation={"triggers": {"release": 1}})
+    first = scenario.outputs()
     moved = sandbox.url.replace("127.0.0.1", "localhost")
     stack.configure({"rekey:endpoints.roma.url": moved})
-    assert life.up("--expect-no-changes").calls == ()
-    step = life.up(fails=True, rotation={"triggers": {"release": 2}})
+    assert scenario.up("--expect-no-changes").calls == ()
+    step = scenario.up(fails=True, rotation={"triggers": {"release": 2}})
     assert step.error == (
         f"endpoint 'roma' is at {moved}, and this object was made at {sandbox.url}: nothing was sent;"
         f" set rekey:endpoints.roma.movedFrom to {sandbox.url} if the system has moved"
     )
     assert step.calls == ()
     stack.configure({"rekey:endpoints.roma.movedFrom": sandbox.url})
-    assert life.up().steps == ["update it"]
-    second = life.outputs()
+    assert scenario.up().steps == ["update it"]
+    second = scenario.outputs()
     assert second["address"] == moved
-    assert life.case.accepts(second)
-    assert not life.case.knows(first)
+    assert scenario.case.accepts(second)
+    assert not scenario.case.knows(first)
 
 
-def test_an_endpoint_that_is_not_there(stack: Stack, sandbox: Sandbox) -> None:
+def test_endpoint_that_is_not_configured_is_refused(stack: Stack, sandbox: Sandbox) -> None:
     """A preview says so, before any call."""
-    declare(stack, AppSecretCase(sandbox), [Said("a", more={"endpoint": '"nowhere"'})])
+    declare(stack, AppSecretCase(sandbox), [ProgramSpec("a", more={"endpoint": '"nowhere"'})])
     (error,) = complaints(stack, stack.preview(fails=True), sandbox)
     assert error.endswith(
-        "property endpoint value {nowhere} has a problem: endpoint 'nowhere' has no kind:"
-        " set rekey:endpoints.nowhere.kind to roma"
+        "property endpoint value {nowhere} has a problem: endpoint 'nowhere' is not configured: use one of: roma"
     )
 
 
-def test_a_credential_in_plain_config(bare_stack: Stack, sandbox: Sandbox) -> None:
+def test_credential_in_plain_config_is_refused(bare_stack: Stack, sandbox: Sandbox) -> None:
     """It is refused without being shown."""
     token = "an-api-token-in-plain-text"
     bare_stack.configure({"rekey:endpoints.vcd.url": sandbox.url, "rekey:endpoints.vcd.apiToken": token})
-    declare(bare_stack, OidcRelyingPartyCase(sandbox), [Said("a")])
+    declare(bare_stack, OidcRelyingPartyCase(sandbox), [ProgramSpec("a")])
     sandbox.forget_calls()
     run = bare_stack.preview(fails=True)
     (error,) = complaints(bare_stack, run, sandbox)
@@ -149,20 +148,28 @@ def test_a_credential_in_plain_config(bare_stack: Stack, sandbox: Sandbox) -> No
 @pytest.mark.parametrize(
     ("configured", "message"),
     [
-        ("https://roma.example.com", "rekey:endpoints.roma is not a map of settings: correct the configuration"),
+        (
+            "https://roma.example.com",
+            "rekey:endpoints.roma is not a map of settings: set its keys, such as rekey:endpoints.roma.url",
+        ),
         (
             {"kind": "rome"},
-            "endpoint 'roma' has an unknown kind: use one of: vcd, broker, navigator, roma",
+            "rekey:endpoints.roma.kind is not a kind of endpoint: use one of: vcd, broker, navigator, roma"
+            " (did you mean roma?)",
         ),
-        ({"kind": "vcd"}, "endpoint 'roma' is of kind vcd, and this resource needs roma: name another endpoint"),
+        (
+            {"kind": "vcd"},
+            "endpoint 'roma' is of kind vcd, and this resource needs roma: none of kind roma is:"
+            " set rekey:endpoints.roma.kind to roma, and rekey:endpoints.roma.url",
+        ),
     ],
 )
-def test_an_endpoint_that_a_preview_refuses(configured: object, message: str) -> None:
+def test_endpoint_of_a_wrong_kind_is_refused(configured: object, message: str) -> None:
     assert Endpoints({"roma": configured}, Runtime()).misconfigured(None, "roma") == message
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_endpoint_without_an_address(kind: str) -> None:
+def test_endpoint_without_an_address_names_the_key(kind: str) -> None:
     """The message names the key, and the variable that could fill it."""
     with pytest.raises(Misconfigured) as refused:
         Endpoints({}, Runtime()).session(None, kind)

@@ -14,9 +14,9 @@ from tests.engine import PATIENCE, Stack
 from tests.processes import descendants, hosts
 from tools.vendors import Sandbox
 
-from .case import IMPORTS, Case, Said
-from .life import holds_secret, of_the_sandbox
-from .test_lifecycle import CASES
+from .case import IMPORTS, Case, ProgramSpec
+from .cases import CASES
+from .scenario import holds_secret, of_the_sandbox
 
 #: All that the engine and its processes can be made to say.
 LOUD = ("-v=9", "--logtostderr", "--logflow")
@@ -89,7 +89,7 @@ def run(left: Left, stack: Stack, *arguments: str) -> str:
     return text
 
 
-def test_no_secret_is_in_what_runs_leave(stack: Stack, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_leaks_are_in_nothing_that_runs_leave(stack: Stack, sandbox: Sandbox, tmp_path: Path) -> None:
     """But for the environment of the program, into which Pulumi itself writes the config with its secrets."""
     left = Left(tmp_path / "temporary")
     left.temporary.mkdir()
@@ -99,14 +99,14 @@ def test_no_secret_is_in_what_runs_leave(stack: Stack, sandbox: Sandbox, tmp_pat
     cases = [case(sandbox) for case in CASES]
     plan = tmp_path / "plan.json"
 
-    def said(case: Case, number: int) -> Said:
+    def spec(case: Case, number: int) -> ProgramSpec:
         if case.resource == "AppSecret":
-            return Said(case.resource, more={"secret": f'pulumi.Config().require_secret("given{number}")'})
-        return Said(case.resource, rotation={"triggers": {"release": number}})
+            return ProgramSpec(case.resource, more={"secret": f'pulumi.Config().require_secret("given{number}")'})
+        return ProgramSpec(case.resource, rotation={"triggers": {"release": number}})
 
     def up(number: int) -> None:
         """Preview, keep the plan, carry it out."""
-        stack.program("\n".join([*IMPORTS, *(case.declaration(said(case, number)) for case in cases), ""]))
+        stack.program("\n".join([*IMPORTS, *(case.declaration(spec(case, number)) for case in cases), ""]))
         preview = run(left, stack, "preview", "--diff", "--json", "--save-plan", str(plan))
         assert len(json.loads(preview)["steps"]) >= len(CASES)
         left.texts[f"plan {number}"] = plan.read_bytes()
@@ -142,7 +142,7 @@ def test_no_secret_is_in_what_runs_leave(stack: Stack, sandbox: Sandbox, tmp_pat
     ],
     ids=["an argument", "a file that passes", "a file that stays"],
 )
-def test_the_watch_sees_what_is_there(tmp_path: Path, program: str, words: list[str], where: str) -> None:
+def test_leak_watch_sees_arguments_and_files(tmp_path: Path, program: str, words: list[str], where: str) -> None:
     """What finds nothing in the processes and temporary files of a run finds this."""
     left = Left(tmp_path / "temporary")
     left.temporary.mkdir()

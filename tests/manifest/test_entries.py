@@ -24,6 +24,9 @@ A_REFERENCE = "a reference is ${ENTRY.OUTPUT}, ${config.KEY} or ${values.KEY}; a
 NO_GRACE = "cannot be had from this vendor (no overlap: the vendor ends the old secret at once)"
 PARTY = "kind: OidcRelyingParty\nname: portal\nspec: {client_name: P, redirect_uris: [https://p.example.com]}\n"
 
+#: The kinds of which there can be a pair.
+ABLE = [kind for kind, constructor in credentials().items() if constructor.pair_unsupported_reason is None]
+
 Problems = Callable[..., list[str]]
 
 
@@ -50,8 +53,8 @@ def problems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Problems:
         (
             "kind: OidcRelyingParti\nname: p",
             [
-                "m.yaml:1:7: kind: unknown kind (did you mean OidcRelyingParty?); allowed: AppSecret, GeneratedSecret,"
-                " OidcRelyingParty, OpenIdProviderKey, OrgOAuthApp, SyncClientCredentials, Pair"
+                "m.yaml:1:7: kind: unknown kind (did you mean OidcRelyingParty?); allowed: "
+                f"{', '.join(credentials())}, Pair"
             ],
         ),
         (
@@ -259,10 +262,7 @@ def test_endpoint_null_is_the_usual_endpoint(problems: Problems) -> None:
     [
         (
             "defaults: 3",
-            [
-                "m.yaml:1:11: defaults: must be a map of rotation, AppSecret, GeneratedSecret,"
-                " OidcRelyingParty, OpenIdProviderKey, OrgOAuthApp, SyncClientCredentials"
-            ],
+            [f"m.yaml:1:11: defaults: must be a map of rotation, {', '.join(credentials())}"],
         ),
         ("defaults: {rotation: 3}", ["m.yaml:1:22: defaults.rotation: must be a map"]),
         ("defaults: {AppSecret: 3}", ["m.yaml:1:23: defaults.AppSecret: must be a map"]),
@@ -341,7 +341,7 @@ def test_a_pair_has_the_defaults_that_it_can_take(problems: Problems) -> None:
         (
             "of: OidcRelyingParty",
             "of: Oidc",
-            ["m.yaml:5:7: spec.of: unknown kind; allowed: AppSecret, GeneratedSecret, OidcRelyingParty, OrgOAuthApp"],
+            [f"m.yaml:5:7: spec.of: unknown kind; allowed: {', '.join(ABLE)}"],
         ),
         ("  green: {client_name: green}\n", "", ["m.yaml:7:9: spec.client_name: is required"]),
         (

@@ -4,13 +4,19 @@ from typing import Any
 
 from pulumi_rekey.reconciler.contract import Resource
 
+from tools.administrators import CALLBACK, CloudDirector
 from tools.consumers import Portal
 from tools.vendors import Sandbox
 
-from ..lifecycle.vcd import CALLBACK, Administrator
 from .program import Program
 
 __all__ = ["CALLBACK", "Director"]
+
+
+class Administrator(CloudDirector):
+    """The administrator, by the name that the tests of this folder call."""
+
+    registered = CloudDirector.register
 
 
 class Director:

@@ -55,7 +55,7 @@ def admin(sandbox: Sandbox) -> Admin:
     return Admin(sandbox)
 
 
-def test_login(sandbox: Sandbox, admin: Admin) -> None:
+def test_login_gives_a_token(sandbox: Sandbox, admin: Admin) -> None:
     answer = admin.log_in().json()
     assert (answer["token_type"], answer["expires_in"]) == ("Bearer", 21600)
     assert answer["access_token"].count(".") == 2
@@ -65,7 +65,7 @@ def test_login(sandbox: Sandbox, admin: Admin) -> None:
     assert admin.call("GET", admin.sync_client).status_code == 401
 
 
-def test_a_login_that_is_refused(admin: Admin) -> None:
+def test_login_refused(admin: Admin) -> None:
     def error(answer: httpx.Response) -> str:
         assert answer.status_code == 400
         assert set(answer.json()) == {"error", "error_description"}
@@ -84,7 +84,7 @@ def test_a_login_that_is_refused(admin: Admin) -> None:
     assert error(admin.log_in()) == "invalid_request"
 
 
-def test_who_is_refused(admin: Admin) -> None:
+def test_access_refused(admin: Admin) -> None:
     strangers: tuple[dict[str, str], ...] = {"Authorization": "Bearer x"}, {"Authorization": f"HZN {admin.token}"}, {}
     for headers in strangers:
         answer = admin.http.get(admin.sync_client, headers=headers)
@@ -97,7 +97,7 @@ def test_who_is_refused(admin: Admin) -> None:
     assert admin.push(admin.token) == 200
 
 
-def test_a_secret_and_what_it_ends(admin: Admin) -> None:
+def test_generate_secret_ends_the_one_before(admin: Admin) -> None:
     used = admin.known["sync_client_id"], admin.known["sync_client_secret"]
     old = admin.log_in(*used).json()["access_token"]
     assert admin.push(old) == 200
@@ -111,7 +111,7 @@ def test_a_secret_and_what_it_ends(admin: Admin) -> None:
     assert (admin.push(new["access_token"]), admin.push(old), admin.log_in(*used).status_code) == (200, 401, 400)
 
 
-def test_a_token_and_what_it_ends(sandbox: Sandbox, admin: Admin) -> None:
+def test_generate_token_ends_the_one_before(sandbox: Sandbox, admin: Admin) -> None:
     secret = admin.generate().json()
     made = admin.generate(generate_token=True, token_ttl=90).json()
     assert set(made) == {"_links", "generate_token", "token_ttl", "access_token", "access_token_expire_in"}
@@ -152,25 +152,25 @@ def test_get_shows_no_secret_and_by_dialect_the_token(sandbox: Sandbox, admin: A
         {"generate_token": 1},
     ],
 )
-def test_settings_that_are_refused_change_nothing(admin: Admin, settings: dict[str, Any]) -> None:
+def test_generate_with_refused_settings_changes_nothing(admin: Admin, settings: dict[str, Any]) -> None:
     answer = admin.generate(**settings)
     assert (answer.status_code, answer.content) == (400, b"")
     assert admin.log_in(admin.known["sync_client_id"], admin.known["sync_client_secret"]).status_code == 200
 
 
 @pytest.mark.parametrize("ttl", [1, 1051200])
-def test_the_bounds_of_a_lifetime(admin: Admin, ttl: int) -> None:
+def test_token_ttl_bounds(admin: Admin, ttl: int) -> None:
     assert admin.generate(generate_token=True, token_ttl=ttl).json()["access_token_expire_in"] == ttl * 60
 
 
-def test_null_is_as_good_as_absent_and_what_is_read_only_is_not_read(admin: Admin) -> None:
+def test_generate_ignores_null_and_read_only_fields(admin: Admin) -> None:
     given: dict[str, Any] = {"generate_token": None, "token_ttl": None, "client_id": "mine", "client_secret": "mine"}
     made = admin.generate(**given).json()
     assert made["client_id"] == admin.known["sync_client_id"]
     assert made["client_secret"] != "mine"
 
 
-def test_the_action_is_required(admin: Admin) -> None:
+def test_generate_requires_the_action(admin: Admin) -> None:
     for query in ({}, {"action": "x"}, {"action": ["generate_credentials", "x"]}):
         assert admin.call("POST", admin.sync_client, params=query).status_code == 400
 
@@ -187,7 +187,7 @@ def test_media_types(admin: Admin) -> None:
         assert answer.status_code == 400
 
 
-def test_no_sync_client_and_more_than_one(admin: Admin) -> None:
+def test_generate_for_none_or_several_sync_clients(admin: Admin) -> None:
     just_in_time = admin.create(type="JIT").json()["id"]
     for identity, status in (("x", 404), (just_in_time, 404), (admin.known["conflicting_directory_id"], 409)):
         path = f"{admin.directories}/{identity}/sync-client"
@@ -197,7 +197,7 @@ def test_no_sync_client_and_more_than_one(admin: Admin) -> None:
     assert admin.call("PATCH", f"{admin.directories}/{just_in_time}", {"name": "b"}, DIRECTORY).status_code == 409
 
 
-def test_life_of_a_directory(admin: Admin) -> None:
+def test_directory_from_create_to_delete(admin: Admin) -> None:
     created = admin.create(default_domain="new.example.com", source="OKTA")
     assert (created.status_code, created.headers["content-type"]) == (201, DIRECTORY)
     path = f"{admin.directories}/{created.json()['id']}"
@@ -234,11 +234,11 @@ def test_life_of_a_directory(admin: Admin) -> None:
         ({"domains": ["corp.example.com"]}, 409),
     ],
 )
-def test_a_directory_that_is_not_made(admin: Admin, fields: dict[str, object], status: int) -> None:
+def test_directory_create_refused(admin: Admin, fields: dict[str, object], status: int) -> None:
     assert admin.create(**fields).status_code == status
 
 
-def test_structured_errors(sandbox: Sandbox, admin: Admin) -> None:
+def test_errors_are_structured_by_dialect(sandbox: Sandbox, admin: Admin) -> None:
     sandbox.dialect(broker__error_body="structured")
     answer = admin.generate(f"{admin.directories}/x/sync-client")
     assert answer.status_code == 404
@@ -246,7 +246,7 @@ def test_structured_errors(sandbox: Sandbox, admin: Admin) -> None:
     assert set(error) == {"code", "message", "parameters"}
 
 
-def test_omnissas_dialect(sandbox: Sandbox) -> None:
+def test_dialect_omnissa(sandbox: Sandbox) -> None:
     sandbox.dialect(broker__dialect="omnissa")
     admin = Admin(sandbox, tenant="")
     made = admin.generate(generate_token=True, token_ttl=1)

@@ -40,7 +40,7 @@ def test_credentials_of_all_vendors(sandbox: Sandbox) -> None:
     assert sandbox.http.get("/_sandbox/credentials").json() == sandbox.credentials
 
 
-def test_the_clock_moves_and_goes_back(sandbox: Sandbox) -> None:
+def test_clock_advances_and_resets(sandbox: Sandbox) -> None:
     def now() -> datetime:
         return datetime.fromisoformat(sandbox.http.get("/_sandbox/clock").json()["now"])
 
@@ -53,18 +53,18 @@ def test_the_clock_moves_and_goes_back(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("advance", ["", "1", "-1d", "1w", "d", "1h1d", 5, None, "999999999d"])
-def test_a_clock_that_cannot_be_set(sandbox: Sandbox, advance: object) -> None:
+def test_clock_refuses_bad_durations(sandbox: Sandbox, advance: object) -> None:
     assert sandbox.http.post("/_sandbox/clock", json={"advance": advance}).status_code == 400
 
 
-def test_control_answers_neither_pages_nor_other_names(sandbox: Sandbox) -> None:
+def test_control_answers_neither_pages_nor_other_hosts(sandbox: Sandbox) -> None:
     for headers in ({"Host": "rekey.example"}, {"Host": "127.0.0.1.example"}, {"Origin": "http://127.0.0.1"}):
         assert sandbox.http.get("/_sandbox/credentials", headers=headers).status_code == 403
     assert sandbox.http.get("/_sandbox/credentials", headers={"Host": "localhost"}).status_code == 200
     assert sandbox.http.get("/_sandbox/credentials", headers={"Host": "[::1]:80"}).status_code == 200
 
 
-def test_the_log_tells_vendor_calls_only(sandbox: Sandbox) -> None:
+def test_calls_list_vendor_calls_only(sandbox: Sandbox) -> None:
     login(sandbox)
     sandbox.http.get(SOMETHING, params={"secret": "x"})
     calls = sandbox.calls()
@@ -77,7 +77,7 @@ def test_the_log_tells_vendor_calls_only(sandbox: Sandbox) -> None:
     assert sandbox.calls() == []
 
 
-def test_switches_are_set_all_or_none(sandbox: Sandbox) -> None:
+def test_dialect_switches_are_set_all_or_none(sandbox: Sandbox) -> None:
     before = sandbox.http.get("/_sandbox/dialect").json()
     assert before["roma.missing_app"] == "404"
     answer = sandbox.http.post("/_sandbox/dialect", json={"roma.missing_app": "403", "roma.get_secret": "no"})
@@ -89,7 +89,7 @@ def test_switches_are_set_all_or_none(sandbox: Sandbox) -> None:
     assert sandbox.http.get("/_sandbox/dialect").json() == before | {"roma.missing_app": "403"}
 
 
-def test_a_status_comes_in_the_vendors_place(sandbox: Sandbox) -> None:
+def test_fault_status_replaces_the_answer(sandbox: Sandbox) -> None:
     sandbox.fault("auth", method="post", status=503, retry_after="0", body="busy", content_type="text/plain", skip=1)
     assert login(sandbox).status_code == 201
     busy = login(sandbox)
@@ -99,14 +99,14 @@ def test_a_status_comes_in_the_vendors_place(sandbox: Sandbox) -> None:
     assert (rule["path"], rule["status"], rule["fired"]) == ("auth", 503, 1)
 
 
-def test_a_fault_that_lasts_until_cleared(sandbox: Sandbox) -> None:
+def test_fault_lasts_until_cleared(sandbox: Sandbox) -> None:
     sandbox.fault("^/v3/", count=0, status=500)
     assert {login(sandbox).status_code for _ in range(3)} == {500}
-    sandbox.http.delete("/_sandbox/faults")
+    sandbox.clear_faults()
     assert login(sandbox).status_code == 201
 
 
-def test_a_status_after_the_change_was_made(sandbox: Sandbox) -> None:
+def test_fault_status_after_the_change(sandbox: Sandbox) -> None:
     secret = secret_of_the_app(sandbox)
     sandbox.fault("/secret$", method="PUT", status=502, commit=True)
     assert reset_the_secret(sandbox).status_code == 502
@@ -114,7 +114,7 @@ def test_a_status_after_the_change_was_made(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(("drop", "changed"), [("before", False), ("after", True), ("cut", True)])
-def test_a_connection_that_breaks(sandbox: Sandbox, drop: str, changed: bool) -> None:  # noqa: FBT001 - a case
+def test_fault_drops_the_connection(sandbox: Sandbox, drop: str, changed: bool) -> None:  # noqa: FBT001 - a case
     secret = secret_of_the_app(sandbox)
     sandbox.fault("/secret$", method="PUT", drop=drop)
     with pytest.raises(httpx.RemoteProtocolError if drop == "cut" else httpx.ReadError):
@@ -124,7 +124,7 @@ def test_a_connection_that_breaks(sandbox: Sandbox, drop: str, changed: bool) ->
     assert put["status"] == (200 if drop == "cut" else None)
 
 
-def test_an_empty_answer_cannot_be_cut_and_is_dropped(sandbox: Sandbox) -> None:
+def test_fault_cut_of_an_empty_answer_drops_it(sandbox: Sandbox) -> None:
     sandbox.fault("/apps/", method="DELETE", drop="cut")
     path = secret_path(sandbox).removesuffix("/secret")
     with pytest.raises(httpx.ReadError):
@@ -132,7 +132,7 @@ def test_an_empty_answer_cannot_be_cut_and_is_dropped(sandbox: Sandbox) -> None:
     assert sandbox.http.get(path, headers=token(sandbox)).status_code == 404
 
 
-def test_a_request_that_outlives_a_reset_leaves_the_new_state_alone(sandbox: Sandbox) -> None:
+def test_reset_is_not_changed_by_earlier_requests(sandbox: Sandbox) -> None:
     secret, headers = secret_of_the_app(sandbox), token(sandbox)
     sandbox.fault("/secret$", method="PUT", latency=0.1)
     with pytest.raises(httpx.ReadTimeout):
@@ -143,7 +143,7 @@ def test_a_request_that_outlives_a_reset_leaves_the_new_state_alone(sandbox: San
     assert "PUT" not in [call["method"] for call in sandbox.calls()]
 
 
-def test_latency(sandbox: Sandbox) -> None:
+def test_fault_latency(sandbox: Sandbox) -> None:
     sandbox.fault("auth", latency=0.1)
     started = time.perf_counter()
     assert login(sandbox).status_code == 201
@@ -168,7 +168,7 @@ def test_latency(sandbox: Sandbox) -> None:
         {"path": "x", "status": 500, "times": 1},
     ],
 )
-def test_a_fault_that_would_not_do_as_it_says(sandbox: Sandbox, rule: dict[str, object]) -> None:
+def test_fault_with_a_meaningless_rule_is_refused(sandbox: Sandbox, rule: dict[str, object]) -> None:
     assert sandbox.http.post("/_sandbox/faults", json=rule).status_code == 400
     assert sandbox.http.get("/_sandbox/faults").json() == []
 
@@ -177,12 +177,12 @@ def test_a_fault_that_would_not_do_as_it_says(sandbox: Sandbox, rule: dict[str, 
     "arguments",
     [["--host", "0.0.0.0"], ["--host", "example.org"], ["--tls-key", "x"], ["--port", "0", "--x"]],
 )
-def test_a_command_line_that_is_refused(arguments: list[str], tmp_path: Path) -> None:
+def test_command_line_refused(arguments: list[str], tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pulumi_rekey.sandbox", *arguments]
     assert subprocess.run(command, capture_output=True, check=False, timeout=30).returncode == 2
 
 
-def test_https(tmp_path: Path) -> None:
+def test_https_with_a_certificate(tmp_path: Path) -> None:
     certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
     self_signed(certificate, key)
     arguments = ["--port", "0", "--tls-certificate", str(certificate), "--tls-key", str(key)]

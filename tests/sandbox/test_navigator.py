@@ -104,7 +104,7 @@ def test_authorize(manager: Manager) -> None:
     assert manager.http.post(url, auth=("robot", FIRST)).status_code == 400
 
 
-def test_who_is_refused(sandbox: Sandbox, manager: Manager) -> None:
+def test_access_refused(sandbox: Sandbox, manager: Manager) -> None:
     assert manager.http.get(f"{manager.apps}/scopes").status_code == 401
     bearer = {"Authorization": f"Bearer {manager.token}"}
     assert manager.http.get(f"{manager.apps}/scopes", headers=bearer).status_code == 401
@@ -120,7 +120,7 @@ def test_who_is_refused(sandbox: Sandbox, manager: Manager) -> None:
     assert manager.call("GET", "/robot").content == b""
 
 
-def test_life_of_an_app(sandbox: Sandbox, manager: Manager) -> None:
+def test_app_from_create_to_change(sandbox: Sandbox, manager: Manager) -> None:
     created = manager.call("POST", params={"context": "OPERATOR"}, json={})
     assert created.status_code == 200
     assert set(created.json()) == {"clientId", "clientSecret"}
@@ -140,7 +140,7 @@ def test_life_of_an_app(sandbox: Sandbox, manager: Manager) -> None:
     assert manager.call("DELETE", path).status_code == 405
 
 
-def test_scopes_come_back_whole_and_in_another_order(manager: Manager) -> None:
+def test_scopes_return_whole_in_another_order(manager: Manager) -> None:
     manager.create(
         allowedScopes={
             "generalScopes": ["openid", "group_ids", "openid"],
@@ -184,7 +184,7 @@ def test_scopes_come_back_whole_and_in_another_order(manager: Manager) -> None:
         {"accessTokenTtl": 60},
     ],
 )
-def test_an_app_that_is_not_made_or_changed(manager: Manager, settings: dict[str, object]) -> None:
+def test_app_create_or_change_refused(manager: Manager, settings: dict[str, object]) -> None:
     manager.create()
     assert manager.call("POST", json={"id": "second"} | settings).status_code == 400
     before = manager.call("GET", "/robot").json()
@@ -192,13 +192,13 @@ def test_an_app_that_is_not_made_or_changed(manager: Manager, settings: dict[str
     assert manager.call("GET", "/robot").json() == before
 
 
-def test_the_pattern_of_secrets_is_the_one_on_the_page(manager: Manager) -> None:
+def test_secret_pattern_is_the_vendors(manager: Manager) -> None:
     """Its last class holds a range that takes in all lower-case letters."""
     manager.create(secret="Abcdefg1")
     assert manager.accepted("Abcdefg1") == [True]
 
 
-def test_contexts(manager: Manager) -> None:
+def test_context_of_an_app(manager: Manager) -> None:
     manager.create()
     for context, status in (("PROVIDER", 200), ("TENANT", 200), ("OPERATOR", 400), ("x", 400)):
         answer = manager.call("PATCH", "/robot", params={"context": context}, json={})
@@ -206,7 +206,7 @@ def test_contexts(manager: Manager) -> None:
     assert manager.call("POST", params={"context": "x"}, json={}).status_code == 400
 
 
-def test_patch_overlaps_as_its_page_says(sandbox: Sandbox, manager: Manager) -> None:
+def test_rotate_by_patch_overlaps(sandbox: Sandbox, manager: Manager) -> None:
     manager.create()
     manager.call("PATCH", "/robot", json={"secret": SECOND, "secretRotationExpirationInSeconds": 3600})
     assert manager.accepted(FIRST, SECOND) == [True, True]
@@ -219,14 +219,14 @@ def test_patch_overlaps_as_its_page_says(sandbox: Sandbox, manager: Manager) -> 
     assert manager.accepted(FIRST, SECOND, THIRD) == [False, True, True]
 
 
-def test_patch_replaces_where_the_dialect_says_so(sandbox: Sandbox, manager: Manager) -> None:
+def test_rotate_by_patch_replaces_by_dialect(sandbox: Sandbox, manager: Manager) -> None:
     sandbox.dialect(navigator__patch_secret="replace")
     manager.create()
     manager.call("PATCH", "/robot", json={"secret": SECOND, "secretRotationExpirationInSeconds": 3600})
     assert manager.accepted(FIRST, SECOND) == [False, True]
 
 
-def test_put_makes_a_secret_and_ends_all_others(manager: Manager) -> None:
+def test_rotate_by_put_ends_all_others(manager: Manager) -> None:
     manager.create()
     manager.call("PATCH", "/robot", json={"secret": SECOND, "secretRotationExpirationInSeconds": 3600})
     made = manager.call("PUT", "/robot/secret")
@@ -235,7 +235,7 @@ def test_put_makes_a_secret_and_ends_all_others(manager: Manager) -> None:
     assert manager.accepted(FIRST, SECOND, made.json()["clientSecret"]) == [False, False, True]
 
 
-def test_post_overlaps_for_as_long_as_it_says(sandbox: Sandbox, manager: Manager) -> None:
+def test_rotate_by_post_overlaps_as_long_as_asked(sandbox: Sandbox, manager: Manager) -> None:
     manager.create()
     body = {"newClientSecret": SECOND, "secretExpirationTimeInSeconds": 60}
     for _ in range(2):  # the same request again does no harm
@@ -257,13 +257,13 @@ def test_post_overlaps_for_as_long_as_it_says(sandbox: Sandbox, manager: Manager
         {"newClientSecret": SECOND, "secretExpirationTimeInSeconds": -1},
     ],
 )
-def test_a_rotation_that_is_refused(manager: Manager, body: dict[str, object]) -> None:
+def test_rotate_refused(manager: Manager, body: dict[str, object]) -> None:
     manager.create()
     assert manager.call("POST", "/robot/secret", json=body).status_code == 400
     assert manager.accepted(FIRST, SECOND) == [True, False]
 
 
-def test_a_client_rotates_itself_unless_only_its_owner_may(manager: Manager) -> None:
+def test_rotate_by_the_client_itself_unless_owner_only(manager: Manager) -> None:
     manager.create()
     url, body = f"{BASE}/v2/clients/robot/secret", {"newClientSecret": SECOND, "secretExpirationTimeInSeconds": 60}
     assert manager.http.post(url, json=body).status_code == 401
@@ -276,7 +276,7 @@ def test_a_client_rotates_itself_unless_only_its_owner_may(manager: Manager) -> 
     assert manager.http.post(url, json=body, auth=("robot", SECOND)).status_code == 403
 
 
-def test_a_missing_app(sandbox: Sandbox, manager: Manager) -> None:
+def test_missing_app(sandbox: Sandbox, manager: Manager) -> None:
     calls = (("GET", "/x"), ("PATCH", "/x"), ("PUT", "/x/secret"), ("POST", "/x/secret"))
     assert [manager.call(method, path).status_code for method, path in calls] == [403] * 4
     sandbox.dialect(navigator__missing_app="404")
@@ -295,7 +295,7 @@ def test_clients_and_scopes(manager: Manager) -> None:
     assert set(scope) == {"enabled", "incompatibleWith", "name", "serviceScopeType"}
 
 
-def test_the_list_exists_in_one_dialect_only(sandbox: Sandbox, manager: Manager) -> None:
+def test_list_exists_by_dialect_only(sandbox: Sandbox, manager: Manager) -> None:
     assert manager.call("GET").status_code == 405
     sandbox.dialect(navigator__list="present")
     for number in range(4):

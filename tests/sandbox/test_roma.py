@@ -54,7 +54,7 @@ def manager(sandbox: Sandbox) -> Manager:
     return Manager(sandbox)
 
 
-def test_login(manager: Manager) -> None:
+def test_login_with_password(manager: Manager) -> None:
     answer = manager.log_in()
     assert answer.status_code == 201
     assert answer.json()["token"]["project"]["id"] == manager.known["project_id"]
@@ -66,7 +66,7 @@ def test_login(manager: Manager) -> None:
     assert manager.http.post("/v3/auth/tokens", content="{").status_code == 400
 
 
-def test_a_token_lives_for_a_day_and_outlives_a_newer_one(sandbox: Sandbox, manager: Manager) -> None:
+def test_login_token_lives_a_day_and_outlives_a_newer_one(sandbox: Sandbox, manager: Manager) -> None:
     manager.log_in()
     sandbox.advance("23h59m")
     assert manager.call("GET", manager.app).status_code == 200
@@ -74,7 +74,7 @@ def test_a_token_lives_for_a_day_and_outlives_a_newer_one(sandbox: Sandbox, mana
     assert manager.call("GET", manager.app).json()["error_code"] == "ROMA.1002"
 
 
-def test_who_is_refused(sandbox: Sandbox, manager: Manager) -> None:
+def test_access_refused(sandbox: Sandbox, manager: Manager) -> None:
     assert manager.http.get(manager.app).json()["error_code"] == "ROMA.1000"
     manager.token = "x"
     wrong = manager.call("GET", manager.app)
@@ -87,19 +87,19 @@ def test_who_is_refused(sandbox: Sandbox, manager: Manager) -> None:
     assert (forbidden.status_code, forbidden.json()["error_code"]) == (403, "ROMA.00000101")
 
 
-def test_another_project_or_instance_is_forbidden(manager: Manager) -> None:
+def test_access_to_another_project_or_instance_refused(manager: Manager) -> None:
     for name in ("project_id", "instance_id"):
         path = manager.app.replace(manager.known[name], "another")
         assert manager.call("GET", path).status_code == 403
 
 
-def test_every_answer_carries_a_request_id(manager: Manager) -> None:
+def test_request_id_in_every_answer(manager: Manager) -> None:
     good, bad = manager.call("GET", manager.app), manager.call("GET", f"{manager.apps}/x")
     assert good.headers["X-Request-Id"] != bad.headers["X-Request-Id"] == bad.json()["request_id"]
     assert set(bad.json()) == {"error_code", "error_msg", "error_details", "request_id"}
 
 
-def test_an_application_shows_no_secret(manager: Manager) -> None:
+def test_application_shows_no_secret(manager: Manager) -> None:
     created = manager.call("POST", manager.apps, json={"name": "a", "secret": "Given1"})
     assert created.status_code == 201
     path = f"{manager.apps}/{created.json()['id']}"
@@ -127,19 +127,19 @@ def test_an_application_shows_no_secret(manager: Manager) -> None:
         [],
     ],
 )
-def test_an_application_that_is_not_made(manager: Manager, body: object) -> None:
+def test_application_create_refused(manager: Manager, body: object) -> None:
     answer = manager.call("POST", manager.apps, json=body)
     assert (answer.status_code, answer.json()["error_code"]) == (400, "ROMA.13000")
     assert manager.call("GET", manager.apps).json()["total"] == 1
 
 
 @pytest.mark.parametrize("content", [b"{", b"\xff", b'{"name": "\\ud800"}', b"[" * 100_000, b"null", b'"name"'])
-def test_a_body_that_is_no_json_object(manager: Manager, content: bytes) -> None:
+def test_application_create_refuses_other_bodies(manager: Manager, content: bytes) -> None:
     answer = manager.call("POST", manager.apps, content=content)
     assert (answer.status_code, answer.json()["error_code"]) == (400, "ROMA.13000")
 
 
-def test_name_and_key_are_taken_once(manager: Manager) -> None:
+def test_application_name_and_key_are_unique(manager: Manager) -> None:
     assert manager.call("POST", manager.apps, json={"name": "a", "key": "k"}).status_code == 201
     assert manager.call("POST", manager.apps, json={"name": "b", "key": "k"}).status_code == 400
     assert manager.call("PUT", manager.app, json={"name": "a"}).status_code == 400
@@ -164,7 +164,7 @@ def test_list_pages_and_filters(manager: Manager) -> None:
         assert manager.call("GET", manager.apps, params=wrong).status_code == 400
 
 
-def test_a_deleted_application_is_gone(sandbox: Sandbox, manager: Manager) -> None:
+def test_application_delete(sandbox: Sandbox, manager: Manager) -> None:
     deleted = manager.call("DELETE", manager.app)
     assert (deleted.status_code, deleted.content) == (200, b"")
     for method, path in (("GET", ""), ("PUT", ""), ("DELETE", ""), ("GET", "/secret"), ("PUT", "/secret")):
@@ -174,7 +174,7 @@ def test_a_deleted_application_is_gone(sandbox: Sandbox, manager: Manager) -> No
     assert manager.call("GET", manager.app).json()["error_code"] == "ROMA.00000101"
 
 
-def test_validate_is_exact(manager: Manager) -> None:
+def test_application_validate(manager: Manager) -> None:
     path = manager.apps.replace("/apps", "/validate-apps")
     assert set(manager.call("GET", path, params={"name": "orders"}).json()) == {"id", "name", "remark"}
     assert manager.call("GET", path, params={"name": "order"}).status_code == 404
@@ -183,7 +183,7 @@ def test_validate_is_exact(manager: Manager) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{}", b'{"secret": null}', b'{"secret": null}\n'])
-def test_a_secret_that_nobody_gives_is_made(manager: Manager, content: bytes | None) -> None:
+def test_secret_reset_without_one_makes_one(manager: Manager, content: bytes | None) -> None:
     before = manager.call("GET", f"{manager.app}/secret").json()
     after = manager.call("PUT", f"{manager.app}/secret", content=content)
     assert after.status_code == 200
@@ -192,21 +192,21 @@ def test_a_secret_that_nobody_gives_is_made(manager: Manager, content: bytes | N
 
 
 @pytest.mark.parametrize("secret", ["a b", " ", "", "a_b", "ü", "a,b", 5, ["a"]])
-def test_a_secret_that_is_refused_changes_nothing(manager: Manager, secret: object) -> None:
+def test_secret_reset_refused_changes_nothing(manager: Manager, secret: object) -> None:
     before = manager.call("GET", f"{manager.app}/secret").json()
     answer = manager.call("PUT", f"{manager.app}/secret", json={"secret": secret})
     assert (answer.status_code, answer.json()["error_code"]) == (400, "ROMA.13000")
     assert manager.call("GET", f"{manager.app}/secret").json() == before
 
 
-def test_a_masked_secret(sandbox: Sandbox, manager: Manager) -> None:
+def test_secret_is_masked_by_dialect(sandbox: Sandbox, manager: Manager) -> None:
     manager.call("PUT", f"{manager.app}/secret", json={"secret": "JNs1VK3vLdTT9Djd"})
     sandbox.dialect(roma__get_secret="masked")
     assert manager.call("GET", f"{manager.app}/secret").json()["secret"] == "JNs****Djd"
     assert manager.call("PUT", f"{manager.app}/secret", json={"secret": "Plain1"}).json()["secret"] == "Plain1"
 
 
-def test_a_consumer_proves_the_current_secret_only(manager: Manager) -> None:
+def test_signature_proves_the_current_secret_only(manager: Manager) -> None:
     key = manager.call("GET", manager.app).json()["key"]
     old = manager.call("GET", f"{manager.app}/secret").json()["secret"]
     assert manager.echo(key, old) == 200
@@ -235,7 +235,7 @@ def send(manager: Manager, request: SdkRequest, content: str, **headers: str) ->
     return manager.http.request(request.method, request.uri, headers=request.header_params | headers, content=content)
 
 
-def test_a_signature_covers_method_path_query_headers_and_body(manager: Manager) -> None:
+def test_signature_covers_method_path_query_headers_and_body(manager: Manager) -> None:
     request, body = signed(manager), '{"secret": "Signed1"}'
     assert send(manager, request, body).json()["secret"] == "Signed1"
     assert send(manager, request, body + "\n").json()["error_code"] == "ROMA.1002"
@@ -246,13 +246,13 @@ def test_a_signature_covers_method_path_query_headers_and_body(manager: Manager)
 
 
 @pytest.mark.parametrize("date", ["20200101T000000Z", "29991231T235959Z"])
-def test_a_signature_is_fresh_by_real_time(sandbox: Sandbox, manager: Manager, date: str) -> None:
+def test_signature_expires_by_real_time(sandbox: Sandbox, manager: Manager, date: str) -> None:
     old = signed(manager, header_params={"X-Sdk-Date": date})
     assert "expired" in send(manager, old, '{"secret": "Signed1"}').json()["error_msg"]
     sandbox.advance("365d")
     assert send(manager, signed(manager), '{"secret": "Signed1"}').status_code == 200
 
 
-def test_an_unsigned_payload_is_taken_for_other_media(manager: Manager) -> None:
+def test_signature_with_unsigned_payload_for_other_media(manager: Manager) -> None:
     request = signed(manager, header_params={"Content-Type": "text/plain"})
     assert send(manager, request, '{"secret": "Other1"}').json()["secret"] == "Other1"

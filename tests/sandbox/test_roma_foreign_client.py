@@ -32,7 +32,7 @@ def refused(call: Callable[[], object]) -> ClientRequestException:
     return caught.value
 
 
-def test_life_of_an_application(sandbox: Sandbox, sdk: roma.RomaClient) -> None:
+def test_application_from_create_to_delete(sandbox: Sandbox, sdk: roma.RomaClient) -> None:
     instance = sandbox.credentials["roma"]["instance_id"]
     wanted = roma.CreateAppReq(name="billing (测试)", remark="bills", key="billing-1")
     created = sdk.create_roma_app(roma.CreateRomaAppRequest(instance, wanted))
@@ -65,14 +65,14 @@ def test_life_of_an_application(sandbox: Sandbox, sdk: roma.RomaClient) -> None:
     assert refused(partial(sdk.validate_roma_app, by_key)).status_code == 404
 
 
-def test_a_refusal_arrives_with_code_and_request_id(sandbox: Sandbox, sdk: roma.RomaClient) -> None:
+def test_errors_arrive_with_code_and_request_id(sandbox: Sandbox, sdk: roma.RomaClient) -> None:
     request = roma.CheckRomaAppSecretRequest(app_id="nothing", instance_id=sandbox.credentials["roma"]["instance_id"])
     error = refused(partial(sdk.check_roma_app_secret, request))
     assert (error.status_code, error.error_code) == (404, "ROMA.00014001")
     assert len(error.request_id) == 32
 
 
-def test_temporary_keys_need_their_security_token(sandbox: Sandbox) -> None:
+def test_login_with_temporary_keys_needs_security_token(sandbox: Sandbox) -> None:
     known = sandbox.credentials["roma"]
     keys = known["temporary_access_key"], known["temporary_secret_key"], known["project_id"]
     request = roma.ListRomaAppRequest(known["instance_id"])
@@ -85,7 +85,7 @@ def test_temporary_keys_need_their_security_token(sandbox: Sandbox) -> None:
     assert refused(partial(late.list_roma_app, request)).status_code == 400
 
 
-def test_wrong_keys_are_refused(sandbox: Sandbox) -> None:
+def test_login_with_wrong_keys_refused(sandbox: Sandbox) -> None:
     known = sandbox.credentials["roma"]
     request = roma.ListRomaAppRequest(known["instance_id"])
     for access_key, secret_key in ((known["access_key"], "x" * 32), ("X" * 20, known["secret_key"])):

@@ -145,7 +145,7 @@ def clock(sandbox: Sandbox) -> datetime:
 
 
 class TestVersions:
-    def test_discovery_needs_no_session(self, sandbox: Sandbox) -> None:
+    def test_versions_need_no_session(self, sandbox: Sandbox) -> None:
         answer = sandbox.http.get("/api/versions")
         assert answer.status_code == 200
         space = "{http://www.vmware.com/vcloud/versions}"
@@ -169,12 +169,12 @@ class TestVersions:
         assert_refused(vcd.get(PARTIES, headers={"Accept": accept}), 406, "NOT_ACCEPTABLE")
 
     @pytest.mark.parametrize("version", ["37.2", "37.3", "38.0", "38.1", "39.0", "39.1", "40.0"])
-    def test_the_answer_is_of_the_version_asked_for(self, vcd: httpx.Client, version: str) -> None:
+    def test_answer_is_of_the_requested_version(self, vcd: httpx.Client, version: str) -> None:
         answer = vcd.get(PARTIES, headers={"Accept": f"application/*; version={version}"})
         assert answer.status_code == 200
         assert answer.headers["Content-Type"] == f"application/json;version={version}"
 
-    def test_before_37_2_there_is_no_openid_provider(self, vcd: httpx.Client) -> None:
+    def test_version_before_37_2_has_no_openid_provider(self, vcd: httpx.Client) -> None:
         old = {"Accept": "application/json;version=37.1"}
         for path in (PROVIDER, KEYS, PARTIES):
             assert_refused(vcd.get(path, headers=old), 404, "RESOURCE_NOT_FOUND")
@@ -197,7 +197,7 @@ class TestPasswordSession:
         assert answer.status_code == 200, answer.text
         return str(answer.headers["X-VMWARE-VCLOUD-ACCESS-TOKEN"])
 
-    def test_provider_and_tenant_log_in_each_at_its_own_address(self, sandbox: Sandbox) -> None:
+    def test_login_of_provider_and_tenant_at_separate_addresses(self, sandbox: Sandbox) -> None:
         vcd = sandbox.credentials["vcd"]
         provider = (f"{vcd['user']}@{vcd['org'].lower()}", vcd["password"])
         tenant = (f"{vcd['tenant_user']}@{vcd['tenant_org']}", vcd["tenant_password"])
@@ -214,7 +214,7 @@ class TestPasswordSession:
             assert session["sessionIdleTimeoutMinutes"] == 30
             assert_refused(self.log_in(sandbox, elsewhere, *login), 401, "UNAUTHORIZED")
 
-    def test_wrong_or_incomplete_logins(self, sandbox: Sandbox) -> None:
+    def test_login_refused(self, sandbox: Sandbox) -> None:
         vcd = sandbox.credentials["vcd"]
         for login, password in (
             (f"{vcd['user']}@{vcd['org']}", "wrong"),
@@ -236,13 +236,11 @@ class TestPasswordSession:
             lambda token: {"X-Vmware-Vcloud-Access-Token": token, "X-Vmware-Vcloud-Token-Type": "Bearer"},
         ],
     )
-    def test_the_token_is_taken_in_these_headers(
-        self, sandbox: Sandbox, headers: Callable[[str], dict[str, str]]
-    ) -> None:
+    def test_session_token_headers(self, sandbox: Sandbox, headers: Callable[[str], dict[str, str]]) -> None:
         sent = {"Accept": ACCEPT, **headers(self.provider_token(sandbox))}
         assert sandbox.http.get(PARTIES, headers=sent).status_code == 200
 
-    def test_current_session_and_logout(self, sandbox: Sandbox) -> None:
+    def test_session_is_shown_and_ended(self, sandbox: Sandbox) -> None:
         headers = {"Accept": ACCEPT, "Authorization": f"Bearer {self.provider_token(sandbox)}"}
         current = sandbox.http.get(f"{SESSIONS}/current", headers=headers)
         assert current.status_code == 200
@@ -253,7 +251,7 @@ class TestPasswordSession:
         assert (gone.status_code, gone.content) == (204, b"")
         assert_refused(sandbox.http.get(PARTIES, headers=headers), 401, "UNAUTHORIZED")
 
-    def test_a_session_ends_when_idle_and_lives_while_used(self, sandbox: Sandbox) -> None:
+    def test_session_ends_when_idle(self, sandbox: Sandbox) -> None:
         headers = {"Accept": ACCEPT, "Authorization": f"Bearer {self.provider_token(sandbox)}"}
         for _ in range(3):
             sandbox.advance("29m")
@@ -266,7 +264,7 @@ class TestApiToken:
     def exchange(self, sandbox: Sandbox, realm: str, **form: str) -> httpx.Response:
         return sandbox.http.post(f"/oauth/{realm}/token", data=form)
 
-    def test_it_gives_an_access_token_again_and_again(self, sandbox: Sandbox) -> None:
+    def test_api_token_is_exchanged_repeatedly(self, sandbox: Sandbox) -> None:
         api_token = sandbox.credentials["vcd"]["api_token"]
         for _ in range(2):
             answer = self.exchange(sandbox, "provider", grant_type="refresh_token", refresh_token=api_token)
@@ -276,7 +274,7 @@ class TestApiToken:
             assert len(body["access_token"]) > 32
             assert answer.headers["Cache-Control"] == "no-store"
 
-    def test_tenant(self, sandbox: Sandbox) -> None:
+    def test_api_token_of_a_tenant(self, sandbox: Sandbox) -> None:
         vcd = sandbox.credentials["vcd"]
         token = token_of(sandbox, vcd["tenant_api_token"], f"tenant/{vcd['tenant_org']}")
         headers = {"Accept": ACCEPT, "Authorization": f"Bearer {token}"}
@@ -284,14 +282,14 @@ class TestApiToken:
         assert session["org"]["name"] == vcd["tenant_org"]
 
     @pytest.mark.parametrize("realm", ["provider", "tenant/acme", "tenant/System", "tenant/nowhere"])
-    def test_foreign_tokens_and_foreign_realms(self, sandbox: Sandbox, realm: str) -> None:
+    def test_api_token_of_another_realm_refused(self, sandbox: Sandbox, realm: str) -> None:
         vcd = sandbox.credentials["vcd"]
         tokens = ["unknown", vcd["tenant_api_token"] if realm == "provider" else vcd["api_token"]]
         for token in tokens:
             answer = self.exchange(sandbox, realm, grant_type="refresh_token", refresh_token=token)
             assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
 
-    def test_malformed(self, sandbox: Sandbox) -> None:
+    def test_api_token_request_malformed(self, sandbox: Sandbox) -> None:
         for answer, error in (
             (self.exchange(sandbox, "provider", grant_type="client_credentials"), "unsupported_grant_type"),
             (self.exchange(sandbox, "provider", grant_type="refresh_token"), "invalid_request"),
@@ -300,13 +298,13 @@ class TestApiToken:
         ):
             assert (answer.status_code, answer.json()["error"]) == (400, error)
 
-    def test_its_access_token_ends_after_thirty_days(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
+    def test_api_token_access_ends_after_thirty_days(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
         sandbox.advance("29d23h")
         assert vcd.get(PARTIES).status_code == 200
         sandbox.advance("1h")
         assert_refused(vcd.get(PARTIES), 401, "UNAUTHORIZED")
 
-    def test_one_is_minted_once_by_a_password_session(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
+    def test_api_token_is_minted_by_a_password_session(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
         known = sandbox.credentials["vcd"]
         login = (f"{known['user']}@{known['org']}", known["password"])
         session = sandbox.http.post(f"{SESSIONS}/provider", auth=login, headers={"Accept": ACCEPT})
@@ -328,7 +326,7 @@ class TestApiToken:
         assert_forbidden(sandbox.http.post("/oauth/tenant/acme/register", json=name, headers=headers))
         assert_refused(sandbox.http.post("/oauth/provider/register", json=name), 401, "UNAUTHORIZED")
 
-    def test_the_orgs_in_xml_after_login(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
+    def test_login_lists_orgs_in_xml(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
         headers = {"Accept": "application/*+xml;version=37.2"}
         answer = vcd.get("/api/org", headers=headers)
         assert answer.headers["Content-Type"] == "application/vnd.vmware.vcloud.orgList+xml;version=37.2"
@@ -345,7 +343,7 @@ class TestApiToken:
 
 
 class TestRights:
-    def test_every_operation_needs_a_session_and_the_right(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
+    def test_rights_are_needed_for_every_operation(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
         party = register(vcd)
         key = vcd.get(KEYS).json()["values"][0]["id"]
         calls = [
@@ -371,7 +369,7 @@ class TestRights:
                 assert_refused(sandbox.http.request(method, path, headers=headers), 401, "UNAUTHORIZED")
         assert party_of(sandbox, party).secret_works()
 
-    def test_what_does_not_exist_is_forbidden(self, vcd: httpx.Client) -> None:
+    def test_missing_object_is_forbidden(self, vcd: httpx.Client) -> None:
         party, key = (
             f"{PARTIES}/urn:vcloud:oidcRelyingParty:{uuid4()}",
             f"{KEYS}/urn:vcloud:openIdProviderKey:{uuid4()}",
@@ -430,7 +428,7 @@ class TestRelyingParty:
             {"clientName": "a", "redirectUris": [CALLBACK], "scope": ["openid"]},
         ],
     )
-    def test_register_and_update_refuse(self, vcd: httpx.Client, body: dict[str, Any]) -> None:
+    def test_register_and_update_refused(self, vcd: httpx.Client, body: dict[str, Any]) -> None:
         assert_bad(vcd.post(PARTIES, json=body))
         party = register(vcd)
         assert_bad(vcd.put(f"{PARTIES}/{party['id']}", json=body))
@@ -438,7 +436,7 @@ class TestRelyingParty:
         assert listed["resultTotal"] == 1
         assert listed["values"][0]["clientName"] == "portal"
 
-    def test_bodies_that_are_not_json_objects(self, vcd: httpx.Client) -> None:
+    def test_register_refuses_other_bodies(self, vcd: httpx.Client) -> None:
         json = {"Content-Type": "application/json"}
         assert_bad(vcd.post(PARTIES, content=b"{", headers=json))
         assert_bad(vcd.post(PARTIES, content=b"[]", headers=json))
@@ -459,7 +457,7 @@ class TestRelyingParty:
         for change in changes:
             assert_bad(vcd.put(path, json=party | change))
 
-    def test_read_only_fields_ignored_by_dialect(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
+    def test_update_ignores_read_only_fields_by_dialect(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
         sandbox.dialect(vcd__read_only="ignored")
         wrong = {"id": "x", "clientId": "x", "clientSecret": "x", "scope": ["x"]}
         answer = vcd.post(PARTIES, json={"clientName": "a", "redirectUris": [CALLBACK], **wrong})
@@ -469,7 +467,7 @@ class TestRelyingParty:
         assert party["scope"] == SCOPES
         assert party_of(sandbox, party).secret_works()
 
-    def test_http_uris_only_where_they_are_allowed(self, vcd: httpx.Client) -> None:
+    def test_register_http_uris_only_where_allowed(self, vcd: httpx.Client) -> None:
         uris = ["http://app.example/cb"]
         assert_bad(vcd.post(PARTIES, json={"clientName": "a", "redirectUris": uris}))
         configuration = vcd.get(PROVIDER).json()
@@ -527,7 +525,7 @@ class TestList:
         assert answer.status_code == 200, answer.text
         return [value["clientName"] for value in answer.json()["values"]]
 
-    def test_pages_and_links(self, vcd: httpx.Client) -> None:
+    def test_list_pages_and_links(self, vcd: httpx.Client) -> None:
         for number in range(7):
             register(vcd, f"party {number}")
         first = vcd.get(PARTIES, params={"pageSize": 3, "filter": "clientName==party*"})
@@ -549,7 +547,7 @@ class TestList:
         assert seen == [f"party {number}" for number in range(7)]
         assert self.names(vcd, page=9) == []
 
-    def test_defaults_and_bounds(self, vcd: httpx.Client) -> None:
+    def test_list_defaults_and_bounds(self, vcd: httpx.Client) -> None:
         for _ in range(26):
             register(vcd)
         body = vcd.get(PARTIES).json()
@@ -560,7 +558,7 @@ class TestList:
         for query in ({"page": "0"}, {"pageSize": "129"}, {"pageSize": "-1"}, {"page": "one"}):
             assert_bad(vcd.get(PARTIES, params=query))
 
-    def test_filters(self, vcd: httpx.Client) -> None:
+    def test_list_filters(self, vcd: httpx.Client) -> None:
         odd = "a,b;(c) [d]? 100%*"
         for name in ("alpha", "beta", odd):
             register(vcd, name)
@@ -579,10 +577,10 @@ class TestList:
         "filter_",
         ["", "alpha", "clientName=alpha", "clientSecret==x", "(clientName==a", "clientName==a)", "clientName==a;"],
     )
-    def test_filters_that_are_none(self, vcd: httpx.Client, filter_: str) -> None:
+    def test_list_filters_refused(self, vcd: httpx.Client, filter_: str) -> None:
         assert_bad(vcd.get(PARTIES, params={"filter": filter_}))
 
-    def test_sorting(self, vcd: httpx.Client) -> None:
+    def test_list_sorting(self, vcd: httpx.Client) -> None:
         for name in ("b", "c", "a"):
             register(vcd, name)
         assert self.names(vcd, sortAsc="clientName") == ["a", "b", "c"]
@@ -624,7 +622,7 @@ def activate(vcd: httpx.Client, key: str) -> httpx.Response:
 
 
 class TestKeys:
-    def test_one_is_built_in_and_active(self, vcd: httpx.Client) -> None:
+    def test_key_built_in_is_active(self, vcd: httpx.Client) -> None:
         listed = vcd.get(KEYS).json()
         assert listed["resultTotal"] == 1
         key = listed["values"][0]
@@ -635,7 +633,7 @@ class TestKeys:
         assert key["privateKey"] is None
         assert vcd.get(PROVIDER).json()["activeKey"]["id"] == key["id"]
 
-    def test_create_gives_what_get_gives_and_does_not_activate(self, vcd: httpx.Client) -> None:
+    def test_key_create_returns_it_and_does_not_activate(self, vcd: httpx.Client) -> None:
         key = upload(vcd)
         assert key == vcd.get(f"{KEYS}/{key['id']}").json() == vcd.get(KEYS).json()["values"][1]
         assert set(key) == {"id", "description", "creationDate", "publicKey", "privateKey", "privateKeyPassphrase"}
@@ -647,7 +645,7 @@ class TestKeys:
         "form", [serialization.PrivateFormat.PKCS8, serialization.PrivateFormat.TraditionalOpenSSL]
     )
     @pytest.mark.parametrize("passphrase", [None, "correct horse"], ids=["plain", "encrypted"])
-    def test_forms_of_private_keys(
+    def test_key_private_forms(
         self, vcd: httpx.Client, key: Private, form: serialization.PrivateFormat, passphrase: str | None
     ) -> None:
         body = pair(key, privateKey=private_pem(key, form, passphrase), privateKeyPassphrase=passphrase)
@@ -662,7 +660,7 @@ class TestKeys:
         else:
             assert vcd.post(KEYS, json=body | {"privateKeyPassphrase": "not needed"}).status_code == 201
 
-    def test_what_surrounds_a_key_is_removed(self, vcd: httpx.Client) -> None:
+    def test_key_surroundings_are_removed(self, vcd: httpx.Client) -> None:
         def surrounded(pem: str) -> str:
             return "Bag Attributes: x\r\n" + "".join(f"  {line} \r\n\r\n" for line in pem.splitlines()) + "trailing"
 
@@ -678,7 +676,7 @@ class TestKeys:
         key = upload(vcd, publicKey=pkcs1, privateKey=private_pem(RSA_2048))
         assert key["publicKey"] == public_pem(RSA_2048).strip()
 
-    def test_pairs_that_are_refused(self, vcd: httpx.Client) -> None:
+    def test_key_pairs_refused(self, vcd: httpx.Client) -> None:
         small = rsa.generate_private_key(public_exponent=65537, key_size=1024)
         ed, odd = ed25519.Ed25519PrivateKey.generate(), ec.generate_private_key(ec.SECP256K1())
         dsa_key = dsa.generate_private_key(1024)
@@ -712,7 +710,7 @@ class TestKeys:
         assert upload(vcd, description="d" * 256)["description"] == "d" * 256
 
     @pytest.mark.parametrize(("shown", "value"), [("null", None), ("masked", "******")])
-    def test_the_private_key_is_never_shown(
+    def test_key_private_part_is_never_shown(
         self, sandbox: Sandbox, vcd: httpx.Client, shown: str, value: str | None
     ) -> None:
         sandbox.dialect(vcd__private_key=shown)
@@ -725,7 +723,7 @@ class TestKeys:
         assert not {"privateKey", "privateKeyPassphrase"} & set(absent)
         assert vcd.put(f"{KEYS}/{key['id']}", json=absent | {"description": None}).json()["description"] is None
 
-    def test_update_changes_the_description_and_nothing_else(self, vcd: httpx.Client) -> None:
+    def test_key_update_changes_the_description_only(self, vcd: httpx.Client) -> None:
         built_in = vcd.get(KEYS).json()["values"][0]
         key, other = upload(vcd), ec.generate_private_key(ec.SECP256R1())
         path = f"{KEYS}/{key['id']}"
@@ -758,7 +756,7 @@ class TestKeys:
         assert vcd.get(path).json() == key
         assert vcd.put(f"{KEYS}/{built_in['id']}", json=built_in | {"description": "first"}).status_code == 200
 
-    def test_delete_but_not_the_active_one(self, vcd: httpx.Client) -> None:
+    def test_key_delete_but_not_the_active_one(self, vcd: httpx.Client) -> None:
         built_in, key = vcd.get(KEYS).json()["values"][0]["id"], upload(vcd)["id"]
         assert_bad(vcd.delete(f"{KEYS}/{built_in}"))
         assert activate(vcd, key).status_code == 200
@@ -767,7 +765,7 @@ class TestKeys:
         assert (gone.status_code, gone.content) == (204, b"")
         assert_forbidden(vcd.get(f"{KEYS}/{built_in}"))
 
-    def test_delete_the_active_one_by_dialect(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
+    def test_key_delete_the_active_one_by_dialect(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
         sandbox.dialect(vcd__delete_active_key="allowed")
         built_in, key = vcd.get(KEYS).json()["values"][0]["id"], upload(vcd)["id"]
         activate(vcd, key)
@@ -775,7 +773,7 @@ class TestKeys:
         assert vcd.get(PROVIDER).json()["activeKey"]["id"] == built_in
         assert_bad(vcd.delete(f"{KEYS}/{built_in}"))
 
-    def test_filter_by_description(self, vcd: httpx.Client) -> None:
+    def test_key_list_filter_by_description(self, vcd: httpx.Client) -> None:
         key = upload(vcd, description="rekey-7f")
         upload(vcd, description=None)
         found = vcd.get(KEYS, params={"filter": "description==*-7f"}).json()["values"]
@@ -783,7 +781,7 @@ class TestKeys:
 
 
 class TestConfiguration:
-    def test_get(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
+    def test_configuration_get(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
         configuration = vcd.get(PROVIDER).json()
         assert configuration.pop("activeKey")["id"].startswith("urn:vcloud:openIdProviderKey:")
         assert configuration == {
@@ -794,7 +792,7 @@ class TestConfiguration:
             "idTokenTimeToLive": 3600,
         }
 
-    def test_put(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
+    def test_configuration_put(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
         key = upload(vcd)["id"]
         before = vcd.get(PROVIDER).json()
         changed = before | {"activeKey": {"id": key}, "allowHttp": True}
@@ -826,7 +824,7 @@ class TestTasks:
         assert task["status"] == "success"
         return task["owner"]
 
-    def test_changes(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
+    def test_task_for_changes(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
         sandbox.dialect(vcd__changes="tasks")
         party = register(vcd)
         path = f"{PARTIES}/{party['id']}"
@@ -841,7 +839,7 @@ class TestTasks:
         assert_forbidden(vcd.get(location))
         assert_refused(sandbox.http.get(location, headers={"Accept": ACCEPT}), 401, "UNAUTHORIZED")
 
-    def test_mints(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
+    def test_task_for_mints(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
         sandbox.dialect(vcd__changes="tasks-and-mints")
         body = {"clientName": "a", "redirectUris": [CALLBACK]}
         owner = self.done(vcd, vcd.post(PARTIES, json=body))["id"]
@@ -851,7 +849,7 @@ class TestTasks:
 
 class TestRelyingPartySignsIn:
     @pytest.mark.parametrize("post", [False, True], ids=["basic", "post"])
-    def test_from_authorize_to_userinfo(self, sandbox: Sandbox, vcd: httpx.Client, *, post: bool) -> None:
+    def test_sign_in_from_authorize_to_userinfo(self, sandbox: Sandbox, vcd: httpx.Client, *, post: bool) -> None:
         portal = party_of(sandbox, register(vcd))
         answer = portal.redeem(portal.code(), post=post)
         assert answer.status_code == 200, answer.text
@@ -871,7 +869,7 @@ class TestRelyingPartySignsIn:
         assert user["preferred_username"] == "administrator@System"
         assert (user["org_name"], user["roles"]) == ("System", ["System Administrator"])
 
-    def test_claims_follow_the_scope(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
+    def test_sign_in_claims_follow_the_scope(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
         portal = party_of(sandbox, register(vcd))
         location = portal.authorize(scope="openid").headers["Location"]
         code = parse_qs(urlsplit(location).query)["code"][0]
@@ -921,13 +919,13 @@ class TestRelyingPartySignsIn:
         assert answer.status_code == 302
         assert parse_qs(urlsplit(answer.headers["Location"]).query) == {"error": [error], "state": ["the state"]}
 
-    def test_a_redirect_uri_keeps_its_own_query(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
+    def test_authorize_keeps_the_redirect_uris_query(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
         uri = f"{CALLBACK}?tenant=1"
         party = register(vcd, uris=[uri])
         portal = RelyingParty(sandbox, party["clientId"], party["clientSecret"], uri)
         assert portal.authorize().headers["Location"].startswith(f"{uri}&code=")
 
-    def test_a_code_lives_five_minutes_and_once(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
+    def test_code_lives_five_minutes_and_once(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
         portal = party_of(sandbox, register(vcd))
         code, late = portal.code(), portal.code()
         assert portal.redeem(code).status_code == 200
@@ -936,12 +934,12 @@ class TestRelyingPartySignsIn:
         sandbox.advance("5m")
         assert portal.redeem(late).json()["error"] == "invalid_grant"
 
-    def test_a_code_is_of_one_client_and_one_uri(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
+    def test_code_is_of_one_client_and_one_uri(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
         portal, other = party_of(sandbox, register(vcd)), party_of(sandbox, register(vcd, "other"))
         assert other.redeem(portal.code()).json()["error"] == "invalid_grant"
         assert portal.redeem(portal.code(), redirect_uri="https://evil.example/").json()["error"] == "invalid_grant"
 
-    def test_the_client_is_proved_before_anything_else(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
+    def test_token_endpoint_proves_the_client_first(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
         party = register(vcd)
         portal = party_of(sandbox, party)
         code = portal.code()
@@ -959,11 +957,11 @@ class TestRelyingPartySignsIn:
         assert portal.redeem(code).status_code == 200
 
     @pytest.mark.parametrize("grant", ["client_credentials", "password", "refresh_token", JWT_BEARER])
-    def test_no_other_grant(self, sandbox: Sandbox, vcd: httpx.Client, grant: str) -> None:
+    def test_token_endpoint_has_no_other_grant(self, sandbox: Sandbox, vcd: httpx.Client, grant: str) -> None:
         answer = party_of(sandbox, register(vcd)).redeem("x", grant_type=grant)
         assert (answer.status_code, answer.json()["error"]) == (400, "unsupported_grant_type")
 
-    def test_an_access_token_lives_five_minutes_and_opens_no_api(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
+    def test_access_token_lives_five_minutes_and_opens_no_api(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
         portal = party_of(sandbox, register(vcd))
         bearer = {"Authorization": f"Bearer {portal.redeem(portal.code()).json()['access_token']}"}
         assert portal.http.get(portal.metadata["userinfo_endpoint"], headers=bearer).status_code == 200
@@ -972,7 +970,7 @@ class TestRelyingPartySignsIn:
         late = portal.http.get(portal.metadata["userinfo_endpoint"], headers=bearer)
         assert (late.status_code, late.json()["error"]) == (401, "invalid_token")
 
-    def test_an_id_token_lives_an_hour(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
+    def test_id_token_lives_an_hour(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
         portal = party_of(sandbox, register(vcd))
         id_token, now = portal.redeem(portal.code()).json()["id_token"], clock(sandbox)
         assert portal.validate(id_token, now + timedelta(minutes=59))
@@ -989,7 +987,9 @@ class TestRelyingPartySignsIn:
         ],
         ids=["RS256", "ES256", "ES384", "ES512"],
     )
-    def test_the_active_key_signs(self, sandbox: Sandbox, vcd: httpx.Client, key: Private, algorithm: str) -> None:
+    def test_id_token_is_signed_by_the_active_key(
+        self, sandbox: Sandbox, vcd: httpx.Client, key: Private, algorithm: str
+    ) -> None:
         portal = party_of(sandbox, register(vcd))
         uploaded = upload(vcd, **pair(key))["id"]
         activate(vcd, uploaded)

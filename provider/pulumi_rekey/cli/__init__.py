@@ -1,1 +1,1 @@
-"""The commands of `rekey`."""
+"""The `rekey` command."""

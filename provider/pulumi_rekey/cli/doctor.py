@@ -1,7 +1,7 @@
-"""What stands between this machine and a good `pulumi up`: each finding with its remedy, and never a secret's value.
+"""Find what would keep `pulumi up` from working on this machine, with a remedy for each finding.
 
-Nothing is changed anywhere: to the vendors go a GET of their address, a login, and a read that takes the right which
-rekey needs.
+Nothing is changed, and no secret's value is shown. Each vendor gets a GET of its address, a login, and a read that
+needs the right that rekey needs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 from pydantic.alias_generators import to_camel
@@ -33,14 +33,18 @@ from .installation import how_to_install
 from .stack_export import export, pulumi
 from .stack_state import Stack, printable
 
-#: Signatures and tokens bear a time: a clock this far off is worth a word, and this far off breaks logins.
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+#: Signatures and tokens carry a time: a clock that is off by the first is worth a warning; by the second, logins fail.
 _SKEW_NOTED: Final = timedelta(seconds=30)
 _SKEW_BREAKS: Final = timedelta(minutes=5)
+_SIGNS: Final = {"ok": ("✓", "green"), "note": ("·", "cyan"), "warning": ("!", "yellow"), "problem": ("✗", "bold red")}
 _HOSTS: Final = ("pulumi-language-python", "pulumi-resource-pulumi-python")
 
 
 class Level(StrEnum):
-    """How bad a finding is."""
+    """The severity of a finding."""
 
     GOOD = "ok"
     NOTE = "note"
@@ -50,19 +54,19 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     level: Level
-    #: What it is about, such as ``engine`` or ``endpoint vcd``.
+    #: The thing that was checked, such as ``engine`` or ``endpoint vcd``.
     subject: str
     what: str
-    #: The one thing to do about it.
+    #: What to do about it.
     remedy: str | None = None
 
 
 @dataclass(frozen=True)
 class Doctor:
-    """Looks at one project and one stack of it; ``stack`` none means the selected one."""
+    """Check one project and one of its stacks; without ``stack``, the selected one."""
 
     folder: Path
     stack: str | None
@@ -70,7 +74,7 @@ class Doctor:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def findings(self) -> Iterator[Finding]:
-        """Yield what is found, in the order in which things depend on each other."""
+        """Yield the findings, each after those that it depends on."""
         yield from self._engine()
         yield from self._packages()
         yield from self._program()
@@ -124,12 +128,10 @@ class Doctor:
             yield Finding(Level.PROBLEM, "packages", f"missing: {', '.join(missing)}", how_to_install())
 
     def _program(self) -> Iterator[Finding]:
-        """The Python that runs the project's program is another one than this, as often as not."""
+        """Check the Python that runs the project's program, which is often not this one."""
         project = next((file for name in ("Pulumi.yaml", "Pulumi.yml") if (file := self.folder / name).is_file()), None)
         if project is None:
-            yield Finding(
-                Level.WARNING, "project", "there is no Pulumi project in this folder", "name its folder with --cwd"
-            )
+            yield Finding(Level.WARNING, "project", "this folder has no Pulumi project", "name its folder with --cwd")
             return
         try:
             described = yaml.safe_load(project.read_bytes())
@@ -146,7 +148,7 @@ class Doctor:
         own = version("pulumi-rekey")
         found = None if python is None else _version_in(python)
         if python is None:
-            yield Finding(Level.PROBLEM, "project", "its Python is not there", "run `pulumi install` in its folder")
+            yield Finding(Level.PROBLEM, "project", "its Python is missing", "run `pulumi install` in its folder")
         elif found is None:
             yield Finding(
                 Level.PROBLEM,
@@ -158,11 +160,11 @@ class Doctor:
             yield Finding(
                 Level.WARNING,
                 "project",
-                f"its program has pulumi-rekey {printable(found)}, and these commands are of {own}",
-                "install the same version for both",
+                f"its program uses pulumi-rekey {printable(found)}, this command is of {own}",
+                "install the same version in both places",
             )
         else:
-            yield Finding(Level.GOOD, "project", f"its program has pulumi-rekey {own}")
+            yield Finding(Level.GOOD, "project", f"its program uses pulumi-rekey {own}")
 
     # -- the stack -----------------------------------------------------------------------------------------------
 
@@ -182,7 +184,7 @@ class Doctor:
             yield Finding(
                 Level.WARNING,
                 "owner",
-                "rekey:owner is not set, which some resources need to know their own after an interrupted run",
+                "rekey:owner is not set: after an interrupted run some resources need it to find their own objects",
                 "pulumi config set --secret rekey:owner $(openssl rand -hex 16)",
             )
 
@@ -190,7 +192,7 @@ class Doctor:
         try:
             return export(self.stack, self.folder)
         except Misconfigured:
-            # Said already, where the configuration could not be read.
+            # Already reported, where the configuration could not be read.
             return Stack("", None)
 
     # -- the vendors ---------------------------------------------------------------------------------------------
@@ -209,7 +211,10 @@ class Doctor:
         names = [*value, *(kind for kind in KINDS if kind not in value and self._in_environment(kind))]
         if not names:
             yield Finding(
-                Level.WARNING, "endpoints", "none is configured", "set rekey:endpoints.<name>.url, or the environment"
+                Level.WARNING,
+                "endpoints",
+                "no endpoint is configured",
+                "set rekey:endpoints.<name>.url, or the environment",
             )
         endpoints = Endpoints(value, Runtime(now=self.now, environment=self.environment))
         state = self._credentials() if names else Stack("", None)
@@ -238,7 +243,7 @@ class Doctor:
     def _settings(
         self, name: str, kind: str, settings: Mapping[str, Any], used: set[str], *, secret: bool
     ) -> Iterator[Finding]:
-        """Say where each setting comes from, and refuse a credential that is readable in the configuration."""
+        """Report where each setting comes from, and any credential that the configuration holds in plain text."""
         model = session_class(kind).model
         variables = environment_names(model)
         gathered, taken = gather(model, name, settings, self.environment)
@@ -267,7 +272,7 @@ class Doctor:
         return bool(found.get("secret"))
 
     def _unused(self, used: set[str]) -> Iterator[Finding]:
-        """A credential in the environment belongs to one address only, which surprises whoever configured another."""
+        """Report credentials in the environment that no endpoint uses: each belongs to one address only."""
         for kind in KINDS:
             model = session_class(kind).model
             variables = environment_names(model)
@@ -295,7 +300,10 @@ class Doctor:
         yield Finding(Level.GOOD, subject, f"{session.endpoint.url} answers")
         if session.endpoint.allow_unverified_ssl:
             yield Finding(
-                Level.WARNING, subject, "its certificate is not checked", f"set rekey:endpoints.{name}.caBundle instead"
+                Level.WARNING,
+                subject,
+                "its certificate is not checked",
+                f"set rekey:endpoints.{name}.caBundle instead",
             )
         if shown is not None and shown.tzinfo is not None:
             yield _clock(subject, shown - self.now())
@@ -309,7 +317,7 @@ class Doctor:
         yield from self._rights(subject, how, session, state)
 
     def _rights(self, subject: str, how: str, session: Session[Any], state: Stack) -> Iterator[Finding]:
-        """Read what takes the right: something that is always there, or one credential of each kind in the stack."""
+        """Read something that needs the right: what always exists, or one credential of each kind in the stack."""
         proofs: dict[str, Callable[[], object]] = {}
         for found in state.credentials:
             if found.resource is not None and found.resource.vendor and found.endpoint == session.name:
@@ -329,7 +337,7 @@ class Doctor:
             yield Finding(
                 Level.NOTE,
                 subject,
-                f"{how}; that the account has its rights shows at the first credential",
+                f"{how}; whether the account has the right will show at the first credential",
                 f"make sure that it has {session.right}",
             )
 
@@ -352,7 +360,7 @@ def _clock(subject: str, ahead: timedelta) -> Finding:
         level,
         subject,
         f"its clock is {in_words(off)} {which} this machine's: signatures, tokens and due dates depend on it",
-        "have this machine's clock set by NTP",
+        "synchronise this machine's clock by NTP",
     )
 
 
@@ -370,7 +378,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def _version_in(python: str) -> str | None:
-    """Return the version of pulumi-rekey that another Python has."""
+    """Return the version of pulumi-rekey that is installed for another Python."""
     ask = "import importlib.metadata as found; print(found.version('pulumi-rekey'))"
     try:
         done = subprocess.run(  # noqa: S603 - the project's own Python, by its full path
@@ -379,3 +387,24 @@ def _version_in(python: str) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
+
+
+# -- rendering -----------------------------------------------------------------------------------------------------
+
+
+def plain(finding: Finding) -> Iterator[str]:
+    """Yield a finding as a line without colour, and its remedy as another."""
+    yield f"{finding.level:<8} {finding.subject}: {finding.what}"
+    if finding.remedy is not None:
+        yield f"{'':<8} -> {finding.remedy}"
+
+
+def for_terminal(finding: Finding) -> RenderableType:
+    """Return a finding with its sign and, below it, its remedy."""
+    from rich.text import Text
+
+    sign, style = _SIGNS[finding.level]
+    text = Text.assemble((f"{sign} ", style), (finding.subject, "bold"), f"  {finding.what}")
+    if finding.remedy is not None:
+        text.append(f"\n  → {finding.remedy}", style)
+    return text

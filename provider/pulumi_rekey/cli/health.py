@@ -1,6 +1,6 @@
-"""How a credential is: what the next ``pulumi up`` would do about it, and what should worry its owner.
+"""The health of a credential: what the next ``pulumi up`` would do about it, and what should worry its owner.
 
-Decided as the provider decides, from the policy and the state of the last run. Pure: no clock and no I/O.
+The plan decides, as it does in ``pulumi up``; here it is only read. Pure: no clock and no I/O.
 """
 
 from __future__ import annotations
@@ -17,27 +17,29 @@ from ..policy.decide import DEADLINE
 from ..policy.durations import in_words
 from ..policy.model import Policy
 from ..reconciler.contract import State
-from ..reconciler.plan import held_back
+from ..reconciler.plan import Plan, plan
 from .stack_state import Credential
 
 #: How long a rotation may be possible and not happen before it counts as overdue: one of two daily runs may fail.
 OVERDUE_AFTER: Final = DEADLINE
+#: Clocks of two machines differ by no more than this; a later moment is a clock that was wrong.
+_MAX_SKEW: Final = timedelta(minutes=5)
 
 
 class Health(StrEnum):
-    """How a credential is, the worst first."""
+    """The health of a credential, worst first."""
 
     #: The last run could not finish what it began.
     FAILING = "failing"
-    #: The secret does not work any more.
+    #: The secret no longer works.
     EXPIRED = "expired"
     #: It could have rotated for some time, and no run has done it.
     OVERDUE = "overdue"
-    #: Its state or policy cannot be read from here.
+    #: Its state, inputs or dates cannot be read from here, or not be relied on.
     UNKNOWN = "unknown"
     #: The next run rotates it, or takes the next step of its last rotation.
     DUE = "due"
-    #: It is due, and waits for its window, the end of a freeze or of a grace.
+    #: It is due, and waits for its window, its turn, or the end of a freeze or of a grace.
     DEFERRED = "deferred"
     #: Nothing rotates it until its owner ends the pause.
     PAUSED = "paused"
@@ -49,57 +51,95 @@ class Health(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a credential is, and why, in words; without a why where there is nothing to say."""
+    """The health of a credential, and why, in words; without a why where there is nothing to say."""
 
     health: Health
     why: str | None = None
 
 
 def judge(credential: Credential, now: datetime, overdue_after: timedelta = OVERDUE_AFTER) -> Verdict:
-    """Return how the credential is at a moment."""
+    """Return the health of the credential at a moment."""
     try:
         return next(_verdicts(credential, now, overdue_after))
     except OverflowError:
         return Verdict(Health.UNKNOWN, "its dates are beyond the calendar")
 
 
+def planned(credential: Credential, at: datetime) -> Plan | None:
+    """Return what a run at a moment would do; none where the inputs cannot be read."""
+    if credential.resource is None or credential.inputs is None:
+        return None
+    return plan(credential.resource, credential.id, credential.inputs, credential.state, at)
+
+
 def _verdicts(credential: Credential, now: datetime, overdue_after: timedelta) -> Iterator[Verdict]:
-    """Yield what can be said of it, the worst first; the last holds always."""
-    s, policy, resource = credential.state, credential.policy, credential.resource
-    if credential.errors:
-        yield Verdict(Health.FAILING, "; ".join(credential.errors))
-    if s.step is not None:
-        yield Verdict(Health.FAILING, f"not done yet: {s.step}")
-    if s.expires_at is not None and s.expires_at <= now:
-        yield Verdict(Health.EXPIRED, f"expired {rfc3339(s.expires_at)}")
-    if policy is None:
-        yield Verdict(Health.UNKNOWN, "its policy cannot be read from here: it is secret, or of another version")
+    """Yield what can be said of it, worst first; the last always holds."""
+    s, policy = credential.state, credential.policy
+    unfinished = "; ".join(credential.errors) or (f"not done yet: {s.step}" if s.step is not None else None)
+    end = present_end(s)
+    expired = f"expired {rfc3339(end)}" if end is not None and end <= now else None
+    if expired and _next_waits(s):
+        yield Verdict(Health.EXPIRED, f"{expired}; {unfinished or 'the next secret waits'}")
+    if unfinished:
+        yield Verdict(Health.FAILING, unfinished)
+    if expired:
+        yield Verdict(Health.EXPIRED, expired)
+    todo = planned(credential, now)
+    if todo is None or policy is None:
+        yield Verdict(Health.UNKNOWN, credential.unreadable)
         return
-    decision = rotation.decide(policy, s, now)
-    if resource is not None:
-        decision = held_back(resource, policy, s, decision)
-    why = decision.reason or decision.deferred
+    if s.rotated_at is not None and s.rotated_at - now > _MAX_SKEW:
+        yield Verdict(
+            Health.UNKNOWN,
+            f"rotated_at is {in_words(s.rotated_at - now)} in the future ({rfc3339(s.rotated_at)}), so a clock was"
+            " wrong and no due date can be relied on: correct the clock, then rotate with rotate_now",
+        )
+    why = todo.decision.reason or todo.decision.deferred
     if policy.paused:
         yield Verdict(Health.PAUSED, why)
-    since = rotation.possible_from(policy, s)
-    waits = resource is not None and resource.pending(s) is not None
-    if why is not None and not waits and since is not None and now - since >= overdue_after:
+    since = None if why is None else _possible_since(credential, policy, now)
+    if since is not None and now - since >= overdue_after:
         yield Verdict(Health.OVERDUE, f"could have rotated since {rfc3339(since)}; {why}")
-    follow_up = resource.follow_up(s, now) if resource is not None else None
-    if decision.reason is not None or follow_up is not None:
-        yield Verdict(Health.DUE, decision.reason or follow_up)
-    if decision.deferred is not None:
-        yield Verdict(Health.DEFERRED, decision.deferred)
+    if todo.decision.reason is not None or todo.follow_up is not None:
+        yield Verdict(Health.DUE, todo.decision.reason or todo.follow_up)
+    if todo.decision.deferred is not None:
+        yield Verdict(Health.DEFERRED, todo.decision.deferred)
+    if credential.follows:
+        yield Verdict(Health.OK, f"follows {', '.join(credential.follows)}")
     if due_at(policy, s) is None:
         yield Verdict(Health.NEVER, "rotates only when asked")
     yield Verdict(Health.OK)
 
 
+def _possible_since(credential: Credential, policy: Policy, now: datetime) -> datetime | None:
+    """Return since when a run would have rotated what is due by time, and still could."""
+    s = credential.state
+    since = rotation.possible_from(policy, s)
+    if since is None or s.rotated_at is None:
+        return None
+    if policy.turn is not None and not policy.turn.allows(s.rotated_at, now):
+        # A side of a pair that has missed its slot waits for its next one: no run can help before.
+        return None
+    then = planned(credential, since)
+    return since if then is not None and then.decision.reason is not None else None
+
+
+def _next_waits(s: State) -> bool:
+    return getattr(s, "next_secret", None) is not None
+
+
+def present_end(s: State) -> datetime | None:
+    """Return when the present secret stops working; none if never."""
+    # While the next one waits, the present one is the old one in its grace.
+    ends = (s.expires_at, s.previous_expires_at if _next_waits(s) else None)
+    return min((end for end in ends if end is not None), default=None)
+
+
+def previous_end(s: State) -> datetime | None:
+    """Return until when the secret before the present one works."""
+    return None if _next_waits(s) else s.previous_expires_at
+
+
 def due_at(policy: Policy, s: State) -> datetime | None:
-    """Return when it is due by age or expiry; nothing if never."""
+    """Return when it is due by age or expiry; none if never."""
     return rotation.next_rotation_at(policy, s.rotated_at, s.expires_at, s.spread) if s.rotated_at else None
-
-
-def age(s: State, now: datetime) -> str | None:
-    """Return how old the present secret is, in words."""
-    return None if s.rotated_at is None else in_words(max(now - s.rotated_at, timedelta()))

@@ -1,36 +1,37 @@
-"""The commands of `rekey`: what they are told and how they end. What they do stands in the modules that they call."""
+"""The commands of `rekey`: their arguments and exit codes. Each calls the module that does the work."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from ..errors import Error
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from .report import Report
 
 FAILED: Final = 1
-#: What `rekey due` ends with, beside 0.
+#: The exit codes of `rekey due`, beside 0.
 DUE, OVERDUE, FAILING = 10, 11, 12
-
-T = TypeVar("T")
+#: The years of --at: dates around them, too, are within the calendar.
+_YEARS: Final = range(1970, 9000)
 
 app = typer.Typer(
     name="rekey",
-    help="See, check and rehearse the identity credentials that Rekey manages with Pulumi.",
-    epilog="Every command ends with 0 if all is well, 1 if it failed or found problems, 2 if it was called wrongly;"
-    " `due` has more. With NO_COLOR set, or where there is no terminal, output is plain.",
+    help="Inspect, check and rehearse the identity credentials that Rekey manages with Pulumi.",
+    epilog="Exit codes: 0 on success, 1 on failure or if problems were found, 2 on a usage error; `due` has more."
+    " Output is plain if NO_COLOR is set or standard output is not a terminal.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -47,25 +48,31 @@ def _errors_in_one_line() -> Iterator[None]:
         raise typer.Exit(FAILED) from None
 
 
-# -- what several commands are told --------------------------------------------------------------------------------
+# -- options that several commands share ----------------------------------------------------------------------------
 
 
 def _moment(text: str) -> datetime:
     from ..policy.durations import parse
 
     try:
-        return _now() + parse(text.removeprefix("+"))
-    except ValueError:
-        pass
+        moment = _in_utc(text) or _now() + parse(text.removeprefix("+"))
     except OverflowError:
-        raise typer.BadParameter("is beyond the calendar") from None
+        moment = None
+    except ValueError:
+        raise typer.BadParameter(
+            "is neither a span from now, like 7d, nor a moment, like 2026-12-24T00:00:00Z"
+        ) from None
+    if moment is None or moment.year not in _YEARS:
+        raise typer.BadParameter("is beyond the calendar")
+    return moment
+
+
+def _in_utc(text: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise typer.BadParameter("is neither a span from now, like 7d, nor a moment, like 2026-12-24T00:00:00Z")
-    return moment.astimezone(UTC)
+        return None
+    return None if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _span(text: str) -> timedelta:
@@ -79,17 +86,29 @@ def _span(text: str) -> timedelta:
 
 Stacks = Annotated[
     list[str] | None,
-    typer.Option("--stack", "-s", metavar="NAME", help="A stack of the project; may be repeated."),
+    typer.Option(
+        "--stack", "-s", metavar="NAME", help="A stack of the project; repeatable. Default: the selected one."
+    ),
 ]
-AllStacks = Annotated[bool, typer.Option("--all", "-a", help="All stacks of the project.")]
+AllStacks = Annotated[bool, typer.Option("--all", "-a", help="Read all stacks of the project.")]
 Files = Annotated[
     list[str] | None,
     typer.Option(
-        "--file", "-f", metavar="FILE", help="What `pulumi stack export` wrote; - is standard input; may be repeated."
+        "--file",
+        "-f",
+        metavar="FILE",
+        help="Read an export written by `pulumi stack export`, or standard input with -; repeatable.",
     ),
 ]
 Folder = Annotated[
-    Path, typer.Option("--cwd", "-C", metavar="FOLDER", help="The folder of the Pulumi project.", show_default=False)
+    Path,
+    typer.Option(
+        "--cwd",
+        "-C",
+        metavar="FOLDER",
+        help="The folder of the Pulumi project. Default: the current one.",
+        show_default=False,
+    ),
 ]
 At = Annotated[
     datetime | None,
@@ -97,7 +116,7 @@ At = Annotated[
         "--at",
         parser=_moment,
         metavar="MOMENT",
-        help="As of then: a span from now (7d), or a moment (2026-12-24T00:00:00Z).",
+        help="Report as of this moment: a span from now (7d) or a date and time (2026-12-24T00:00:00Z).",
         show_default="now",
     ),
 ]
@@ -107,11 +126,11 @@ OverdueAfter = Annotated[
         "--overdue-after",
         parser=_span,
         metavar="SPAN",
-        help="How long a rotation may be possible and not happen before it is overdue.",
+        help="How long a rotation may be possible without happening before it is overdue.",
         show_default="2d",
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document; schemas/report.json describes it.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, described by schemas/report.json.")]
 
 
 def _report(
@@ -123,17 +142,12 @@ def _report(
     at: datetime | None,
     overdue_after: timedelta | None,
 ) -> Report:
-    """Read the stacks that are asked for, the selected one by default, and judge their credentials."""
-    from ..cli import health, report, stack_export
+    from . import health, report, stack_export
 
     if every and stacks:
         raise typer.BadParameter("--all and --stack cannot go together")
     with _errors_in_one_line():
-        names: Sequence[str | None] = stack_export.stack_names(folder) if every else stacks or []
-        if not names and not files and not every:
-            names = [None]
-        found = [stack_export.read_file(file) for file in files or ()]
-        found += _at_once(lambda name: stack_export.export(name, folder), names, "reading stacks")
+        found = stack_export.stacks(stacks or [], files or [], folder, every=every)
     return report.report(found, at or _now(), overdue_after or health.OVERDUE_AFTER)
 
 
@@ -141,23 +155,22 @@ def _now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-def _at_once(work: Callable[[str | None], T], items: Sequence[str | None], what: str) -> list[T]:
-    """Do something slow for several items, some at a time, and show how far it is where somebody looks."""
-    from rich.progress import track
+def _show(found: Report, *, as_json: bool) -> None:
+    from .report_terminal import for_terminal, plain
 
-    from .stack_export import AT_ONCE
+    if as_json:
+        typer.echo(found.as_json())
+    elif sys.stdout.isatty():
+        _console().print(*for_terminal(found), sep="\n")
+    else:
+        for line in plain(found):
+            typer.echo(line)
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        results = pool.map(work, items)
-        if len(items) > 1 and sys.stderr.isatty():
-            return list(track(results, what, total=len(items), console=_console(stderr=True), transient=True))
-        return list(results)
 
-
-def _console(*, stderr: bool = False) -> Any:
+def _console() -> Console:
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False)
+    return Console(highlight=False)
 
 
 # -- the commands ----------------------------------------------------------------------------------------------------
@@ -173,10 +186,10 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - typer hands it over so
 def rekey(
     *,
     _version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version this is.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """See, check and rehearse the identity credentials that Rekey manages with Pulumi."""
+    """Inspect, check and rehearse the identity credentials that Rekey manages with Pulumi."""
 
 
 @app.command()
@@ -190,26 +203,18 @@ def status(
     overdue_after: OverdueAfter = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show which credentials there are, how old they are, what is due next and what failed.
+    """Show all credentials: health, age, next due date, failures.
 
-    Reads the state of the last run: no secret is decrypted, no vendor is asked, no passphrase is needed.
+    Reads the state of the last run. It decrypts no secret, contacts no vendor and needs no passphrase.
     """
-    from .report_terminal import for_terminal, plain
-
     found = _report(stacks=stack, every=every, files=file, folder=cwd, at=at, overdue_after=overdue_after)
-    if as_json:
-        typer.echo(found.as_json())
-    elif sys.stdout.isatty():
-        _console().print(*for_terminal(found), sep="\n")
-    else:
-        for line in plain(found):
-            typer.echo(line)
+    _show(found, as_json=as_json)
 
 
 @app.command(
-    epilog="Ends with 0: nothing is due. 10: something is due; run `pulumi up`. 11: something is overdue; find out why"
-    " no run has rotated it. 12: something is failing, has expired or cannot be read; somebody has to look."
-    " 1: it could not be found out. The greatest that applies counts."
+    epilog="Exit codes: 0 if nothing is due. 10 if something is due: run `pulumi up`. 11 if something is overdue: find"
+    " out why no run has rotated it. 12 if something is failing, has expired or cannot be read: a person has to look."
+    " 1 if the state could not be read, 2 on a usage error. The highest of 10, 11 and 12 that applies is used."
 )
 def due(
     *,
@@ -221,9 +226,11 @@ def due(
     overdue_after: OverdueAfter = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell a scheduler by the exit code whether a run is needed, or a person."""
+    """Exit with a code that says whether a run, or a person, is needed.
+
+    Lists what is due, overdue, failing, expired or unreadable, from the state of the last run, as `status` does.
+    """
     from .health import Health
-    from .report_terminal import plain
 
     codes = {
         Health.DUE: DUE,
@@ -234,18 +241,15 @@ def due(
     }
     found = _report(stacks=stack, every=every, files=file, folder=cwd, at=at, overdue_after=overdue_after).only(*codes)
     code = max((codes[row.verdict.health] for _, row in found.rows), default=0)
-    if as_json:
-        typer.echo(found.as_json())
-    elif code:
-        for line in plain(found):
-            typer.echo(line)
+    if code or as_json:
+        _show(found, as_json=as_json)
     else:
         typer.echo("nothing is due")
     raise typer.Exit(code)
 
 
 class Format(StrEnum):
-    """What a report is written as."""
+    """The format of a report."""
 
     MARKDOWN = "markdown"
     JSON = "json"
@@ -266,14 +270,17 @@ def report(
     overdue_after: OverdueAfter = None,
     written_as: Annotated[
         Format | None,
-        typer.Option("--format", help="By default as the output's name says, else Markdown.", show_default=False),
+        typer.Option("--format", help="Default: by the suffix of --output, else Markdown.", show_default=False),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Where to write it; by default standard output."),
+        typer.Option("--output", "-o", metavar="FILE", help="The file to write. Default: standard output."),
     ] = None,
 ) -> None:
-    """Write a report: Markdown for a pull request, JSON for programs, or one HTML page with a timeline."""
+    """Write a report as Markdown, JSON or one HTML page.
+
+    Markdown is for pull requests and job summaries, JSON for programs; the HTML page has a timeline.
+    """
     found = _report(stacks=stack, every=every, files=file, folder=cwd, at=at, overdue_after=overdue_after)
     match written_as or (_BY_SUFFIX.get(output.suffix) if output else None) or Format.MARKDOWN:
         case Format.MARKDOWN:
@@ -286,7 +293,7 @@ def report(
             from .report_html import page
 
             text = page(found)
-    # As bytes: a terminal's encoding must not decide what is in a file.
+    # As bytes: the encoding of a terminal must not decide the content of a file.
     if output is None:
         sys.stdout.buffer.write(text.encode())
         return
@@ -299,11 +306,12 @@ def report(
 
 @app.command()
 def validate(
-    paths: Annotated[
-        list[str], typer.Argument(metavar="PATH...", help="Files, folders and globs that belong together.")
-    ],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Files, folders and globs that belong together.")],
 ) -> None:
-    """Check manifests, offline: say all that is wrong with them, as FILE:LINE:COLUMN: MESSAGE."""
+    """Check manifests offline.
+
+    Prints each problem as FILE:LINE:COLUMN: MESSAGE.
+    """
     from ..manifest import problems
 
     found = problems(paths)
@@ -316,7 +324,10 @@ def validate(
 
 @app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def sandbox(context: typer.Context) -> None:
-    """Serve the vendors' APIs on this machine, empty or with --seed populated, to try and rehearse with."""
+    """Serve the vendors' APIs on this machine, for trials and rehearsals.
+
+    It starts empty, or with example objects if --seed is given.
+    """
     try:
         from ..sandbox.__main__ import main
     except ModuleNotFoundError as missing:
@@ -331,28 +342,28 @@ def sandbox(context: typer.Context) -> None:
 def doctor(
     *,
     stack: Annotated[
-        str | None, typer.Option("--stack", "-s", metavar="NAME", help="The stack; by default the selected one.")
+        str | None, typer.Option("--stack", "-s", metavar="NAME", help="The stack. Default: the selected one.")
     ] = None,
     cwd: Folder = Path(),
 ) -> None:
-    """Look for what stands between this machine and a good run: engine, packages, configuration, endpoints, rights.
+    """Check this machine, the configuration and the endpoints.
 
-    Logs in at the endpoints and reads there, and changes nothing. Needs the passphrase or key of the stack's secrets.
-    No value of a setting is shown, only where it comes from.
+    Checks the engine, packages, configuration, endpoints and rights. Logs in at the endpoints and reads there, and
+    changes nothing. Needs the passphrase or key of the stack's secrets. Shows where each setting comes from, never its
+    value.
     """
-    from .doctor import Doctor, Level
-    from .report_terminal import finding_for_terminal, plain_finding
+    from .doctor import Doctor, Level, for_terminal, plain
 
     console = _console()
     worst = False
-    # Where nobody looks, the spinner is silent.
-    with console.status("looking"):
+    # Without a terminal, the spinner prints nothing.
+    with console.status("checking"):
         for finding in Doctor(cwd, stack, os.environ).findings():
             worst = worst or finding.level is Level.PROBLEM
             if console.is_terminal:
-                console.print(finding_for_terminal(finding))
+                console.print(for_terminal(finding))
             else:
-                for line in plain_finding(finding):
+                for line in plain(finding):
                     typer.echo(line)
     if worst:
         raise typer.Exit(FAILED)

@@ -1,4 +1,4 @@
-"""What is known of the credentials of some stacks at one moment; its JSON is an interface for other programs."""
+"""A report on the credentials of some stacks at one moment; its JSON is an interface for other programs."""
 
 from __future__ import annotations
 
@@ -10,35 +10,56 @@ from datetime import datetime, timedelta
 from pydantic import Field, field_serializer
 
 from ..model import Model, Moment, rfc3339
-from .health import OVERDUE_AFTER, Health, Verdict, due_at, judge
+from ..policy.durations import in_words
+from .health import OVERDUE_AFTER, Health, Verdict, due_at, judge, present_end, previous_end
 from .stack_state import Credential, Stack
 
-#: Raised when a field changes its meaning or goes; new fields may come at any time.
+#: Raised when a field changes its meaning or is removed; new fields may come at any time.
 FORMAT = 1
 
 
 @dataclass(frozen=True)
 class Row:
-    """One credential and how it is."""
+    """One credential and its health."""
 
     credential: Credential
     verdict: Verdict
 
     @property
     def due(self) -> datetime | None:
-        """When it is due by the policy as it is in the state, or as it was noted where that cannot be read."""
+        """When it is due by the stored policy; where that cannot be read, as the last run noted it."""
         state, policy = self.credential.state, self.credential.policy
-        if policy is None or self.verdict.health is Health.UNKNOWN:
+        if policy is None:
             return state.next_rotation_at
         try:
             return due_at(policy, state)
         except OverflowError:
             return None
 
+    @property
+    def expires(self) -> datetime | None:
+        """When the present secret stops working."""
+        return present_end(self.credential.state)
+
+    @property
+    def previous_until(self) -> datetime | None:
+        """Until when the previous secret works."""
+        return previous_end(self.credential.state)
+
+    def age(self, now: datetime) -> str | None:
+        """Return the age of the present secret, in words."""
+        minted = self.credential.state.rotated_at
+        return None if minted is None else in_words(max(now - minted, timedelta()))
+
+    @property
+    def remark(self) -> str | None:
+        """Why its health is what it is, where that needs saying below a table."""
+        return None if self.verdict.health is Health.NEVER else self.verdict.why
+
 
 @dataclass(frozen=True)
 class Section:
-    """The credentials of one stack, the worst first."""
+    """The credentials of one stack, worst first."""
 
     stack: Stack
     rows: tuple[Row, ...]
@@ -51,7 +72,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """How the credentials of some stacks are at one moment."""
+    """The health of the credentials of some stacks at one moment."""
 
     at: datetime
     sections: tuple[Section, ...]
@@ -62,12 +83,19 @@ class Report:
         return ((section, row) for section in self.sections for row in section.rows)
 
     def counts(self) -> list[tuple[Health, int]]:
-        """Return how many credentials are how, the worst first; what there is none of is left out."""
+        """Return the number of credentials per health, worst first, without zeros."""
         counter = Counter(row.verdict.health for _, row in self.rows)
         return [(health, counter[health]) for health in Health if counter[health]]
 
+    def summary(self) -> str:
+        """Return in one line how many credentials there are, in total and per health."""
+        counts = self.counts()
+        number, stacks = sum(count for _, count in counts), len(self.sections)
+        found = f"{number} credential{'' if number == 1 else 's'} in {stacks} stack{'' if stacks == 1 else 's'}"
+        return f"{found}: {', '.join(f'{count} {health}' for health, count in counts)}" if counts else found
+
     def only(self, *healths: Health) -> Report:
-        """Return the part of the report that is about credentials of some healths."""
+        """Return the report, limited to credentials of the given healths."""
         sections = (
             Section(section.stack, tuple(row for row in section.rows if row.verdict.health in healths))
             for section in self.sections
@@ -77,6 +105,11 @@ class Report:
     def as_json(self) -> str:
         """Return the report as JSON, one document, indented."""
         return _document(self).model_dump_json(indent=2)
+
+
+def from_now(moment: datetime, now: datetime) -> str:
+    """Return how far away a moment is, in words: ``in 27 d``, ``3 h ago``."""
+    return f"in {in_words(moment - now)}" if moment > now else f"{in_words(now - moment)} ago"
 
 
 def report(stacks: Sequence[Stack], at: datetime, overdue_after: timedelta = OVERDUE_AFTER) -> Report:
@@ -100,23 +133,31 @@ def report(stacks: Sequence[Stack], at: datetime, overdue_after: timedelta = OVE
 
 
 class CredentialDocument(Model):
-    """One credential. No secret is in it, encrypted or not."""
+    """One credential. It contains no secret, encrypted or not."""
 
-    urn: str = Field(description="Pulumi's name of the resource.")
-    name: str = Field(description="The resource's name in the program or manifest.")
+    urn: str = Field(description="The URN of the resource.")
+    name: str = Field(description="The name of the resource in the program or manifest.")
     type: str = Field(description="The kind of resource, such as AppSecret.")
     endpoint: str | None = Field(description="The configured endpoint; null where no vendor takes part.")
-    address: str | None = Field(description="The address that it was made at.")
-    health: Health = Field(description="How it is.")
-    why: str | None = Field(description="Why it is so, in words.")
-    generation: int = Field(description="How many secrets it has had.")
-    rotated_at: Moment | None = Field(description="When the present secret was minted, or the object adopted.")
-    age_seconds: int | None = Field(description="How long ago that was.")
+    address: str | None = Field(description="The address of the endpoint at which it was created.")
+    health: Health = Field(description="Health status.")
+    why: str | None = Field(
+        description="The reason for the health status, in words; null where there is nothing to say."
+    )
+    generation: int = Field(description="Number of secrets so far; the first is 1.")
+    rotated_at: Moment | None = Field(
+        description="When the present secret was minted, or the object adopted (RFC 3339, UTC)."
+    )
+    age_seconds: int | None = Field(description="Age of the present secret in seconds, counted from rotated_at.")
     rotation_reason: str | None = Field(description="Why the present secret was minted.")
-    next_rotation_at: Moment | None = Field(description="When the next rotation is due by age or expiry.")
-    expires_at: Moment | None = Field(description="When the present secret stops working.")
-    previous_expires_at: Moment | None = Field(description="Until when the previous secret works.")
-    step: str | None = Field(description="What is still to be done of an interrupted change.")
+    next_rotation_at: Moment | None = Field(
+        description="When the next rotation is due by age or expiry; null if never."
+    )
+    expires_at: Moment | None = Field(description="When the present secret stops working; null if never.")
+    previous_expires_at: Moment | None = Field(
+        description="Until when the previous secret works; null if there is none."
+    )
+    step: str | None = Field(description="The remaining step of an interrupted change; null if there is none.")
 
     @field_serializer(
         "rotated_at", "next_rotation_at", "expires_at", "previous_expires_at", when_used="json-unless-none"
@@ -128,18 +169,20 @@ class CredentialDocument(Model):
 class StackDocument(Model):
     """The credentials of one stack."""
 
-    name: str = Field(description="The stack.")
-    project: str | None = Field(description="Its project; null where the stack is empty.")
-    credentials: tuple[CredentialDocument, ...] = Field(description="Its credentials, the worst first.")
+    name: str = Field(description="The name of the stack.")
+    project: str | None = Field(description="The project; null where the stack is empty.")
+    credentials: tuple[CredentialDocument, ...] = Field(description="The credentials, worst first.")
 
 
 class ReportDocument(Model):
     """The report as JSON."""
 
-    format: int = Field(description="Raised when a field changes its meaning or goes.")
-    at: Moment = Field(description="The moment that the report is about.")
-    summary: dict[Health, int] = Field(description="How many credentials are how.")
-    stacks: tuple[StackDocument, ...] = Field(description="The stacks, as they were asked for.")
+    format: int = Field(
+        description="The version of this format; raised when a field changes its meaning or is removed."
+    )
+    at: Moment = Field(description="The moment that the report describes (RFC 3339, UTC).")
+    summary: dict[Health, int] = Field(description="Number of credentials per health status.")
+    stacks: tuple[StackDocument, ...] = Field(description="The stacks, in the order given.")
 
     @field_serializer("at", when_used="json")
     def _at(self, moment: datetime) -> str:
@@ -177,7 +220,7 @@ def _credential_document(row: Row, at: datetime) -> CredentialDocument:
         age_seconds=None if s.rotated_at is None else int((at - s.rotated_at).total_seconds()),
         rotation_reason=s.rotation_reason,
         next_rotation_at=row.due,
-        expires_at=s.expires_at,
-        previous_expires_at=s.previous_expires_at,
+        expires_at=row.expires,
+        previous_expires_at=row.previous_until,
         step=s.step,
     )

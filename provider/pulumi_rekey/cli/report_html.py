@@ -14,9 +14,7 @@ from importlib.resources import files
 from typing import Final
 
 from ..model import rfc3339
-from .health import age
-from .report import Report, Row, Section
-from .report_terminal import from_now, summary
+from .report import Report, Row, Section, from_now
 from .report_timeline import axis, timeline
 
 _STYLE: Final = "report_html.css"
@@ -46,10 +44,10 @@ def _lines(report: Report) -> Iterator[str]:
     yield f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     yield '<meta name="referrer" content="no-referrer">'
-    yield f"<title>Credentials, {report.at:%Y-%m-%d}</title>\n<style>{style}</style>\n</head>\n<body>"
+    yield f"<title>Credentials, {report.at.date()}</title>\n<style>{style}</style>\n</head>\n<body>"
     yield '<a class="skip" href="#credentials">Skip to the credentials</a>'
     yield "<header><h1>Credentials</h1>"
-    yield f'<p class="dim">{escape(summary(report))}. As of {_time(report.at)}.</p>'
+    yield f'<p class="dim">{escape(report.summary())}. As of {_time(report.at)}.</p>'
     yield '<ul class="counts">'
     yield from (
         f'<li><span class="badge {health}"><b>{count}</b> {health}</span></li>' for health, count in report.counts()
@@ -71,13 +69,13 @@ def _lines(report: Report) -> Iterator[str]:
             yield f"<figure>{timeline(section.rows, along, report.at, anchors)}</figure>"
             yield from _table(section, anchors, report.at)
         else:
-            yield '<p class="dim">No credential of Rekey.</p>'
+            yield '<p class="dim">No credentials managed by Rekey.</p>'
         yield "</section>"
     yield "</main>\n</body>\n</html>"
 
 
 def _table(section: Section, anchors: list[str], now: datetime) -> Iterator[str]:
-    # The roles are said, since a browser forgets them where the narrow page lays the table out as cards.
+    # Explicit roles: a browser drops the implied ones where the narrow page lays the table out as cards.
     yield '<table role="table"><thead role="rowgroup"><tr role="row">'
     for column in ("Resource", "Health", "Endpoint", "Age", "Generation", "Expires", "Next due", "Previous until"):
         yield f'<th role="columnheader" scope="col">{column}</th>'
@@ -94,10 +92,10 @@ def _cells(row: Row, now: datetime) -> Iterator[str]:
     yield f'<td role="cell" class="wide"><span class="badge {health}">{health}</span>{why}</td>'
     address = f"<small>{escape(s.address)}</small>" if s.address else ""
     yield _cell("Endpoint", f"{escape(found.endpoint or '-')}{address}")
-    yield _cell("Age", f"<span>{age(s, now) or '-'}</span>")
+    yield _cell("Age", f"<span>{row.age(now) or '-'}</span>")
     reason = f"<small>{escape(s.rotation_reason)}</small>" if s.rotation_reason else ""
     yield _cell("Generation", f"{s.generation}{reason}")
-    for label, moment in (("Expires", s.expires_at), ("Next due", row.due), ("Previous until", s.previous_expires_at)):
+    for label, moment in (("Expires", row.expires), ("Next due", row.due), ("Previous until", row.previous_until)):
         yield _cell(label, "-" if moment is None else _day_and_time(moment, now))
 
 
@@ -106,9 +104,9 @@ def _cell(label: str, content: str) -> str:
 
 
 def _day_and_time(moment: datetime, now: datetime) -> str:
-    day = f'<time datetime="{rfc3339(moment)}">{moment:%Y-%m-%d}</time>'
+    day = f'<time datetime="{rfc3339(moment)}">{moment.date()}</time>'
     return f"{day}<small>{moment:%H:%M} UTC, {from_now(moment, now)}</small>"
 
 
 def _time(moment: datetime) -> str:
-    return f'<time datetime="{rfc3339(moment)}">{moment:%Y-%m-%d %H:%M} UTC</time>'
+    return f'<time datetime="{rfc3339(moment)}">{moment.date()} {moment:%H:%M} UTC</time>'

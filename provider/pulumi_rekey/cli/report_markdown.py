@@ -7,9 +7,8 @@ from datetime import datetime
 from typing import Final
 
 from ..model import rfc3339
-from .health import Health, age
-from .report import Report, Row
-from .report_terminal import from_now, summary
+from .health import Health
+from .report import Report, Row, from_now
 
 _SIGNS: Final = {
     Health.FAILING: "❌",
@@ -26,15 +25,15 @@ _NOTHING: Final = "-"
 
 
 def markdown(report: Report) -> str:
-    """Return the report as GitHub and GitLab show it: a table a stack, and why what needs a word is as it is."""
+    """Return the report for GitHub and GitLab: a table per stack, with the reasons below it."""
     return "\n".join(_lines(report)) + "\n"
 
 
 def literal(text: str) -> str:
-    """Return text from outside so that it shows as it is: no markup, no mention of anybody, no new cell.
+    """Return text from outside so that it renders literally: no markup, no mention of anybody, no new cell.
 
-    It stands in ``code``, in which neither GitHub nor GitLab looks for mentions and links, with every character that
-    could mean something written as an entity.
+    It is put into ``code``, in which neither GitHub nor GitLab looks for mentions and links, with every character that
+    could be markup written as an entity.
     """
     return f"<code>{''.join(c if c.isalnum() or c in ' -,;' else f'&#{ord(c)};' for c in text)}</code>"
 
@@ -42,23 +41,23 @@ def literal(text: str) -> str:
 def _lines(report: Report) -> Iterator[str]:
     yield "## Credentials"
     yield ""
-    yield f"{summary(report)}. As of {rfc3339(report.at)}."
+    yield f"{report.summary()}. As of {rfc3339(report.at)}."
     for section in report.sections:
         yield ""
         yield f"### {literal(section.title)}"
         yield ""
         if not section.rows:
-            yield "No credential of Rekey."
+            yield "No credentials managed by Rekey."
             continue
         yield "| | health | resource | endpoint | age | generation | expires | next due | previous until |"
         yield "|---|---|---|---|---|---|---|---|---|"
         for row in section.rows:
             yield f"| {' | '.join(_cells(row, report.at))} |"
-        told = [row for row in section.rows if row.verdict.why is not None and row.verdict.health is not Health.NEVER]
-        if told:
+        remarks = [(row, row.remark) for row in section.rows if row.remark is not None]
+        if remarks:
             yield ""
-        for row in told:
-            yield f"- **{row.verdict.health}** {literal(row.credential.name)}: {literal(row.verdict.why or '')}"
+        for row, remark in remarks:
+            yield f"- **{row.verdict.health}** {literal(row.credential.name)}: {literal(remark)}"
 
 
 def _cells(row: Row, now: datetime) -> Iterator[str]:
@@ -67,7 +66,7 @@ def _cells(row: Row, now: datetime) -> Iterator[str]:
     yield str(row.verdict.health)
     yield f"{literal(found.name)} {literal(found.kind)}"
     yield _NOTHING if found.endpoint is None else literal(found.endpoint)
-    yield age(s, now) or _NOTHING
+    yield row.age(now) or _NOTHING
     yield str(s.generation)
-    for moment in (s.expires_at, row.due, s.previous_expires_at):
-        yield _NOTHING if moment is None else f"{moment:%Y-%m-%d} ({from_now(moment, now)})"
+    for moment in (row.expires, row.due, row.previous_until):
+        yield _NOTHING if moment is None else f"{moment.date()} ({from_now(moment, now)})"

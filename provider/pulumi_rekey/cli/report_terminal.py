@@ -1,4 +1,4 @@
-"""A report for a terminal, or as plain text where there is none."""
+"""A report as a table in a terminal, or as aligned plain text for pipes and logs."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from ..model import rfc3339
-from ..policy.durations import in_words
-from .health import Health, age
-from .report import Report, Row, Section
+from .health import Health
+from .report import Report, Row, Section, from_now
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-
-    from .doctor import Finding
 
 _STYLES: Final = {
     Health.FAILING: "bold red",
@@ -27,28 +24,15 @@ _STYLES: Final = {
     Health.NEVER: "dim",
     Health.OK: "green",
 }
-_LEVELS: Final = {"ok": ("✓", "green"), "note": ("·", "cyan"), "warning": ("!", "yellow"), "problem": ("✗", "bold red")}
 _NOTHING: Final = "-"
-
-
-def summary(report: Report) -> str:
-    """Return in one line how many credentials there are, and how they are."""
-    counts = report.counts()
-    number = sum(count for _, count in counts)
-    stacks = len(report.sections)
-    found = f"{number} credential{'' if number == 1 else 's'} in {stacks} stack{'' if stacks == 1 else 's'}"
-    return f"{found}: {', '.join(f'{count} {health}' for health, count in counts)}" if counts else found
-
-
-def from_now(moment: datetime | None, now: datetime) -> str | None:
-    """Return how far a moment is away, in words: ``in 27 d``, ``3 h ago``."""
-    if moment is None:
-        return None
-    return f"in {in_words(moment - now)}" if moment > now else f"{in_words(now - moment)} ago"
+#: Columns that a date needs: it must not be broken, while the heading above it may.
+_DATE: Final = 10
+#: A date this near is in yellow.
+_SOON: Final = timedelta(days=2)
 
 
 def plain(report: Report) -> Iterator[str]:
-    """Yield aligned lines without colour, one a credential; moments are whole, so that they can be compared."""
+    """Yield aligned lines without colour, one per credential, with full timestamps."""
     head = ("HEALTH", "STACK", "RESOURCE", "TYPE", "ENDPOINT", "AGE", "GENERATION", "EXPIRES", "NEXT DUE")
     lines: list[tuple[str, ...]] = [(*head, "PREVIOUS UNTIL", "WHY")]
     lines += [_plain_cells(section, row, report.at) for section, row in report.rows]
@@ -56,12 +40,10 @@ def plain(report: Report) -> Iterator[str]:
         widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
         for line in lines:
             yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-    yield summary(report)
+    yield report.summary()
 
 
 def _plain_cells(section: Section, row: Row, now: datetime) -> tuple[str, ...]:
-    s = row.credential.state
-    moments = (s.expires_at, row.due, s.previous_expires_at)
     return (
         # First, so that no line begins with text from outside, which a CI system might take for a command.
         str(row.verdict.health),
@@ -69,71 +51,56 @@ def _plain_cells(section: Section, row: Row, now: datetime) -> tuple[str, ...]:
         row.credential.name,
         row.credential.kind,
         row.credential.endpoint or _NOTHING,
-        (age(s, now) or _NOTHING).replace(" ", ""),
-        str(s.generation),
-        *(_NOTHING if moment is None else rfc3339(moment) for moment in moments),
+        (row.age(now) or _NOTHING).replace(" ", ""),
+        str(row.credential.state.generation),
+        *(_NOTHING if moment is None else rfc3339(moment) for moment in (row.expires, row.due, row.previous_until)),
         row.verdict.why or _NOTHING,
     )
 
 
 def for_terminal(report: Report) -> Iterator[RenderableType]:
-    """Yield a table a stack, then what needs a word, then the summary."""
+    """Yield a table per stack with the reasons below it, then the summary; it fits 80 columns."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    for number, section in enumerate(report.sections):
-        if number:
-            yield ""
-        table = Table(title=Text(section.title, "bold"), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-        for column in ("health", "resource", "endpoint", "age", "gen", "expires", "next due", "previous until"):
-            table.add_column(column, no_wrap=column in {"health", "age", "gen"}, overflow="fold")
-        for row in section.rows:
-            table.add_row(*_terminal_cells(row, report.at))
+    for section in report.sections:
         if section.rows:
+            table = Table(
+                title=Text(section.title, "bold"),
+                title_justify="left",
+                box=box.SIMPLE_HEAD,
+                pad_edge=False,
+                padding=(0, 1, 0, 0),
+            )
+            for column in ("health", "resource", "age", "gen"):
+                table.add_column(column, no_wrap=column in {"health", "age"}, overflow="fold")
+            for column in ("expires", "next due", "previous until"):
+                table.add_column(column, min_width=_DATE)
+            for row in section.rows:
+                table.add_row(*_terminal_cells(row, report.at))
             yield table
         else:
-            yield Text.assemble((section.title, "bold"), "  no credential of rekey")
+            yield Text.assemble((section.title, "bold"), "  no credentials managed by Rekey")
         for row in section.rows:
-            if row.verdict.why is not None and row.verdict.health is not Health.NEVER:
+            if row.remark is not None:
                 style = _STYLES[row.verdict.health]
-                yield Text.assemble(
-                    (f"{row.verdict.health} ", style), (row.credential.name, "bold"), f"  {row.verdict.why}"
-                )
-    yield Text(f"\n{summary(report)}")
+                yield Text.assemble((f"{row.verdict.health} ", style), (row.credential.name, "bold"), f"  {row.remark}")
+        yield ""
+    yield Text(report.summary())
 
 
 def _terminal_cells(row: Row, now: datetime) -> Iterator[RenderableType]:
     from rich.text import Text
 
-    found, s = row.credential, row.credential.state
+    found = row.credential
     yield Text(str(row.verdict.health), _STYLES[row.verdict.health])
-    yield Text.assemble(found.name, (f"\n{found.kind}", "dim"))
-    yield Text(found.endpoint or _NOTHING)
-    yield Text(age(s, now) or _NOTHING)
-    yield Text(str(s.generation))
-    soon = now + timedelta(days=2)
-    for moment, hurries in ((s.expires_at, True), (row.due, True), (s.previous_expires_at, False)):
+    yield Text.assemble(found.name, (f"\n{found.kind}{f' ({found.endpoint})' if found.endpoint else ''}", "dim"))
+    yield Text(row.age(now) or _NOTHING)
+    yield Text(str(found.state.generation))
+    for moment, hurries in ((row.expires, True), (row.due, True), (row.previous_until, False)):
         if moment is None:
             yield Text(_NOTHING, "dim")
         else:
-            style = "yellow" if hurries and moment <= soon else "dim"
-            yield Text.assemble(f"{moment:%Y-%m-%d}", (f"\n{from_now(moment, now)}", style))
-
-
-def plain_finding(finding: Finding) -> Iterator[str]:
-    """Yield a finding of the doctor, and its remedy on a line of its own."""
-    yield f"{finding.level:<8} {finding.subject}: {finding.what}"
-    if finding.remedy is not None:
-        yield f"{'':<8} -> {finding.remedy}"
-
-
-def finding_for_terminal(finding: Finding) -> RenderableType:
-    """Return a finding of the doctor with its sign and, below it, its remedy."""
-    from rich.text import Text
-
-    sign, style = _LEVELS[finding.level]
-    text = Text.assemble((f"{sign} ", style), (finding.subject, "bold"), f"  {finding.what}")
-    if finding.remedy is not None:
-        text.append(f"\n  → {finding.remedy}", style)
-    return text
+            style = "yellow" if hurries and moment - now <= _SOON else "dim"
+            yield Text.assemble(str(moment.date()), (f"\n{from_now(moment, now)}", style))

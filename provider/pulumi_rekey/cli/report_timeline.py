@@ -1,7 +1,7 @@
 """A picture of the lives of credentials over time, as inline SVG: lives, overlaps, due dates, windows and freezes.
 
 Places along the axis are percentages and sizes are pixels, so that it fits any width and its text keeps its size. All
-looks are classes of the page's style sheet: no attribute of style, which its content security policy forbids.
+looks are classes of the page's style sheet: its content security policy forbids style attributes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from html import escape
 from typing import Final
 
 from ..policy.windows import Freeze, Window
-from .health import Health, age
+from .health import Health
 from .report import Report, Row
 
 _DAY: Final = timedelta(days=1)
@@ -71,7 +71,7 @@ def axis(report: Report) -> Axis:
     for _, row in report.rows:
         s = row.credential.state
         before += [moment for moment in (s.rotated_at, row.due) if moment is not None]
-        after += [moment for moment in (s.expires_at, row.due, s.previous_expires_at) if moment is not None]
+        after += [moment for moment in (row.expires, row.due, row.previous_until) if moment is not None]
     start = max(min(before), report.at - _MAX_BEFORE)
     end = min(max(after), report.at + _MAX_AFTER)
     room = max((end - start) / 20, (_LEAST - (end - start)) / 2)
@@ -110,17 +110,17 @@ def _row(row: Row, along: Axis, now: datetime, anchor: str, top: int) -> Iterato
             yield _span("window", along, first, last, y=bar + 15, height=4)
     if s.rotated_at is not None:
         yield _span("life", along, s.rotated_at, now, y=bar, height=14)
-        end = s.expires_at or row.due
+        end = row.expires or row.due
         if end is not None and end > now:
             yield _span("future", along, now, end, y=bar, height=14)
         if row.verdict.health in _BAD and row.due is not None and row.due < now:
             yield _span("late", along, row.due, now, y=bar, height=14)
-        if s.previous_expires_at is not None and s.previous_expires_at > s.rotated_at:
-            yield _span("overlap", along, s.rotated_at, s.previous_expires_at, y=bar + 3, height=8)
+        if row.previous_until is not None and row.previous_until > s.rotated_at:
+            yield _span("overlap", along, s.rotated_at, row.previous_until, y=bar + 3, height=8)
     for freeze in policy.freeze if policy is not None else ():
         yield _span("freeze", along, *_bounds(freeze), y=bar - 3, height=20)
-    if s.expires_at is not None and along.shows(s.expires_at):
-        x = along.place(s.expires_at)
+    if row.expires is not None and along.shows(row.expires):
+        x = along.place(row.expires)
         yield f'<line class="end" x1="{x}%" x2="{x}%" y1="{bar - 3}" y2="{bar + 17}"/>'
     if row.due is not None and along.shows(row.due):
         # Shapes cannot be placed in percent, but a nested picture can.
@@ -161,15 +161,14 @@ def _bounds(freeze: Freeze) -> tuple[datetime, datetime]:
 
 
 def _in_words(row: Row, now: datetime) -> str:
-    """Say what the row shows, for those who hear it."""
-    s = row.credential.state
+    """Describe the row for a screen reader."""
     said = [f"{row.credential.name}: {row.verdict.health}"]
-    if (old := age(s, now)) is not None:
-        said.append(f"{old} old")
+    if (age := row.age(now)) is not None:
+        said.append(f"{age} old")
     if row.due is not None:
-        said.append(f"due {row.due:%Y-%m-%d}")
-    if s.expires_at is not None:
-        said.append(f"{'expires' if s.expires_at > now else 'expired'} {s.expires_at:%Y-%m-%d}")
-    if s.previous_expires_at is not None and s.previous_expires_at > now:
-        said.append(f"the previous secret works until {s.previous_expires_at:%Y-%m-%d}")
+        said.append(f"due {row.due.date()}")
+    if row.expires is not None:
+        said.append(f"{'expires' if row.expires > now else 'expired'} {row.expires.date()}")
+    if row.previous_until is not None and row.previous_until > now:
+        said.append(f"the previous secret works until {row.previous_until.date()}")
     return ", ".join(said)

@@ -1,4 +1,4 @@
-"""Fetching the state of stacks: from ``pulumi stack export``, from files, from standard input.
+"""Fetch the state of stacks: from ``pulumi stack export``, from files, from standard input.
 
 ``pulumi stack export`` leaves secrets encrypted, and needs neither a passphrase nor a key for that.
 """
@@ -10,30 +10,31 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
 from ..errors import Misconfigured
 from .stack_state import Stack, printable, read_stack
 
-#: The name of standard input among files.
+#: Standard input, in place of a file's name.
 STDIN: Final = "-"
-#: Exports that are fetched at once.
+#: How many exports are fetched at the same time.
 AT_ONCE: Final = 4
 _COMPLAINT: Final = 500
 
 
 def pulumi(arguments: Sequence[str], folder: Path) -> bytes:
-    """Return what a pulumi command prints.
+    """Run a pulumi command and return its standard output.
 
-    :raises Misconfigured: There is no pulumi, or it refuses; with its complaint in one line.
+    :raises Misconfigured: there is no pulumi on PATH, or it failed; with its complaint in one line.
     """
     program = shutil.which("pulumi")
     if program is None:
         raise Misconfigured("there is no pulumi on PATH", todo="install the Pulumi CLI, or give exports with --file")
     if not folder.is_dir():
-        raise Misconfigured(f"there is no folder {folder}")
+        raise Misconfigured(f"the folder {printable(folder)} does not exist")
     done = subprocess.run(  # noqa: S603 - the user's own pulumi, by its full path
         [program, *arguments, "--non-interactive", "--color", "never"],
         cwd=folder,
@@ -48,20 +49,40 @@ def pulumi(arguments: Sequence[str], folder: Path) -> bytes:
     return done.stdout
 
 
+def stacks(names: Sequence[str], files: Sequence[str], folder: Path, *, every: bool) -> list[Stack]:
+    """Return the stacks in files and the named, or all, stacks of a project; by default the selected one."""
+    wanted: Sequence[str | None] = stack_names(folder) if every else names
+    if not wanted and not files and not every:
+        wanted = [None]
+    return [*map(read_file, files), *_at_once(lambda name: export(name, folder), wanted)]
+
+
+def _at_once(fetch: Callable[[str | None], Stack], names: Sequence[str | None]) -> list[Stack]:
+    """Fetch several stacks, some at a time, with a progress bar in a terminal."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        results = pool.map(fetch, names)
+        if len(names) > 1 and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import track
+
+            return list(track(results, "reading stacks", len(names), console=Console(stderr=True), transient=True))
+        return list(results)
+
+
 def stack_names(folder: Path) -> list[str]:
-    """Return the names of all stacks of the project in a folder."""
+    """List the stacks of the project in a folder."""
     listed = json.loads(pulumi(["stack", "ls", "--json"], folder))
     return [str(stack["name"]) for stack in listed]
 
 
 def export(name: str | None, folder: Path) -> Stack:
-    """Return a stack of the project in a folder; without a name the selected one."""
+    """Export a stack of the project in a folder; without a name, the selected one."""
     selected = ["--stack", name] if name else []
     return read_stack(pulumi(["stack", "export", *selected], folder), name or "the selected stack")
 
 
 def read_file(path: str) -> Stack:
-    """Return the stack whose export a file holds, or standard input."""
+    """Read an export from a file, or from standard input."""
     if path == STDIN:
         return read_stack(sys.stdin.buffer.read(), "standard input")
     try:

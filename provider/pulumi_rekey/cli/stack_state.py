@@ -1,8 +1,7 @@
-"""What the exported state of a stack says about its credentials, without decrypting anything.
+"""The credentials in a stack's exported state, read without decrypting anything.
 
-An export is what ``pulumi stack export`` prints. Secrets stand in it encrypted, or in plain text where somebody asked
-for that; here either is replaced by a fixed text, and all other text is made printable, before anything else looks at
-it.
+An export is what ``pulumi stack export`` prints. Its secrets are encrypted, or in plain text where somebody asked for
+that; either is replaced here by a fixed text, and all other text is made printable, before anything else sees it.
 """
 
 from __future__ import annotations
@@ -10,22 +9,27 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
+from functools import cache
 from typing import Any, Final
 
-from pydantic import ValidationError
+from pydantic import ValidationError, create_model
 
 from ..errors import Misconfigured
-from ..model import property_path
+from ..model import property_path, secret_fields
 from ..policy.model import Policy
-from ..reconciler.contract import Resource, State
+from ..reconciler.contract import Inputs, Resource, State
+from ..resources import by_name
 
-#: What stands in the place of a secret. All look the same, so that two of them never look like a change.
+#: Replaces every secret. All look the same, so that two of them never look like a change.
 SECRET: Final = "[secret]"  # noqa: S105 - the opposite of one
 # https://www.pulumi.com/docs/iac/concepts/secrets: how an export marks a value as secret.
 _SIGNATURE_KEY: Final = "4dabf18193072939515e22adb298388d"
 _SECRET_SIGNATURE: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a mark
 _TYPE: Final = "pulumi-python:dynamic/rekey:"
+#: No state of rekey's comes near; one that is deeper would exhaust the interpreter.
+_MAX_DEPTH: Final = 64
+#: Digits; a longer number is taken as JavaScript takes it, which no field of a state accepts.
+_MAX_DIGITS: Final = 18
 _INTERRUPTED: Final = {"creating": "creation", "updating": "update", "deleting": "deletion", "reading": "reading"}
 
 
@@ -37,15 +41,26 @@ class Credential:
     #: The resource's name in rekey, such as ``AppSecret``.
     kind: str
     urn: str
+    #: Pulumi's id of the resource.
+    id: str
     #: The configured endpoint; none where no vendor takes part.
     endpoint: str | None
     state: State
-    #: None if it cannot be read: the user has marked it secret as a whole, or another version wrote it.
-    policy: Policy | None
-    #: What rekey knows of this kind of resource; none if another version wrote it.
+    #: What the program last asked for; none if that cannot be read.
+    inputs: Inputs | None
+    #: Why there are no inputs.
+    unreadable: str | None
+    #: What rekey knows of this kind of resource; none if it is unknown here, or the state cannot be read.
     resource: Resource[Any, Any, Any] | None
     #: What the last run could not finish, in words.
     errors: tuple[str, ...] = ()
+    #: The resources that its secret comes from, by name.
+    follows: tuple[str, ...] = ()
+
+    @property
+    def policy(self) -> Policy | None:
+        """The policy by which it rotates; none if that cannot be read."""
+        return None if self.inputs is None else self.inputs.rotation
 
 
 @dataclass(frozen=True)
@@ -58,26 +73,26 @@ class Stack:
 
 
 def printable(text: object) -> str:
-    """Return text from outside as one line that no terminal obeys: what cannot be printed becomes U+FFFD."""
+    """Return text from outside as one line that no terminal obeys: unprintable characters become U+FFFD."""
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in str(text).replace("\n", " "))
 
 
 def read_stack(export: bytes, source: str) -> Stack:
-    """Return what an export says of rekey's resources; others are passed over.
+    """Return rekey's resources in an export; others are skipped.
 
-    :param source: What to call the export in errors, and the stack if it is empty.
+    :param source: How errors name the export, and the name of the stack if that is empty.
     :raises Misconfigured: It is not the export of a stack.
     """
     try:
-        resources, begun = _read(json.loads(export))
+        known, begun = _read(json.loads(export, parse_int=_number))
     except (ValueError, RecursionError):
         raise Misconfigured(
             f"{printable(source)} is not the export of a stack", todo="write one with `pulumi stack export --file`"
         ) from None
-    interrupted = {resource["urn"]: f"its {what} was interrupted" for resource, what in begun}
-    known = {resource["urn"] for resource in resources}
-    # A create that was interrupted has left nothing but the operation.
-    found = [*resources, *{resource["urn"]: resource for resource, _ in begun if resource["urn"] not in known}.values()]
+    interrupted = {resource["urn"]: f"its {operation} was interrupted" for resource, operation in begun}
+    urns = {resource["urn"] for resource in known}
+    # An interrupted create has left nothing but the operation.
+    found = [*known, *{resource["urn"]: resource for resource, _ in begun if resource["urn"] not in urns}.values()]
     credentials = tuple(
         _credential(resource, interrupted.get(resource["urn"]))
         for resource in found
@@ -88,7 +103,7 @@ def read_stack(export: bytes, source: str) -> Stack:
 
 
 def _read(document: Any) -> tuple[list[dict[str, Any]], list[tuple[dict[str, Any], str]]]:
-    """Return the resources of an export, and those that an interrupted operation was about, with its name.
+    """Return the resources of an export, and the interrupted operations, each as its resource and its name.
 
     :raises ValueError: It is not an export.
     """
@@ -100,9 +115,13 @@ def _read(document: Any) -> tuple[list[dict[str, Any]], list[tuple[dict[str, Any
     return [_resource(resource) for resource in _list(deployment.get("resources"))], begun
 
 
+def _number(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _MAX_DIGITS else float(digits)
+
+
 def _object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise ValueError  # noqa: TRY004 - what was read is wrong, not the program
+        raise ValueError  # noqa: TRY004 - the export is wrong, not the program
     return value
 
 
@@ -127,66 +146,131 @@ def _stack_and_project(urns: Iterator[str]) -> Iterator[tuple[str, str]]:
 
 def _credential(resource: Mapping[str, Any], interrupted: str | None) -> Credential:
     urn, kind = resource["urn"], resource["type"].removeprefix(_TYPE)
-    inputs, outputs = _map(resource.get("inputs")), _map(resource.get("outputs"))
     errors = resource.get("initErrors")
     said = [printable(error) for error in errors] if isinstance(errors, list) else []
     if interrupted is not None:
         said.append(interrupted)
     if resource.get("delete") is True:
         said.append("replaced, and the old object is not deleted yet")
+    stored, bad_inputs = _properties(resource, "inputs")
+    outputs, bad_outputs = _properties(resource, "outputs")
+    known = by_name(kind)
+    state = State()
     try:
-        policy = Policy.model_validate(inputs.get("rotation") or {})
-    except ValidationError:
-        policy = None
-    known = _known(kind)
-    try:
-        # A create that was interrupted has no outputs, and so no life yet.
+        # An interrupted create has no outputs, and so no life yet.
         state = (known.state if known and outputs else State).model_validate(outputs)
     except ValidationError as refused:
-        paths = sorted({property_path(error["loc"]) for error in refused.errors(include_url=False)})
-        said.append(f"its state cannot be read: {printable(', '.join(paths))}")
-        known, state = None, State()
-    endpoint = outputs.get("endpoint") or inputs.get("endpoint") or (known.vendor if known else None)
+        bad_outputs = sorted({*bad_outputs, *_paths(refused)})
+    if bad_outputs:
+        said.append(f"its state cannot be read: {printable(', '.join(bad_outputs))}")
+    inputs, unreadable = None, None
+    if known is None:
+        unreadable = f"this version of rekey does not know {printable(kind)}: install the version that the project uses"
+    elif bad_outputs or not outputs:
+        unreadable = "it has no state that can be read"
+    elif bad_inputs:
+        unreadable = f"its inputs cannot be read: {printable(', '.join(bad_inputs))}"
+    else:
+        inputs, unreadable = _inputs(known, stored, state)
+    endpoint = outputs.get("endpoint") or stored.get("endpoint") or (known.vendor if known else None)
     return Credential(
-        name=printable(urn.split("::", 3)[-1]),
+        name=_name(urn),
         kind=printable(kind),
         urn=printable(urn),
+        id=printable(resource.get("id") or ""),
         endpoint=None if endpoint is None else printable(endpoint),
         state=state,
-        policy=policy,
-        resource=known if outputs else None,
+        inputs=inputs,
+        unreadable=unreadable,
+        resource=known if outputs and not bad_outputs else None,
         errors=tuple(said),
+        follows=() if known is None else _sources(known, resource.get("propertyDependencies")),
     )
 
 
-def _map(properties: Any) -> dict[str, Any]:
-    found = _showable(properties)
-    return found if isinstance(found, dict) else {}
+def _name(urn: str) -> str:
+    return printable(urn.split("::", 3)[-1])
 
 
-def _known(kind: str) -> Resource[Any, Any, Any] | None:
-    """Return the resource of a name; its modules are loaded only now."""
-    import pulumi_rekey
-
-    from ..programs.credential import Credential as Constructor
-
-    constructor = getattr(pulumi_rekey, kind, None) if kind in pulumi_rekey.__all__ else None
-    if not isinstance(constructor, type) or not issubclass(constructor, Constructor):
-        return None
-    module = constructor.__module__.rpartition(".")[2]
-    resource: Resource[Any, Any, Any] = import_module(f"pulumi_rekey.resources.{module}").RESOURCE
-    return resource
+def _paths(refused: ValidationError) -> set[str]:
+    return {property_path(error["loc"]) for error in refused.errors(include_url=False)}
 
 
-def _showable(value: Any) -> Any:
+def _inputs(
+    resource: Resource[Any, Any, Any], stored: Mapping[str, Any], state: State
+) -> tuple[Inputs | None, str | None]:
+    """Rebuild the inputs that a run would be given, or say why they cannot be.
+
+    A secret value is taken as it was applied, so that nothing looks like a change; one that was not kept is left out.
+    """
+    model: type[Inputs] = resource.inputs
+    # The engine's own properties begin with two underscores.
+    given = {name: value for name, value in stored.items() if not name.startswith("__")}
+    secret = {name for name in given.keys() & model.model_fields.keys() - {"rotation"} if _holds_secret(given[name])}
+    plain = {name: value for name, value in given.items() if name not in secret}
+    applied = {name: getattr(state, name) for name in secret & type(state).model_fields.keys()}
+    try:
+        return _where_anything_goes(model, frozenset(secret)).model_validate(plain | applied), None
+    except ValidationError as refused:
+        paths = sorted(_paths(refused))
+    if any(path.startswith("rotation") for path in paths):
+        return None, "its policy cannot be read from here: it is secret, or of another version"
+    return None, f"its inputs cannot be read: {printable(', '.join(paths))}"
+
+
+@cache
+def _where_anything_goes(model: type[Inputs], names: frozenset[str]) -> type[Inputs]:
+    """Return the model of inputs, where some may have any value, or none."""
+    anything: dict[str, Any] = dict.fromkeys(names, (Any, None))
+    return create_model(model.__name__, __base__=model, **anything) if names else model
+
+
+def _sources(resource: Resource[Any, Any, Any], dependencies: Any) -> tuple[str, ...]:
+    """Return the names of the resources that the credential's secret comes from."""
+    if not isinstance(dependencies, dict):
+        return ()
+    found = (dependencies.get(name) for name in secret_fields(resource.inputs))
+    urns = {urn for each in found if isinstance(each, list) for urn in each if isinstance(urn, str)}
+    return tuple(sorted(map(_name, urns)))
+
+
+def _properties(resource: Mapping[str, Any], name: str) -> tuple[dict[str, Any], list[str]]:
+    """Return a map of properties, and the paths of those that cannot be read."""
+    properties = resource.get(name)
+    if properties is None:
+        return {}, []
+    if not isinstance(properties, dict):
+        return {}, [name]
+    shown, too_deep = {}, []
+    for key, value in properties.items():
+        try:
+            shown[printable(key)] = _showable(value)
+        except RecursionError:
+            too_deep.append(f"{key} (nested too deeply)")
+    return shown, too_deep
+
+
+def _showable(value: Any, depth: int = 0) -> Any:
+    if depth > _MAX_DEPTH:
+        raise RecursionError
     match value:
         case dict() if value.get(_SIGNATURE_KEY) == _SECRET_SIGNATURE:
             return SECRET
         case dict():
-            return {key: _showable(member) for key, member in value.items()}
+            return {printable(key): _showable(member, depth + 1) for key, member in value.items()}
         case list():
-            return [_showable(member) for member in value]
+            return [_showable(member, depth + 1) for member in value]
         case str():
             return printable(value)
         case _:
             return value
+
+
+def _holds_secret(value: Any) -> bool:
+    match value:
+        case dict():
+            return any(map(_holds_secret, value.values()))
+        case list():
+            return any(map(_holds_secret, value))
+        case _:
+            return bool(value == SECRET)

@@ -19,6 +19,8 @@ from typing import Any, Final, Literal, NamedTuple
 from pulumi.output import Unknown
 from pulumi.runtime import rpc
 
+from ..frontend.values import UNKNOWN, Secret
+
 #: The key under which Pulumi keeps the pickled provider among the properties.
 PROVIDER_KEY: Final = "__provider"
 #: Calls that the dynamic host takes at once; the stock host has four workers.
@@ -28,33 +30,36 @@ _STATUS_TRAILER: Final = "grpc-status-details-bin"
 _UNKNOWN_CODE: Final = 2
 
 
-def marked_secret(value: str) -> dict[str, str]:
-    """Return the value with Pulumi's secret mark, as a provider must return it.
+def to_engine(value: Any) -> Any:
+    """Return a property as a provider must return it: secrets with Pulumi's mark.
 
     :raises AttributeError: if the SDK has no such mark; a secret is never returned without it.
     """
-    return {rpc._special_sig_key: rpc._special_secret_sig, "value": value}
+    match value:
+        case Secret():
+            return {rpc._special_sig_key: rpc._special_secret_sig, "value": value.value}
+        case dict():
+            return {name: to_engine(member) for name, member in value.items()}
+        case list() | tuple():
+            return [to_engine(member) for member in value]
+        case _:
+            return Unknown() if value is UNKNOWN else value  # type: ignore[no-untyped-call]  # the SDK's
 
 
-def holds_unknown(value: Any) -> bool:
-    """Tell whether a value is, or holds at any depth, one that only ``pulumi up`` will know."""
-    if isinstance(value, dict):
-        return any(holds_unknown(member) for member in value.values())
-    if isinstance(value, list | tuple):
-        return any(holds_unknown(member) for member in value)
-    return isinstance(value, Unknown)
+def from_engine(value: Any) -> Any:
+    """Return a property of the host's in the core's terms: what is not known yet is ``UNKNOWN``."""
+    match value:
+        case Unknown():
+            return UNKNOWN
+        case dict():
+            return {name: from_engine(member) for name, member in value.items()}
+        case list() | tuple():
+            return [from_engine(member) for member in value]
+        case _:
+            return value
 
 
-def without_unknowns(value: dict[str, Any]) -> dict[str, Any]:
-    """Return the known part of a map, without any list that has an unknown member."""
-    return {
-        name: without_unknowns(member) if isinstance(member, dict) else member
-        for name, member in value.items()
-        if isinstance(member, dict) or not holds_unknown(member)
-    }
-
-
-class Call(NamedTuple):
+class EngineCall(NamedTuple):
     """The engine's call that this thread answers; members that cannot be found are None."""
 
     context: Any
@@ -67,18 +72,28 @@ class Call(NamedTuple):
         return urn if isinstance(urn, str) and urn else None
 
 
-def current_call() -> Call:
+def current_call() -> EngineCall:
     """Find the call that this thread answers, in the host's local variables: the host passes little of it on."""
     frame = sys._getframe(1)
     while frame is not None:
         context = frame.f_locals.get("context")
         if hasattr(context, "set_trailing_metadata"):
-            return Call(context, frame.f_locals.get("request"))
+            return EngineCall(context, frame.f_locals.get("request"))
         frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
-    return Call(None, None)
+    return EngineCall(None, None)
 
 
-def fail_in_one_line(call: Call, message: str) -> None:
+def stored_inputs(call: EngineCall) -> dict[str, Any] | None:
+    """Return the inputs that the engine sends along with a read; the host does not pass them on."""
+    stored = getattr(call.request, "inputs", None)
+    if stored is None or not stored.fields:
+        return None
+    inputs: dict[str, Any] = from_engine(rpc.deserialize_properties(stored))
+    inputs.pop(PROVIDER_KEY, None)
+    return inputs
+
+
+def fail_in_one_line(call: EngineCall, message: str) -> None:
     """Send one line instead of the traceback that the host is about to send."""
     if call.context is None:
         return
@@ -88,7 +103,9 @@ def fail_in_one_line(call: Call, message: str) -> None:
     call.context.set_trailing_metadata(((_STATUS_TRAILER, status.SerializeToString()),))
 
 
-def fail_partly(call: Call, message: str, id_: str, outputs: dict[str, Any], inputs: dict[str, Any] | None) -> None:
+def fail_partly(
+    call: EngineCall, message: str, id_: str, outputs: dict[str, Any], inputs: dict[str, Any] | None
+) -> None:
     """Fail the call, and make the engine save the state that was reached."""
     if call.context is None:
         return

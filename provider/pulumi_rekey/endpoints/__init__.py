@@ -8,7 +8,8 @@ from importlib import import_module
 from typing import Any, Final
 
 from ..errors import Misconfigured
-from .config import environment_names, is_loopback, origin, resolve
+from .address import is_loopback, origin
+from .config import Endpoint, gather, one_of, resolve
 from .session import Runtime, Session
 
 #: The kinds of endpoint; each is a module beside this one that defines ``SESSION``.
@@ -29,11 +30,26 @@ class Endpoints:
         self._runtime = runtime
         self._lock = threading.Lock()
         self._sessions: dict[str, Session[Any]] = {}
+        self._resolved: dict[tuple[str, str], Endpoint] = {}
+
+    def settings(self, name: str | None, kind: str) -> Endpoint:
+        """Return the settings of an endpoint, checked offline; the credentials need not be there yet.
+
+        :raises Misconfigured: naming where the wrong value is from, and how to write it.
+        """
+        name = name or kind
+        # Every resource of a stack asks, and a CA bundle is a file.
+        resolved = self._resolved.get((name, kind))
+        if resolved is None:
+            configured = self._configured_as(name, kind)
+            resolved = resolve(session_class(kind).model, name, configured, self._runtime.environment)
+            self._resolved[name, kind] = resolved
+        return resolved
 
     def misconfigured(self, name: str | None, kind: str) -> str | None:
-        """Return why no endpoint of this name and kind can be there, from what a preview can see."""
+        """Return why a resource cannot use this endpoint, from what a preview can see; nothing if it can."""
         try:
-            self._settings(name or kind, kind)
+            self.settings(name, kind)
         except Misconfigured as wrong:
             return f"{wrong.happened}: {wrong.advice}"
         return None
@@ -42,56 +58,74 @@ class Endpoints:
         """Return the session of an endpoint; nothing is sent before its first request."""
         name = name or kind
         with self._lock:
+            # An endpoint has one kind, so that its settings are refused for any other.
+            endpoint = self.settings(name, kind)
             session = self._sessions.get(name)
             if session is None:
-                settings = self._settings(name, kind)
-                cls = session_class(kind)
-                endpoint = resolve(cls.model, name, settings, self._runtime.environment)
-                self._sessions[name] = session = cls(name, endpoint, self._runtime)
-            elif session.model.kind != kind:
-                raise Misconfigured(f"endpoint {name!r} is of kind {session.model.kind}, not {kind}")
+                self._sessions[name] = session = session_class(kind)(name, endpoint, self._runtime)
             return session
 
     def address(self, name: str | None, kind: str) -> str:
-        """Return where an endpoint is, as far as the configuration says; else its name."""
-        settings = self._configured.get(name or kind)
-        url = settings.get("url") if isinstance(settings, dict) else None
-        return str(url or name or kind)
+        """Return the canonical address of an endpoint; where its settings are wrong, what equals no address."""
+        try:
+            return self.settings(name, kind).url
+        except Misconfigured:
+            return f"misconfigured endpoint {name or kind} of kind {kind}"
 
     def client(self, name: str | None, kind: str) -> str | None:
         """Return the id of the OAuth client that an endpoint logs in as, as far as this can be told."""
-        name = name or kind
         try:
-            settings = self._settings(name, kind)
-            return resolve(session_class(kind).model, name, settings, self._runtime.environment).client()
+            return self.settings(name, kind).client()
         except Misconfigured:
             return None
 
     def all_loopback(self) -> bool:
-        """Tell whether every endpoint that the configuration or the environment names is on this machine."""
-        # A region stands for addresses of the vendor's where no other address is given.
-        named = [each for each in self._configured.values() if isinstance(each, dict)]
-        places = [each.get("url") or each.get("region") for each in named]
-        for kind in KINDS:
-            variables = environment_names(session_class(kind).model)
-            url, region = (self._runtime.environment.get(variables.get(field, "")) for field in ("url", "region"))
-            configured = self._configured.get(kind)
-            elsewhere = isinstance(configured, dict) and configured.get("url")
-            places.append(url or (None if elsewhere else region))
+        """Tell whether every address that the configuration or the environment names is on this machine."""
+        places: list[object] = []
+        for name in {*self._configured, *KINDS}:
+            configured = self._configured.get(name, {})
+            if not isinstance(configured, dict):
+                continue
+            kind = configured.get("kind", name)
+            if kind not in KINDS:
+                places.append(configured.get("url"))
+                continue
+            model = session_class(kind).model
+            settings, _ = gather(model, name, configured, self._runtime.environment)
+            # A region names the vendor's own addresses where no other is given.
+            implied = {} if settings.get("url") else model.implied(settings)
+            places += [(implied | settings).get(field) for field in model.addresses]
         return all(is_loopback(origin(str(place))[1]) for place in places if place)
 
-    def _settings(self, name: str, kind: str) -> Mapping[str, Any]:
-        settings = self._configured.get(name, {})
-        if not isinstance(settings, dict):
-            raise Misconfigured(f"rekey:endpoints.{name} is not a map of settings")
-        its_kind = settings.get("kind", name if name in KINDS else None)
+    def _configured_as(self, name: str, kind: str) -> Mapping[str, Any]:
+        """Return what is configured under a name, if it is an endpoint of this kind."""
+        if name not in self._configured and name not in KINDS:
+            raise Misconfigured(f"endpoint {name!r} is not configured", todo=self._others(name, kind))
+        configured = self._configured.get(name, {})
+        if not isinstance(configured, dict):
+            raise Misconfigured(
+                f"rekey:endpoints.{name} is not a map of settings",
+                todo=f"set its keys, such as rekey:endpoints.{name}.url",
+            )
+        its_kind = configured.get("kind", name if name in KINDS else None)
         if its_kind is None:
             raise Misconfigured(f"endpoint {name!r} has no kind", todo=f"set rekey:endpoints.{name}.kind to {kind}")
         if its_kind not in KINDS:
-            raise Misconfigured(f"endpoint {name!r} has an unknown kind", todo=f"use one of: {', '.join(KINDS)}")
+            raise Misconfigured(f"rekey:endpoints.{name}.kind is not a kind of endpoint", todo=one_of(KINDS, its_kind))
         if its_kind != kind:
             raise Misconfigured(
                 f"endpoint {name!r} is of kind {its_kind}, and this resource needs {kind}",
-                todo="name another endpoint",
+                todo=self._others(name, kind),
             )
-        return settings
+        return configured
+
+    def _others(self, name: str, kind: str) -> str:
+        """Return as advice which endpoints of this kind are configured."""
+        names = [
+            other
+            for other, settings in self._configured.items()
+            if isinstance(settings, dict) and settings.get("kind", other) == kind
+        ]
+        if names:
+            return one_of(names, name)
+        return f"none of kind {kind} is: set rekey:endpoints.{name}.kind to {kind}, and rekey:endpoints.{name}.url"

@@ -19,11 +19,14 @@ _ID: Final = TypeAdapter(VendorId)
 class Body(Mapping[str, Any]):
     """A JSON object of the vendor, read field by field; a field of another type is a :class:`BadAnswer`."""
 
-    def __init__(self, source: str, fields: dict[str, Any], *, later: bool = False) -> None:
+    def __init__(
+        self, source: str, fields: dict[str, Any], *, from_task: bool = False, no_effect: bool = False
+    ) -> None:
         self._source = source
         self._fields = fields
-        #: Whether it was read after the change instead of being its answer: what is shown only once is not in it.
-        self.later = later
+        self._no_effect = no_effect
+        #: Whether it was read after a task had made the change: what the vendor shows only once is not in it.
+        self.from_task = from_task
 
     def __getitem__(self, name: str) -> Any:
         return self._fields[name]
@@ -37,10 +40,16 @@ class Body(Mapping[str, Any]):
     def __repr__(self) -> str:
         return f"Body({', '.join(sorted(self._fields))})"
 
+    def _wrong(self, what: str) -> BadAnswer:
+        return BadAnswer(f"{self._source}: {what}", no_effect=self._no_effect)
+
+    def _part(self, fields: dict[str, Any]) -> Body:
+        return Body(self._source, fields, no_effect=self._no_effect)
+
     def _typed(self, name: str, kind: type[T], what: str) -> T:
         value = self._fields.get(name)
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise BadAnswer(f"{self._source}: the answer has no {what} {name!r}")
+            raise self._wrong(f"the answer has no {what} {name!r}")
         return value
 
     def text(self, name: str) -> str:
@@ -51,7 +60,7 @@ class Body(Mapping[str, Any]):
         """Return a field that is a secret and not empty."""
         value = self._typed(name, str, "secret")
         if not value:
-            raise BadAnswer(f"{self._source}: the answer has an empty {name!r}")
+            raise self._wrong(f"the answer has an empty {name!r}")
         return SecretStr(value)
 
     def id(self, name: str) -> str:
@@ -60,7 +69,7 @@ class Body(Mapping[str, Any]):
         try:
             return _ID.validate_python(value)
         except ValidationError:
-            raise BadAnswer(f"{self._source}: the answer's {name!r} is not an id") from None
+            raise self._wrong(f"the answer's {name!r} is not an id") from None
 
     def number(self, name: str) -> int:
         """Return a field that is a whole number."""
@@ -74,19 +83,19 @@ class Body(Mapping[str, Any]):
         """Return a field that is a list of texts."""
         values = self._typed(name, list, "list")
         if not all(isinstance(value, str) for value in values):
-            raise BadAnswer(f"{self._source}: the answer's {name!r} is not a list of texts")
+            raise self._wrong(f"the answer's {name!r} is not a list of texts")
         return values
 
     def objects(self, name: str) -> list[Body]:
         """Return a field that is a list of objects."""
         values = self._typed(name, list, "list")
         if not all(isinstance(value, dict) for value in values):
-            raise BadAnswer(f"{self._source}: the answer's {name!r} is not a list of objects")
-        return [Body(self._source, value) for value in values]
+            raise self._wrong(f"the answer's {name!r} is not a list of objects")
+        return [self._part(value) for value in values]
 
     def object(self, name: str) -> Body:
         """Return a field that is an object."""
-        return Body(self._source, self._typed(name, dict, "object"))
+        return self._part(self._typed(name, dict, "object"))
 
     def maybe(self, name: str, kind: type[T]) -> T | None:
         """Return a field that may be absent or null."""
@@ -95,19 +104,27 @@ class Body(Mapping[str, Any]):
     def some_of(self, *names: str) -> None:
         """Make sure that one of these fields is there: where all are optional, what has none is another thing."""
         if not self._fields.keys() & set(names):
-            raise BadAnswer(f"{self._source}: the answer has none of {', '.join(names)}")
+            raise self._wrong(f"the answer has none of {', '.join(names)}")
 
 
-def decode(source: str, content: bytes, *, later: bool = False) -> Body:
-    """Decode a JSON object; ``source`` (such as ``roma: GET …/secret``) stands in the error."""
+def decode(source: str, content: bytes, *, from_task: bool = False, no_effect: bool = False) -> Body:
+    """Decode a JSON object.
+
+    ``source``, such as ``roma: GET …/secret``, begins each error about it; ``no_effect`` says that what was asked for
+    only reads.
+    """
+
+    def wrong(what: str) -> BadAnswer:
+        return BadAnswer(f"{source}: the answer {what}", no_effect=no_effect)
+
     if not content:
-        raise BadAnswer(f"{source}: the answer is empty")
+        raise wrong("is empty")
     try:
         fields = json.loads(content)
-        # Half of a surrogate pair parses, but can be neither sent nor saved.
+        # Half of a surrogate pair can be parsed, but neither sent nor saved.
         json.dumps(fields, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
-        raise BadAnswer(f"{source}: the answer is not JSON") from None
+        raise wrong("is not JSON") from None
     if not isinstance(fields, dict):
-        raise BadAnswer(f"{source}: the answer is not a JSON object")
-    return Body(source, fields, later=later)
+        raise wrong("is not a JSON object")
+    return Body(source, fields, from_task=from_task, no_effect=no_effect)

@@ -14,7 +14,7 @@ from pydantic import Field, SecretStr
 from ..errors import Misconfigured
 from ..model import VendorId
 from .answer import Body
-from .config import CREDENTIAL, Endpoint, Secret, Url, plain
+from .config import CREDENTIAL, BaseUrl, Endpoint, Secret, plain
 from .session import Session, Token, basic
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class BrokerEndpoint(Endpoint):
     kind = "broker"
     credentials = (("client_id", "client_secret"),)
 
-    url: Url = Field(description="The broker's address.", json_schema_extra={"env": "BROKER_URL"})
+    url: BaseUrl = Field(description="The broker's address.", json_schema_extra={"env": "BROKER_URL"})
     tenant: VendorId = Field(
         default="CUSTOMER",
         description="The tenant of the OAuth client, and of resources that say no other (vcenter only).",

@@ -1,68 +1,75 @@
 """Where an endpoint's settings come from: the stack's configuration and the environment.
 
 ``rekey:endpoints.<name>.<key>`` in stack config; the environment fills an address setting that is absent there,
-and comes first for a credential, but only where it belongs to the endpoint's address.
+and comes first for a credential, but only where it belongs to the endpoint's address. What is wrong with a setting is
+said offline, with where its value is from and how to write it.
 """
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Mapping
+import difflib
+import re
+import ssl
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Final
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.alias_generators import to_camel
 from pydantic.config import JsonDict
+from pydantic_core import ErrorDetails
 
 from ..errors import Misconfigured
 from ..model import NO_FLAG, Model, Secret, fields_marked, property_path, secret_fields
+from .address import BaseUrl, Url, is_loopback, origin, same_system
 
 #: Part of a credential: the environment comes first for it.
 CREDENTIAL: Final[JsonDict] = {"credential": True}
+#: Integers up to here come through JSON as they were written.
+_MAX_EXACT: Final = 2**53
+_NUMBERS: Final = (bool, int, float)
+#: The words for pydantic's errors; an error of ours brings its own.
+_WORDS: Final = {
+    "string_type": "must be text",
+    "string_too_short": "must not be empty",
+    "string_too_long": "must have at most {max_length} characters",
+    "literal_error": "must be {expected}",
+    "greater_than": "must be more than {gt:g}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le:g}",
+    **dict.fromkeys(("bool_type", "bool_parsing"), "must be true or false"),
+    **dict.fromkeys(("int_type", "int_parsing", "int_parsing_size", "int_from_float"), "must be a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing", "finite_number"), "must be a number"),
+}
 
 
-def is_loopback(host: str | None) -> bool:
-    """Tell whether a host name or address is this machine's loopback."""
-    if host is None:
-        return False
+def matching(pattern: str, words: str) -> AfterValidator:
+    """Return a check that a text has a form; ``words`` say which, as in "must be ...: write ..."."""
+    form = re.compile(pattern)
+
+    def check(text: str) -> str:
+        if not form.fullmatch(text):
+            raise ValueError(words)
+        return text
+
+    return AfterValidator(check)
+
+
+def _readable(bundle: str) -> str:
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def origin(url: str) -> tuple[str, str, int]:
-    """Return scheme, host and port of a URL, the port filled in; of what is no URL nothing but blanks."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return "", "", 0
-    return parts.scheme, parts.hostname or "", port or (443 if parts.scheme == "https" else 80)
-
-
-def _url(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        raise ValueError("is not a URL") from None
-    if parts.scheme not in {"https", "http"} or not host or " " in value:
-        raise ValueError("is not a URL: write https://HOST")
-    if not host.isascii():
-        raise ValueError("must name its host in ASCII: write xn--…")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("must not hold a user name or password")
-    if parts.scheme == "http" and not is_loopback(host):
-        raise ValueError("must be https: http is for loopback only")
-    if "?" in value or "#" in value:
-        raise ValueError("must not hold a query or fragment")
-    return value.rstrip("/")
-
-
-#: ``https`` anywhere, ``http`` to loopback; no user info, query or fragment.
-Url = Annotated[str, AfterValidator(_url)]
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=bundle)
+    except FileNotFoundError:
+        raise ValueError("names a file that does not exist: write the path of a file of PEM certificates") from None
+    except (OSError, ssl.SSLError):
+        raise ValueError("is not a readable file of PEM certificates: name one that is") from None
+    return bundle
 
 
 class Endpoint(Model):
@@ -73,9 +80,13 @@ class Endpoint(Model):
     kind: ClassVar[str]
     #: Each complete set of credentials, best first.
     credentials: ClassVar[tuple[tuple[str, ...], ...]]
+    #: The fields that say where requests go.
+    addresses: ClassVar[tuple[str, ...]] = ("url",)
 
     url: Url = Field(description="The vendor's address.")
-    ca_bundle: str | None = Field(default=None, description="A file of CA certificates to trust besides the usual.")
+    ca_bundle: Annotated[str, AfterValidator(_readable)] | None = Field(
+        default=None, description="A file of CA certificates to trust besides the usual."
+    )
     allow_unverified_ssl: bool = Field(
         default=False, description="Do not check the server's certificate. Warns at every run."
     )
@@ -98,6 +109,22 @@ class Endpoint(Model):
         if isinstance(value, str) and not value.isprintable():
             raise ValueError("must not hold a line break or another control character")
         return value
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _digits_are_text(cls, value: Any, info: ValidationInfo) -> Any:
+        """Take a number for the digits that were written: `pulumi config set` makes one of a text of digits."""
+        if not isinstance(value, _NUMBERS) or cls.model_fields[info.field_name or ""].annotation in _NUMBERS:
+            return value
+        if isinstance(value, bool) or value != value or abs(value) >= _MAX_EXACT or value != int(value):  # noqa: PLR0124 - NaN
+            # As 1.50 and 1e3 do, it may have been written in another way than it came.
+            raise ValueError("must be text, and what was written is lost: write it in quotes")
+        return str(int(value))
+
+    @classmethod
+    def implied(cls, settings: Mapping[str, Any]) -> dict[str, str]:  # noqa: ARG003 - a kind may need them
+        """Return the addresses that other settings imply, by field, unchecked."""
+        return {}
 
     def usable_credentials(self) -> tuple[str, ...]:
         """Return the field names of the first complete set of credentials, or none."""
@@ -124,28 +151,23 @@ def gather(
     model: type[Endpoint], name: str, configured: Mapping[str, Any], environment: Mapping[str, str]
 ) -> tuple[dict[str, Any], frozenset[str]]:
     """Return the settings of the endpoint called ``name``, unchecked, and which of them the environment gives."""
-    variables = environment_names(model)
     credential_names = fields_marked(model, CREDENTIAL) | secret_fields(model)
     from_environment = {
-        field: environment[variable] for field, variable in variables.items() if environment.get(variable)
+        field: environment[variable]
+        for field, variable in environment_names(model).items()
+        if environment.get(variable)
     }
     by_key = {to_camel(field): field for field in model.model_fields}
     settings: dict[str, Any] = {by_key.get(key, key): value for key, value in configured.items() if key != "kind"}
 
-    # A credential in the environment belongs to the address beside it, or, where none is beside it, to the
-    # endpoint that bears its kind's own name: it must not be sent to another host.
-    home = from_environment.get("url")
-    address = settings.get("url")
-    beside_it = home is not None and address is not None
-    belongs = origin(str(home)) == origin(str(address)) if beside_it else name == model.kind
     taken = {
         field: value
         for field, value in from_environment.items()
-        if field not in credential_names
-        and field not in settings
-        and name == model.kind
-        and (field != "allow_unverified_ssl" or (home is not None and belongs))
+        if field not in credential_names | {"allow_unverified_ssl"} | settings.keys() and name == model.kind
     }
+    belongs = _belongs(model, name, settings | taken, from_environment)
+    if belongs and "url" in from_environment and name == model.kind and "allow_unverified_ssl" not in settings:
+        taken |= {field: value for field, value in from_environment.items() if field == "allow_unverified_ssl"}
     if belongs:
         given = {field: value for field, value in from_environment.items() if field in credential_names}
         # A whole set stands alone, the environment's before the configured one: parts of two are no credential, and
@@ -158,6 +180,20 @@ def gather(
     return settings | taken, frozenset(taken)
 
 
+def _belongs(
+    model: type[Endpoint], name: str, settings: Mapping[str, Any], from_environment: Mapping[str, str]
+) -> bool:
+    """Tell whether a credential in the environment is for this endpoint: it must not be sent to another host.
+
+    It belongs to the addresses beside it, or, where none is beside it, to the endpoint that bears its kind's own name.
+    """
+    here = {**model.implied(settings), **settings}
+    beside = [field for field in model.addresses if field in from_environment and here.get(field) is not None]
+    return ("url" in beside or name == model.kind) and all(
+        same_system(from_environment[field], str(here[field])) for field in beside
+    )
+
+
 def _has_whole_set(model: type[Endpoint], settings: Mapping[str, Any]) -> bool:
     return any(all(settings.get(part) is not None for part in names) for names in model.credentials)
 
@@ -167,26 +203,49 @@ def resolve(
 ) -> Endpoint:
     """Return the settings of the endpoint called ``name``, or say which one is missing or wrong.
 
-    :raises Misconfigured: naming the key, and the environment variable that could fill it.
+    :raises Misconfigured: naming where the wrong value is from, and how to write it.
     """
-    settings, _ = gather(model, name, configured, environment)
-    variables = environment_names(model)
     by_key = {to_camel(field): field for field in model.model_fields}
+    for key in configured.keys() - by_key.keys() - {"kind"}:
+        raise Misconfigured(
+            f"rekey:endpoints.{name}.{key} is not a setting of kind {model.kind}", todo=one_of(sorted(by_key), key)
+        )
+    settings, taken = gather(model, name, configured, environment)
     try:
         return model.model_validate(settings)
     except ValidationError as refused:
-        error = refused.errors(include_url=False, include_input=False)[0]
-        field = property_path(error["loc"])
-        setting = by_key.get(field, field)
-        key = f"rekey:endpoints.{name}.{to_camel(setting) if setting in model.model_fields else field}"
-        if error["type"] == "missing":
-            variable = variables.get(setting)
-            either = f" or the environment variable {variable}" if variable and name == model.kind else ""
-            raise Misconfigured(f"endpoint {name!r} has no {field}", todo=f"set {key}{either}") from None
-        if error["type"] == "extra_forbidden":
-            allowed = ", ".join(sorted(by_key))
-            raise Misconfigured(f"{key} is not a setting of kind {model.kind}", todo=f"use one of: {allowed}") from None
-        raise Misconfigured(f"{key} {error['msg'].removeprefix('Value error, ')}") from None
+        errors = refused.errors(include_url=False, include_input=False)
+        # What is missing may be so because of another setting that is wrong, such as a region.
+        error = min(errors, key=lambda each: each["type"] == "missing")
+    field = property_path(error["loc"])
+    # What is missing is named by its key, and what is wrong by its field.
+    field = by_key.get(field, field)
+    key, variable = to_camel(field), environment_names(model).get(field)
+    source = f"rekey:endpoints.{name}.{key}"
+    if error["type"] == "missing":
+        either = f" or the environment variable {variable}" if variable and name == model.kind else ""
+        raise Misconfigured(f"endpoint {name!r} has no {key}", todo=f"set {source}{either}")
+    if field in taken:
+        source = f"the environment variable {variable}"
+    wrong, _, how = _words(error).partition(": ")
+    raise Misconfigured(f"{source} {wrong}", todo=how or f"correct {source}")
+
+
+def one_of(known: Iterable[str], given: object) -> str:
+    """Return as advice which names are known, and the one that was probably meant."""
+    names = list(known)
+    by_letters = {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in names}
+    letters = re.sub(r"[^a-z0-9]", "", str(given).lower())
+    nearest = difflib.get_close_matches(letters, by_letters, n=1)
+    meant = f" (did you mean {by_letters[nearest[0]]}?)" if nearest else ""
+    return f"use one of: {', '.join(names)}{meant}"
+
+
+def _words(error: ErrorDetails) -> str:
+    """Return in words what is wrong with a value; where it helps, after ": " how to write it."""
+    if error["type"] == "value_error":
+        return error["msg"].removeprefix("Value error, ")
+    return _WORDS.get(error["type"], "is not a value of this setting").format_map(error.get("ctx", {}))
 
 
 def plain(secret: SecretStr | None) -> str:
@@ -198,12 +257,15 @@ def plain(secret: SecretStr | None) -> str:
 
 __all__ = [
     "CREDENTIAL",
+    "BaseUrl",
     "Endpoint",
     "Secret",
     "Url",
     "environment_names",
     "gather",
     "is_loopback",
+    "matching",
+    "one_of",
     "origin",
     "plain",
     "resolve",

@@ -1,4 +1,4 @@
-"""As many connections to an endpoint at a time as its vendor bears, each kept for the next request.
+"""Connections to one endpoint: at most as many at a time as its vendor bears, each kept for the next request.
 
 httpx is loaded with the first of them: a run in which nothing changes needs none.
 """
@@ -14,43 +14,63 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Misconfigured
-from .config import Endpoint, is_loopback, origin
+from ..errors import Misconfigured, NotSent
+from .address import is_loopback, origin
+from .config import Endpoint
 
 if TYPE_CHECKING:
+    import httpcore
     import httpx
 
 #: A few compressed bytes could fill the memory, so none are asked for.
 PLAIN = "identity"
+#: Seconds between looks at the clock while a request waits for a client.
+_QUEUE_LOOK_S = 1.0
 
 
-class Line:
-    """A client with one connection and one request at a time, none of whose reads outlasts the request's end."""
+class PooledClient:
+    """A client with one connection, which carries one request at a time.
+
+    It sees the moments at which httpx goes to the network, so that a request is judged at the very last one and none
+    of its reads outlasts its end.
+    """
 
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
         self._left: Callable[[], float] = lambda: 0.0
+        self._before_sending: Callable[[], None] = lambda: None
 
-    def send(self, request: httpx.Request, left: Callable[[], float]) -> httpx.Response:
-        """Send a request for which ``left`` says how many seconds are left, and return the head of the answer."""
+    def send(
+        self, request: httpx.Request, *, left: Callable[[], float], before_sending: Callable[[], None]
+    ) -> httpx.Response:
+        """Send a request and return the head of the answer.
+
+        ``left`` returns the seconds that are left for it. ``before_sending`` is called when the connection is there
+        and no byte of the request is on it yet; what it raises keeps the request from being sent.
+        """
         self._left = left
-        request.extensions["trace"] = self._watched
+        self._before_sending = before_sending
+        request.extensions["trace"] = self._watch
         return self._client.send(request, stream=True)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._client.close()
 
-    def _watched(self, event: str, about: dict[str, Any]) -> None:
-        """Bound all reads of a connection that is made.
+    def _watch(self, event: str, about: dict[str, Any]) -> None:
+        """Follow what httpx does; documented as its "trace" request extension."""
+        if event.endswith(("connect_tcp.complete", "start_tls.complete")):
+            self._bound_reads(about["return_value"])
+        elif event.endswith("send_request_headers.started") and about["request"].method != b"CONNECT":
+            self._before_sending()
+
+    def _bound_reads(self, stream: httpcore.NetworkStream) -> None:
+        """Bound all reads of a new connection together.
 
         httpx's own limit is for each read: an answer of which a byte comes now and then would never end.
         """
         import httpcore
 
-        if not event.endswith(("connect_tcp.complete", "start_tls.complete")):
-            return
-        stream: httpcore.NetworkStream = about["return_value"]
         read = stream.read
 
         def read_in_time(max_bytes: int, timeout: float | None = None) -> bytes:
@@ -65,40 +85,53 @@ class Line:
 class Connections:
     """The clients of one endpoint; each has one connection and one request at a time.
 
-    A single client with a pool would do, but httpx looks at every connection of the pool for every one that is idle,
+    A single client with a pool would do, but for each idle connection httpx looks at every connection of the pool,
     twice a request, under a lock that all threads share: with 32 of them that takes longer than all the rest.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._slots = threading.BoundedSemaphore(endpoint.max_concurrent)
-        # The one that was used last goes first, so that no more are opened than are needed at a time.
-        self._idle: deque[Line] = deque()
-        # Builds requests only, so that this needs no free one.
+        # The client that was used last goes first, so that no more are opened than are needed at a time.
+        self._idle: deque[PooledClient] = deque()
+        # Builds requests only, so that this needs no free client.
         self._builder = self._client()
 
     def request(self, method: str, url: str, **how: Any) -> httpx.Request:
-        """Build a request, with what every one to the endpoint has."""
+        """Build a request with what every request to the endpoint has."""
         return self._builder.build_request(method, url, **how)
 
     @contextmanager
-    def one(self) -> Iterator[Line]:
-        """Lend a line; wait for one while so many are lent as the vendor bears."""
-        with self._slots:
+    def lease(self, source: str, left: Callable[[], float]) -> Iterator[PooledClient]:
+        """Lend a client; wait for one while as many are lent as the vendor bears.
+
+        ``left`` returns the seconds that are left for the wait.
+
+        :raises NotSent: if none becomes free in time.
+        """
+        while not self._slots.acquire(timeout=max(0.0, min(left(), _QUEUE_LOOK_S))):
+            if left() <= 0:
+                raise NotSent(
+                    f"{source}: nothing was sent, because too many requests to this endpoint are under way",
+                    todo="run `pulumi up` again, with a lower --parallel or a higher maxConcurrent of this endpoint",
+                )
+        try:
             try:
-                line = self._idle.pop()
+                client = self._idle.pop()
             except IndexError:
-                line = Line(self._client())
+                client = PooledClient(self._client())
             try:
-                yield line
+                yield client
             finally:
-                self._idle.append(line)
+                self._idle.append(client)
+        finally:
+            self._slots.release()
 
     def close(self) -> None:
-        """Hang up; in the host the end of the process does that."""
+        """Close all connections; in the host the end of the process does that."""
         self._builder.close()
-        for line in self._idle:
-            line.close()
+        for client in self._idle:
+            client.close()
 
     def _client(self) -> httpx.Client:
         _load_httpx()
@@ -108,7 +141,7 @@ class Connections:
         return httpx.Client(
             verify=_tls_context(
                 self._endpoint.ca_bundle,
-                # http is for loopback only, where no certificate is and no proxy stands.
+                # http is for loopback only, where there is neither a certificate nor a proxy.
                 needed=scheme != "http",
                 verified=not self._endpoint.allow_unverified_ssl,
             ),
@@ -122,14 +155,14 @@ class Connections:
 
 @cache
 def _load_httpx() -> None:
-    """Import httpx without its command line, which brings rich and click: two thirds of the time that it takes."""
+    """Import httpx without its command line: rich and click take two thirds of the time."""
     unwanted = "httpx._main"
     absent = unwanted not in sys.modules
     if absent:
-        # What is not there to be imported is what httpx is ready for.
+        # httpx expects that its command line may not be installed.
         sys.modules[unwanted] = None  # type: ignore[assignment]  # documented: this halts an import
     try:
-        import httpx  # noqa: F401 - for whoever imports it next
+        import httpx  # noqa: F401 - the next import finds it loaded
     finally:
         if absent:
             sys.modules.pop(unwanted, None)

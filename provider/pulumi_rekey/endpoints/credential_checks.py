@@ -33,7 +33,7 @@ class CredentialChecks:
         self._accepted: set[str] = set()
         self._proven = False
 
-    def prove(self, credential: str, ask: Callable[[], bool | None]) -> None:
+    def ensure_endpoint_sane(self, credential: str, ask: Callable[[], bool | None]) -> None:
         """Make sure that the endpoint has accepted a credential in this run, so that it can tell good ones.
 
         Those who come at the same time ask, too: one that is refused must be judged beside the others.
@@ -43,10 +43,10 @@ class CredentialChecks:
         if self._proven or self._accepted:
             return
         # Where nobody can tell, another try tells no more.
-        if self.of(credential, ask) is not False:
+        if self.check(credential, ask) is not False:
             self._proven = True
 
-    def of(self, credential: str, ask: Callable[[], bool | None]) -> bool | None:
+    def check(self, credential: str, ask: Callable[[], bool | None]) -> bool | None:
         """Ask about a credential, which has a name in this run; one that is refused waits for those beside it.
 
         :raises Stopped: if it is refused and so many others are that the endpoint is at fault.
@@ -79,5 +79,5 @@ class CredentialChecks:
                 " not theirs",
                 todo="run again when it accepts them; until then nothing rotates because of it",
             )
-            stopped.live = "no secret was changed"
+            stopped.aftermath = "no secret was changed"
             raise stopped

@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr
 from ..errors import Misconfigured
 from ..model import VendorId
 from .answer import Body
-from .config import CREDENTIAL, Endpoint, Secret, Url, plain
+from .config import CREDENTIAL, BaseUrl, Endpoint, Secret, plain
 from .jwt import expiry
 from .session import Session, Token, basic, fill
 
@@ -29,7 +29,7 @@ class NavigatorEndpoint(Endpoint):
     kind = "navigator"
     credentials = (("api_token",), ("client_id", "client_secret"))
 
-    url: Url = Field(
+    url: BaseUrl = Field(
         description="The Navigator's address, without a path.",
         json_schema_extra={"env": "CPN_URL"},
         examples=["https://console.navigator.vmware.com"],

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
 from urllib.parse import parse_qsl, quote
 
 from pydantic import Field, model_validator
 
 from ..errors import Forbidden, Misconfigured, NotFound, Unauthenticated, Unavailable, VendorError
 from .answer import Body
-from .config import CREDENTIAL, Endpoint, Secret, Url, plain
+from .config import CREDENTIAL, BaseUrl, Endpoint, Secret, matching, plain
 from .session import Session, Token
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ _BY_CODE: dict[str, type[VendorError]] = {
 }
 
 
+_REGION: Final = re.compile(r"[a-z0-9-]+")
 #: The hosts that a region has.
 _HOSTS: Final = {"url": "roma", "iam_url": "iam"}
 
@@ -41,17 +44,18 @@ class RomaEndpoint(Endpoint):
     """A ROMA Connect site, with the IAM that issues its tokens."""
 
     kind = "roma"
-
+    addresses = ("url", "iam_url")
     credentials = (("access_key", "secret_key"), ("user_name", "password", "domain_name"))
 
-    url: Url = Field(description="The ROMA Connect address.", json_schema_extra={"env": "ROMA_ENDPOINT"})
-    region: str | None = Field(
-        default=None,
-        pattern=r"^[a-z0-9-]+$",
-        description="The region, such as ap-southeast-3; fills url and iamUrl where they are not given.",
-        json_schema_extra={"env": "HW_REGION_NAME"},
+    url: BaseUrl = Field(description="The ROMA Connect address.", json_schema_extra={"env": "ROMA_ENDPOINT"})
+    region: Annotated[str, matching(_REGION.pattern, "is not a region: write one such as ap-southeast-3")] | None = (
+        Field(
+            default=None,
+            description="The region, such as ap-southeast-3; fills url and iamUrl where they are not given.",
+            json_schema_extra={"env": "HW_REGION_NAME"},
+        )
     )
-    iam_url: Url | None = Field(
+    iam_url: BaseUrl | None = Field(
         default=None,
         description="The IAM address that password logins go to.",
         json_schema_extra={"env": "HW_AUTH_URL"},
@@ -72,10 +76,17 @@ class RomaEndpoint(Endpoint):
     @classmethod
     def _by_region(cls, settings: Any) -> Any:
         """Fill the addresses from the region, where there is one and they are not given."""
-        if not isinstance(settings, dict) or not settings.get("region"):
+        if not isinstance(settings, dict):
             return settings
-        usual = {name: f"https://{host}.{settings['region']}.myhuaweicloud.com" for name, host in _HOSTS.items()}
-        return usual | {name: value for name, value in settings.items() if value is not None}
+        return cls.implied(settings) | {name: value for name, value in settings.items() if value is not None}
+
+    @classmethod
+    def implied(cls, settings: Mapping[str, Any]) -> dict[str, str]:
+        """Return the addresses that a region has; none for what is not a region."""
+        region = settings.get("region")
+        if not isinstance(region, str) or not _REGION.fullmatch(region):
+            return {}
+        return {name: f"https://{host}.{region}.myhuaweicloud.com" for name, host in _HOSTS.items()}
 
 
 def signature(secret_key: str, request: httpx.Request, date: str, signed: list[str]) -> str:

@@ -1,6 +1,6 @@
-"""The one door to HTTP: login, retries, limits and errors are here, and nowhere else.
+"""The one door to HTTP: login, retries, limits and errors are handled here and nowhere else.
 
-A vendor's file says how to log in, which headers to send and how its errors read; a resource's verbs say method,
+A vendor's file says how to log in, which headers to send and how to read its errors; a resource's verbs name method,
 path and payload.
 """
 
@@ -30,6 +30,7 @@ from ..errors import (
     Forbidden,
     Misconfigured,
     NotFound,
+    NotSent,
     Rejected,
     Throttled,
     Unauthenticated,
@@ -38,10 +39,12 @@ from ..errors import (
     VendorError,
     printable_code,
 )
+from .address import origin
 from .answer import Body, decode
-from .config import Endpoint, origin
+from .config import Endpoint
 from .connections import PLAIN, Connections
 from .credential_checks import CredentialChecks
+from .deadline import Deadline
 
 if TYPE_CHECKING:
     import httpx
@@ -50,15 +53,18 @@ EndpointT = TypeVar("EndpointT", bound=Endpoint)
 
 #: No documented answer comes near this; what is longer is not the vendor's API.
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
-#: Nor does any list that rekey reads have so many pages.
+#: No list that rekey reads has so many pages.
 MAX_PAGES = 1000
-#: Seconds within which all attempts at one request end, so that an orphaned run cannot mint later.
+#: Seconds in which a request may wait for a connection: what is not sent then is better done by another run.
+MAX_QUEUE_S = 600.0
+#: Seconds between the first sending of a request and the end of all attempts at it, so that a run that has lost its
+#: engine cannot mint later. An endpoint whose timeout is longer has one attempt of that length.
 MAX_ATTEMPTS_S = 60.0
-#: Attempts at one request when the host cannot be reached or fails; throttling alone may take more.
+#: Attempts at one request when the host cannot be reached or fails; a throttled request may take more.
 MAX_ATTEMPTS = 5
 #: Seconds before its expiry at which a token is no longer used.
 TOKEN_MARGIN_S = 60.0
-#: Seconds that no run comes near, so that a longer life of a token is of no use to it: a week.
+#: A week in seconds: no run takes that long, so a longer lifetime of a token makes no difference.
 MAX_RUN_S = 604800.0
 
 _BY_STATUS: dict[int, type[VendorError]] = {
@@ -68,11 +74,11 @@ _BY_STATUS: dict[int, type[VendorError]] = {
     409: Conflict,
     429: Throttled,
 }
-# A gateway's failures: safe to repeat only where the request itself is.
+# After a gateway's failure only a request that may be repeated is sent again: it may have taken effect.
 _GATEWAY = frozenset({500, 502, 503, 504})
 _UNAUTHENTICATED = 401
 _NOT_FOUND = 404
-# What a header can carry; a vendor whose requests are signed instead has an empty one.
+# What a header can carry; the token is empty where requests are signed instead.
 _TOKEN = re.compile(r"[!-~]*")
 _TOO_MANY = 429
 _REDIRECTS = range(300, 400)
@@ -81,11 +87,11 @@ _SERVER_ERRORS = 500
 
 @dataclass(frozen=True)
 class Runtime:
-    """What the process around the sessions provides; tests put their own in."""
+    """What the process provides to its sessions; tests inject their own."""
 
-    #: Whether the run that asked for a write still wants it.
+    #: Tells whether the run that asked for a write still wants it.
     wanted: Callable[[], bool] = lambda: True
-    #: Where a warning for the user goes.
+    #: Shows a warning to the user.
     warn: Callable[[str], None] = lambda _text: None
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -95,14 +101,28 @@ class Runtime:
 
 @dataclass(frozen=True)
 class Token:
-    """What a login gave: the token and the monotonic second at which it ends (if it is known to)."""
+    """A login's token, and the monotonic second at which it ends, where that is known."""
 
     value: str = field(repr=False)
     ends: float | None = None
 
 
+@dataclass(frozen=True)
+class Reply:
+    """The answer to the last attempt at a request, and what a failure would mean for the vendor's objects."""
+
+    source: str
+    answer: httpx.Response
+    #: True if the request only reads, False if an earlier attempt may have taken effect; else the answer says it.
+    no_effect: bool | None
+
+    def decode(self) -> Body:
+        """Return the answer's JSON object."""
+        return decode(self.source, self.answer.content, no_effect=self.no_effect is True)
+
+
 def fill(path: str, ids: tuple[str, ...]) -> str:
-    """Put ids into a path's ``{}``, each escaped to stay one segment."""
+    """Put ids into the ``{}`` of a path, each escaped so that it stays one segment."""
     for segment in ids:
         if segment in {"", ".", ".."}:
             raise Misconfigured("an id is empty or a relative path", todo="correct the id")
@@ -110,7 +130,7 @@ def fill(path: str, ids: tuple[str, ...]) -> str:
 
 
 def basic(user: str, password: str) -> dict[str, str]:
-    """Return the header of HTTP Basic authentication, user and password as they are."""
+    """Return the header of HTTP Basic authentication; user and password are taken as they are."""
     return {"authorization": f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"}
 
 
@@ -118,7 +138,7 @@ class Session(ABC, Generic[EndpointT]):
     """Requests to one endpoint, shared by all threads of the process."""
 
     model: ClassVar[type[Endpoint]]
-    #: What an account needs to be granted; stands in the advice of a :class:`Forbidden`.
+    #: The right that an account needs; named in the advice of a :class:`Forbidden`.
     right: ClassVar[str]
 
     def __init__(self, name: str, endpoint: EndpointT, runtime: Runtime) -> None:
@@ -127,8 +147,9 @@ class Session(ABC, Generic[EndpointT]):
         self.runtime = runtime
         self._token: Token | None = None
         self._refused_login: Unauthenticated | None = None
+        self._failed_logins: list[Error] = []
         self._login = threading.Lock()
-        #: What the endpoint has said of credentials that it should accept.
+        #: What the endpoint has said about credentials that it should accept.
         self.checks = CredentialChecks(name, runtime.sleep)
         #: Serialises read-modify-write of an object that all resources of the endpoint share.
         self.exclusive = threading.RLock()
@@ -140,7 +161,7 @@ class Session(ABC, Generic[EndpointT]):
 
     @abstractmethod
     def log_in(self) -> Token:
-        """Ask the vendor for a token; called under a lock, at the first request and when the token has ended."""
+        """Ask the vendor for a token. Called under a lock, at the first request and when the token has ended."""
 
     @abstractmethod
     def authorize(self, request: httpx.Request, token: Token) -> None:
@@ -152,7 +173,7 @@ class Session(ABC, Generic[EndpointT]):
 
     @abstractmethod
     def error_code(self, body: Body) -> object:
-        """Return the vendor's error code out of an error's body, whatever stands there."""
+        """Return the vendor's error code from an error's body, of whatever type it is."""
 
     def request_id(self, answer: httpx.Response, body: Body) -> object:  # noqa: ARG002 - a vendor may need them
         """Return the vendor's id of the request, if it gives one."""
@@ -164,20 +185,15 @@ class Session(ABC, Generic[EndpointT]):
             return Unavailable
         return _BY_STATUS.get(status, Rejected)
 
-    def later(self, source: str, request: httpx.Request, answer: httpx.Response) -> Body | None:  # noqa: ARG002 - likewise
-        """Wait for what a vendor that only took the request up does later; nothing if the answer is all there is."""
+    def await_task(self, source: str, request: httpx.Request, answer: httpx.Response) -> Body | None:  # noqa: ARG002 - likewise
+        """Wait for a task that the vendor has only accepted; return nothing if the answer is already the result."""
         return None
 
     # -- what a resource's verbs use ----------------------------------------------------------------------------
 
     def get(self, path: str, *ids: str, query: Mapping[str, str] | None = None) -> Body:
         """GET a JSON object."""
-        try:
-            return self.request("GET", path, *ids, query=query)
-        except Error as failed:
-            # However it failed: reading changes nothing.
-            failed.certain = True
-            raise
+        return self.request("GET", path, *ids, query=query)
 
     def put(self, path: str, *ids: str, json: object = None, query: Mapping[str, str] | None = None) -> Body:
         """PUT a whole value: the same call again has the same effect, so it is repeated where that helps."""
@@ -188,7 +204,7 @@ class Session(ABC, Generic[EndpointT]):
         return self.request("POST", path, *ids, json=json, query=query, repeatable=False)
 
     def delete(self, path: str, *ids: str) -> None:
-        """DELETE an object; nobody answers that with content."""
+        """DELETE an object; no vendor answers that with content."""
         answer = self.request("DELETE", path, *ids, empty=True)
         if answer:
             raise BadAnswer(f"{self.name}: DELETE {path}: the answer has content, as if something else had been done")
@@ -206,159 +222,147 @@ class Session(ABC, Generic[EndpointT]):
         """Send a request as the endpoint's account and decode the answer, or raise what went wrong.
 
         ``repeatable`` says that sending it twice has the effect of sending it once. ``empty`` says that a success
-        need carry no body; one that is there must still be JSON, as a login page is not. All attempts end within
-        :data:`MAX_ATTEMPTS_S` seconds.
+        may have no body; a body that is there must still be JSON, which a login page is not. All attempts end within
+        :data:`MAX_ATTEMPTS_S` seconds after the first was sent.
         """
         request = self.connections.request(
             method, self.endpoint.url + fill(path, ids), params=query, json=json, headers=self.headers()
         )
-        source = self._source(request)
-        answer = self._attempts(request, source, repeatable=repeatable, authorized=True)
-        if not answer.is_success:
-            raise self._refusal(source, answer)
-        later = self.later(source, request, answer)
-        if later is not None:
-            return later
-        return Body(source, {}) if empty and not answer.content else decode(source, answer.content)
+        reply = self._send_authorized(request, repeatable=repeatable)
+        done = self.await_task(reply.source, request, reply.answer)
+        if done is not None:
+            return done
+        return Body(reply.source, {}) if empty and not reply.answer.content else reply.decode()
 
     def pages(self, path: str, *, query: Mapping[str, str], following: str = "nextPage") -> Iterator[Body]:
-        """GET page after page, along the ``Link`` headers, never to another origin."""
+        """GET page after page along the ``Link`` headers, never at another origin."""
         url = self.endpoint.url + path
         params: Mapping[str, str] | None = query
         seen: set[str] = set()
         while url not in seen and len(seen) < MAX_PAGES:
             seen.add(url)
-            source, answer = self.get_at(url, params=params, headers=self.headers())
-            yield decode(source, answer.content)
-            link = answer.links.get(following, {}).get("url")
+            request = self.connections.request("GET", url, params=params, headers=self.headers())
+            reply = self._send_authorized(request)
+            yield reply.decode()
+            link = reply.answer.links.get(following, {}).get("url")
             if link is None:
                 return
-            url, params = self.same_origin(source, link, base=url), None
-        raise BadAnswer(f"{self.name}: GET {path}: the list of pages goes round in a circle, or has no end")
+            url, params = self.same_origin(reply.source, link, base=url, no_effect=True), None
+        raise BadAnswer(
+            f"{self.name}: GET {path}: the list of pages goes round in a circle, or has no end", no_effect=True
+        )
 
     def get_at(self, url: str, **how: Any) -> tuple[str, httpx.Response]:
-        """GET a URL that the vendor has named, which :meth:`same_origin` has let pass."""
-        request = self.connections.request("GET", url, **how)
-        source = self._source(request)
-        answer = self._attempts(request, source, repeatable=True, authorized=True)
-        if not answer.is_success:
-            raise self._refusal(source, answer)
-        return source, answer
+        """GET a URL that the vendor has named and :meth:`same_origin` has accepted."""
+        reply = self._send_authorized(self.connections.request("GET", url, **how))
+        return reply.source, reply.answer
 
-    def same_origin(self, source: str, reference: str, *, base: str = "") -> str:
-        """Return the URL that a vendor names, whole or relative to a base, if it stays at the endpoint's origin."""
+    def same_origin(self, source: str, reference: str, *, base: str = "", no_effect: bool | None = None) -> str:
+        """Return the URL that a vendor names, whole or relative to a base, if it stays at the endpoint's origin.
+
+        :raises BadAnswer: if it does not; ``no_effect`` says what that error is to say of the request.
+        """
         import httpx
 
         try:
             url = urljoin(base, reference)
-            # Judged as it is sent, too: one parser could see another host than the other.
+            # The URL is also judged as it is sent: two parsers could see two hosts.
             sent = httpx.URL(url)
             elsewhere = sent.userinfo or not origin(url) == origin(str(sent)) == origin(self.endpoint.url)
         except (ValueError, httpx.InvalidURL):
-            raise BadAnswer(f"{source}: the answer points to what is no URL") from None
+            raise BadAnswer(f"{source}: the answer points to what is no URL", no_effect=no_effect) from None
         if elsewhere:
-            raise BadAnswer(f"{source}: the answer points to another host; it was not followed")
+            raise BadAnswer(f"{source}: the answer points to another host; it was not followed", no_effect=no_effect)
         return url
 
     # -- for a vendor's login -----------------------------------------------------------------------------------
 
     def log_in_with(self, method: str, url: str, **how: Any) -> tuple[httpx.Response, Body]:
         """Send a login, which is safe to repeat: it makes a token and ends none."""
-        request = self.connections.request(method, url, **how)
-        source = self._source(request)
-        answer = self._attempts(request, source, repeatable=True, authorized=False)
-        if answer.is_success:
-            return answer, (decode(source, answer.content) if answer.content else Body(source, {}))
-        refusal = self._refusal(source, answer)
-        if answer.status_code == _NOT_FOUND:
-            # Not NotFound: what is not there is the login, and no object is gone because of it.
+        reply = self._send(self.connections.request(method, url, **how), authorized=False)
+        if reply.answer.is_success:
+            return reply.answer, (reply.decode() if reply.answer.content else Body(reply.source, {}, no_effect=True))
+        refusal = self._refusal(reply)
+        if reply.answer.status_code == _NOT_FOUND:
+            # Not NotFound: the login is missing, which says nothing about any object.
             todo = f"check the address of endpoint {self.name!r}"
-            wrong = BadAnswer(refusal.happened, todo=todo, request_id=refusal.request_id)
-            wrong.certain = True
-            raise wrong
+            raise BadAnswer(refusal.happened, todo=todo, request_id=refusal.request_id, no_effect=True)
         if isinstance(refusal, Rejected | Forbidden):
-            # A login that is understood and refused means the credentials, whatever status says it.
+            # A login that is understood and refused means the credentials, whatever the status.
             refusal = Unauthenticated(refusal.happened, request_id=refusal.request_id)
         if isinstance(refusal, Unauthenticated):
-            refusal.live = "nothing was changed"
+            refusal.aftermath = "nothing was changed"
         raise refusal
 
     def get_in_public(self, url: str) -> tuple[httpx.Response, Body]:
-        """GET what is for everybody, without the account's token."""
-        request = self.connections.request("GET", url, headers={"accept": "application/json"})
-        source = self._source(request)
-        answer = self._attempts(request, source, repeatable=True, authorized=False)
-        if not answer.is_success:
-            raise self._refusal(source, answer)
-        return answer, decode(source, answer.content)
+        """GET what is public, without the account's token."""
+        reply = self._send(
+            self.connections.request("GET", url, headers={"accept": "application/json"}), authorized=False
+        )
+        if not reply.answer.is_success:
+            raise self._refusal(reply)
+        return reply.answer, reply.decode()
 
     def ping(self) -> datetime | None:
-        """GET the address itself, as nobody; return what the clock of whoever answers shows, if the answer says so.
+        """GET the address itself, without credentials; return what the clock of the answering server shows, if known.
 
-        :raises Unreachable: if nobody answers there, or one whose certificate is not trusted.
+        :raises Unreachable: if nobody answers there, or the server's certificate is not trusted.
         """
-        request = self.connections.request("GET", self.endpoint.url)
-        source = self._source(request)
         try:
-            answer = self._attempts(request, source, repeatable=True, authorized=False)
+            reply = self._send(self.connections.request("GET", self.endpoint.url), authorized=False)
         except BadAnswer:
             # A redirect, or a page without end: somebody is there.
             return None
-        try:
-            return parsedate_to_datetime(answer.headers.get("date", ""))
-        except (TypeError, ValueError):
-            return None
+        return _date(reply.answer)
 
     def proves_right(self) -> bool:
-        """Read something that takes the right which rekey needs; say whether there is such a thing.
+        """Read something that takes the right which rekey needs; tell whether there is such a thing.
 
         :raises Forbidden: if the account lacks it.
         """
         return False
 
     def accepts(self, method: str, shows: str, **how: Any) -> bool:
-        """Tell whether the vendor lets in who presents the credentials in this request, by an answer that ``shows``.
+        """Tell whether the vendor accepts the credentials in this request, by a success that ``shows`` a field.
 
         :raises Error: if the answer says nothing about these credentials.
         """
-        request = self.connections.request(method, **how)
-        source = self._source(request)
-        answer = self._attempts(request, source, repeatable=True, authorized=False)
-        if answer.is_success:
-            if shows not in decode(source, answer.content):
-                raise BadAnswer(f"{source}: the answer has no {shows!r}")
+        reply = self._send(self.connections.request(method, **how), authorized=False)
+        if reply.answer.is_success:
+            if shows not in reply.decode():
+                raise BadAnswer(f"{reply.source}: the answer has no {shows!r}", no_effect=True)
             return True
-        refusal = self._refusal(source, answer)
+        refusal = self._refusal(reply)
         if isinstance(refusal, Unauthenticated | Rejected):
             return False
         if isinstance(refusal, NotFound):
-            # What is not there is the address, not the object that the credentials are for.
-            raise BadAnswer(refusal.happened, request_id=refusal.request_id)
+            # The address is missing, which says nothing about the object that the credentials are for.
+            raise BadAnswer(refusal.happened, request_id=refusal.request_id, no_effect=True)
         raise refusal
 
     def oauth_error(self, url: str, client_id: str, client_secret: str, form: Mapping[str, str]) -> str:
-        """Knock at a token endpoint as a client (Basic) and return the OAuth error code.
+        """Probe a token endpoint as a client (Basic) and return the OAuth error code.
 
-        :raises Error: if the answer has none, as of a gateway that fails.
+        :raises Error: if the answer has none, such as that of a gateway that fails.
         """
-        # Encoded first, as RFC 6749, 2.3.1 has it; the pages of Broker and Navigator have theirs as they are.
+        # Encoded first, as RFC 6749, 2.3.1 says; the pages of Broker and Navigator show theirs without that.
         client = basic(quote(client_id, safe=""), quote(client_secret, safe=""))
         request = self.connections.request("POST", url, data=dict(form), headers=client)
-        # Safe to repeat: it only asks.
-        source = self._source(request)
-        answer = self._attempts(request, source, repeatable=True, authorized=False)
-        code = printable_code(self._error_body(answer).get("error"))
+        reply = self._send(request, authorized=False)
+        code = printable_code(self._error_body(reply.answer).get("error"))
         if code is None:
-            raise BadAnswer(f"{source}: {answer.status_code}: the answer has no OAuth error code")
+            raise BadAnswer(
+                f"{reply.source}: {reply.answer.status_code}: the answer has no OAuth error code", no_effect=True
+            )
         return code
 
     def ends_in(self, seconds: float | None) -> float | None:
-        """Return the monotonic second at which a token of this lifetime is used no more."""
+        """Return the monotonic second from which a token of this lifetime is no longer used."""
         if seconds is None:
             return None
-        # What is longer than any run makes no difference, and could be too much for a float.
+        # A longer lifetime makes no difference, and could be too much for a float.
         seconds = min(seconds, MAX_RUN_S)
-        # A token that lives shorter than the margin is still good for half of its life.
+        # A token whose lifetime is shorter than the margin is used for half of it.
         return self.runtime.monotonic() + max(seconds - TOKEN_MARGIN_S, seconds / 2)
 
     # -- inside -------------------------------------------------------------------------------------------------
@@ -368,66 +372,120 @@ class Session(ABC, Generic[EndpointT]):
         return f"{self.name}: {request.method} {request.url.raw_path.partition(b'?')[0].decode()}"
 
     def _usable_token(self, stale: Token | None) -> Token:
+        failed_before = len(self._failed_logins)
         with self._login:
             if self._refused_login is not None:
                 # Wrong credentials do not get better in this process, and each try counts towards a locked account.
                 raise copy(self._refused_login)
             token = self._token
             ended = token is not None and token.ends is not None and token.ends <= self.runtime.monotonic()
-            if token is None or token is stale or ended:
-                try:
-                    self._token = token = self.log_in()
-                except Unauthenticated as refused:
-                    self._refused_login = refused
-                    raise
+            if token is not None and token is not stale and not ended:
+                return token
+            if len(self._failed_logins) > failed_before:
+                # Another thread's login failed meanwhile. To try again, one after the other, would take hours.
+                raise copy(self._failed_logins[-1])
+            try:
+                token = self.log_in()
                 if not _TOKEN.fullmatch(token.value):
-                    self._token = None
                     raise BadAnswer(f"{self.name}: the login's answer has no usable token")
+            except Error as failed:
+                # Whatever the vendor's file raised: a login changes nothing.
+                failed.no_effect = True
+                self._token = None
+                self._failed_logins.append(failed)
+                if isinstance(failed, Unauthenticated):
+                    self._refused_login = failed
+                raise
+            self._token = token
             return token
 
-    def _attempts(self, request: httpx.Request, source: str, *, repeatable: bool, authorized: bool) -> httpx.Response:
+    def _send_authorized(self, request: httpx.Request, *, repeatable: bool = True) -> Reply:
+        """Send a request as the endpoint's account; return the answer if it is a success."""
+        reply = self._send(request, authorized=True, repeatable=repeatable)
+        if not reply.answer.is_success:
+            raise self._refusal(reply)
+        return reply
+
+    def _send(self, request: httpx.Request, *, authorized: bool, repeatable: bool = True) -> Reply:
+        """Send a request until it is answered for good or there is no time for another attempt.
+
+        Reads, logins and probes of a credential never take effect, so neither does a failed one.
+        """
         import httpx
 
-        end = self.runtime.monotonic() + MAX_ATTEMPTS_S
+        source = self._source(request)
+        writes = authorized and request.method != "GET"
+        deadline = Deadline(self.runtime.monotonic, MAX_ATTEMPTS_S, needed=self.endpoint.timeout if writes else 0.0)
         turned_away: Token | None = None
+        # What is known of all attempts before this one.
+        no_effect = None if writes else True
+        before: Reply | Error | None = None
         for attempt in itertools.count(1):
-            token: Token | None = None
-            if authorized:
-                token = self._usable_token(turned_away)
-                self.authorize(request, token)
-            failure: Error | None = None
+            ended: Reply | Error
+            again, pause = False, 0.0
+            asked = self.runtime.monotonic()
             try:
-                answer = self._exchange(request, source, end, asks=authorized and request.method != "GET")
+                token = self._usable_token(turned_away) if authorized else None
+                answer = self._exchange(request, source, deadline, token, asked=asked, writes=writes)
             except httpx.TransportError as failed:
-                failure = self._failure(source, failed)
+                ended = self._failure(source, failed)
+                took_effect = not ended.no_effect
                 # Without a connection nothing was sent, so any request may be repeated; a certificate stays untrusted.
-                again = (repeatable or failure.certain) and not _is_tls(failed) and attempt < MAX_ATTEMPTS
+                again = (repeatable or ended.no_effect) and not _is_tls(failed) and attempt < MAX_ATTEMPTS
                 pause = self._backoff(attempt)
+            except NotSent as late:
+                ended, took_effect = before or late, False
+            except Error as failed:
+                ended, took_effect = failed, False
             else:
+                ended = Reply(source, answer, no_effect)
                 if token is not None and turned_away is None and self._is_unauthenticated(answer):
-                    # Safe to repeat: the request was turned away at the door.
+                    # Safe to repeat: the request was refused before it was looked at.
                     turned_away = token
                     continue
+                took_effect = answer.status_code in _GATEWAY
                 # A throttled request was not taken up, so any may be repeated; after a gateway's failure nobody knows.
-                again = answer.status_code == _TOO_MANY or (
-                    answer.status_code in _GATEWAY and repeatable and attempt < MAX_ATTEMPTS
-                )
+                again = answer.status_code == _TOO_MANY or (took_effect and repeatable and attempt < MAX_ATTEMPTS)
                 pause = self._retry_after(answer, attempt)
-            if not again or self.runtime.monotonic() + pause >= end:
-                if failure is not None:
-                    raise failure
-                return answer
+            if not again or not deadline.allows_another_after(pause):
+                if isinstance(ended, Reply):
+                    return ended
+                if no_effect is not None:
+                    ended.no_effect = no_effect
+                raise ended
+            before = ended
+            if writes and took_effect:
+                no_effect = False
             self.runtime.sleep(pause)
         raise AssertionError  # the loop ends by return or raise only
 
-    def _exchange(self, request: httpx.Request, source: str, end: float, *, asks: bool) -> httpx.Response:
+    def _exchange(
+        self,
+        request: httpx.Request,
+        source: str,
+        deadline: Deadline,
+        token: Token | None,
+        *,
+        asked: float,
+        writes: bool,
+    ) -> httpx.Response:
+        """Make one attempt: wait for a client, send the request and read the whole answer."""
         import httpx
 
-        with self.connections.one() as line:
-            # A host that outlives its engine must mint nothing: asked directly before each write and each retry of one.
-            if asks and not self.runtime.wanted():
+        def before_sending() -> None:
+            # A host that outlives its engine must mint nothing, so each attempt at a write asks at the last moment.
+            if writes and not self.runtime.wanted():
                 raise Abandoned(f"{source}: the engine that asked for this is gone")
-            answer = line.send(request, lambda: end - self.runtime.monotonic())
+            if not deadline.allows_sending():
+                raise NotSent(f"{source}: nothing was sent, because there is no time left for the whole answer")
+
+        queued = self.runtime.monotonic()
+        with self.connections.lease(source, lambda: queued + MAX_QUEUE_S - self.runtime.monotonic()) as client:
+            deadline.put_off(self.runtime.monotonic() - asked)
+            if token is not None:
+                # Now, because a signature holds for some minutes only.
+                self.authorize(request, token)
+            answer = client.send(request, left=deadline.left, before_sending=before_sending)
             try:
                 if answer.status_code in _REDIRECTS:
                     raise BadAnswer(f"{source}: the answer is a redirect ({answer.status_code}); it was not followed")
@@ -460,14 +518,15 @@ class Session(ABC, Generic[EndpointT]):
         except BadAnswer:
             return Body("", {})
 
-    def _refusal(self, source: str, answer: httpx.Response) -> VendorError:
-        body = self._error_body(answer)
+    def _refusal(self, reply: Reply) -> VendorError:
+        body = self._error_body(reply.answer)
         code = printable_code(self.error_code(body))
-        status = answer.status_code
+        status = reply.answer.status_code
         kind = self.classify(status, code)
-        happened = f"{source}: {status}{f' {code}' if code else ''}"
+        happened = f"{reply.source}: {status}{f' {code}' if code else ''}"
         todo = f"the account needs {self.right}" if kind is Forbidden else None
-        return kind(happened, todo=todo, request_id=printable_code(self.request_id(answer, body)))
+        request_id = printable_code(self.request_id(reply.answer, body))
+        return kind(happened, todo=todo, request_id=request_id, no_effect=reply.no_effect)
 
     def _failure(self, source: str, failed: httpx.TransportError) -> Error:
         import httpx
@@ -496,7 +555,7 @@ class Session(ABC, Generic[EndpointT]):
         return "is not trusted", f"set rekey:endpoints.{self.name}.caBundle to the CA that signed it"
 
     def _backoff(self, attempt: int) -> float:
-        # Full jitter keeps many threads from coming back at the same moment.
+        # Jitter keeps many threads from coming back at the same moment.
         return random.uniform(0.5, 1.0) * min(0.25 * 2.0**attempt, 8.0)  # noqa: S311 - spreads load, keeps no secret
 
     def _retry_after(self, answer: httpx.Response, attempt: int) -> float:
@@ -508,8 +567,16 @@ class Session(ABC, Generic[EndpointT]):
             )
         except (TypeError, ValueError, OverflowError):
             return backoff
-        # "At once", or a date that has passed, is no leave to hammer.
+        # "At once", or a date in the past, is no permission to hammer.
         return max(seconds, backoff)
+
+
+def _date(answer: httpx.Response) -> datetime | None:
+    """Return the moment in an answer's ``Date`` header, if there is one."""
+    try:
+        return parsedate_to_datetime(answer.headers.get("date", ""))
+    except (TypeError, ValueError):
+        return None
 
 
 def _is_tls(failed: Exception) -> bool:

@@ -10,7 +10,7 @@ import itertools
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 from urllib.parse import quote
 
 from pydantic import AfterValidator, Field
@@ -18,16 +18,17 @@ from pydantic import AfterValidator, Field
 from ..errors import (
     AnswerLost,
     BadAnswer,
+    Conflict,
+    Error,
     Forbidden,
     Misconfigured,
     NotFound,
     Unauthenticated,
-    Unreachable,
     VendorError,
     printable_code,
 )
 from .answer import Body, decode
-from .config import CREDENTIAL, Endpoint, Secret, Url, plain
+from .config import CREDENTIAL, BaseUrl, Endpoint, Secret, matching, plain
 from .session import MAX_ATTEMPTS_S, Runtime, Session, Token, basic
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 #: The base of all paths of the API.
 CLOUDAPI = "/cloudapi/1.0.0"
+_CONFIGURATION = f"{CLOUDAPI}/openIdProvider"
+#: No ID token lives longer; the vendor's first value is an hour.
+_MAX_LIFE = timedelta(days=3650)
 _PROVIDER_ORG = "system"
 _URN = "urn:vcloud:"
 _PAGE_SIZE = "128"
@@ -63,15 +67,16 @@ class VcdEndpoint(Endpoint):
     kind = "vcd"
     credentials = (("api_token",), ("user", "password"))
 
-    url: Url = Field(description="The Cloud Director address.", json_schema_extra={"env": "VCD_URL"})
-    org: str = Field(
+    url: BaseUrl = Field(description="The Cloud Director address.", json_schema_extra={"env": "VCD_URL"})
+    org: Annotated[
+        str, matching(r"[^/\s@:]+", "is not an organization: write its name, which has no spaces, '/', '@' or ':'")
+    ] = Field(
         default="System",
-        pattern=r"^[^/\s@:]+$",
         description="The organization of the account; System is the provider's.",
         json_schema_extra={"env": "VCD_ORG"},
     )
-    api_version: str = Field(
-        default="37.2", pattern=r"^\d{2}\.\d+$", description="The API version; 37.2 is the first that has OIDC."
+    api_version: Annotated[str, matching(r"\d{2}\.\d+", 'is not a version: write one such as "37.2"')] = Field(
+        default="37.2", description="The API version; 37.2 is the first that has OIDC."
     )
     allow_unverified_ssl: bool = Field(
         default=False,
@@ -154,7 +159,7 @@ class Vcd(Session[VcdEndpoint]):
 
     # -- changes that are only taken up: 202, and a task that does them ------------------------------------------
 
-    def later(self, source: str, request: httpx.Request, answer: httpx.Response) -> Body | None:
+    def await_task(self, source: str, request: httpx.Request, answer: httpx.Response) -> Body | None:
         """Follow the task, then GET the object that it has changed: a task names that and shows nothing of it."""
         if answer.status_code != _ACCEPTED:
             return None
@@ -163,10 +168,10 @@ class Vcd(Session[VcdEndpoint]):
             raise BadAnswer(f"{source}: the change is only taken up (202), and no task is named")
         task = self._ended(source, self.same_origin(source, location, base=str(request.url)))
         if request.method == "DELETE":
-            return Body(source, {}, later=True)
+            return Body(source, {}, from_task=True)
         owner = task.maybe("owner", dict)
         url = _object_url(str(request.url), Body(source, owner).id("id") if owner else "")
-        return decode(*self._read_later(source, url, self.headers()), later=True)
+        return decode(*self._read_later(source, url, self.headers()), from_task=True)
 
     def _ended(self, source: str, url: str) -> Body:
         """GET a task until it has ended, for as long as all attempts at one request may take."""
@@ -188,8 +193,8 @@ class Vcd(Session[VcdEndpoint]):
     def _read_later(self, source: str, url: str, headers: Mapping[str, str]) -> tuple[str, bytes]:
         try:
             where, answer = self.get_at(url, headers=headers)
-        except (VendorError, Unreachable) as failed:
-            # A refusal of this says nothing of the change, which may be done.
+        except Error as failed:
+            # Whatever it is, it says nothing of the change, which may be done.
             what = failed.happened.removeprefix(f"{self.name}: ")
             raise AnswerLost(f"{source}: a task does it, and {what}", request_id=failed.request_id) from None
         return where, answer.content
@@ -258,6 +263,34 @@ class Vcd(Session[VcdEndpoint]):
         # Only the provider sees the whole list; a tenant's empty list says nothing.
         return self.is_provider and all(entry.get("id") != id_ for entry in self.all_of(collection))
 
+    # -- the configuration object, which says which key signs ------------------------------------------------------
+
+    def configuration(self) -> Body:
+        """GET the configuration of the OpenID provider."""
+        configuration = self.get(_CONFIGURATION)
+        # What is not the configuration must not be written back.
+        configuration.flag("allowHttp")
+        return configuration
+
+    @staticmethod
+    def active_key(configuration: Body) -> str | None:
+        """Return the id of the key that signs."""
+        return None if configuration.get("activeKey") is None else configuration.object("activeKey").id("id")
+
+    def make_active(self, before: Body, key_id: str) -> None:
+        """PUT the configuration with another key that signs; whoever calls holds ``exclusive``."""
+        if self.active_key(before) != key_id:
+            after = self.put(_CONFIGURATION, json={**before, "activeKey": {"id": key_id}})
+            if self.active_key(after) != key_id:
+                raise Conflict(f"{self.name}: another key was made active at the same moment")
+
+    def id_token_lifetime(self, configuration: Body) -> timedelta:
+        """Return how long ID tokens live."""
+        seconds = configuration.get("idTokenTimeToLive")
+        if type(seconds) is not int or not 0 <= seconds <= _MAX_LIFE.total_seconds():
+            raise BadAnswer(f"{self.name}: GET openIdProvider: idTokenTimeToLive is not the lifetime of an ID token")
+        return timedelta(seconds=seconds)
+
     # -- the relying party's side --------------------------------------------------------------------------------
 
     def knows_client(self, client_id: str, client_secret: str) -> bool | None:
@@ -277,7 +310,8 @@ class Vcd(Session[VcdEndpoint]):
     def published_keys(self) -> tuple[list[Body], timedelta]:
         """GET the JWK set that relying parties check ID tokens with, and for how long they may cache it."""
         _, discovery = self.get_in_public(f"{self.endpoint.url}/oidc/.well-known/openid-configuration")
-        where = self.same_origin(f"{self.name}: GET openid-configuration", discovery.text("jwks_uri"))
+        source = f"{self.name}: GET openid-configuration"
+        where = self.same_origin(source, discovery.text("jwks_uri"), no_effect=True)
         answer, keys = self.get_in_public(where)
         max_age = re.search(r"max-age=(\d{1,8})\b", answer.headers.get("cache-control", ""))
         return keys.objects("keys"), timedelta(seconds=int(max_age[1]) if max_age else 0)

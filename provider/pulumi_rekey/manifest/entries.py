@@ -14,6 +14,7 @@ from typing import Final
 from pydantic import Field
 
 from ..model import Model, secret_fields
+from ..reconciler.contract import claims
 from .defaults import FOLDER_DEFAULTS, Defaults, filled, read_defaults
 from .judging import judge, pair, sides
 from .kinds import CURRENT_AND_PREVIOUS, PAIR, POLICY, kinds, outputs, resource_of
@@ -264,7 +265,7 @@ class _Reading:
                 known = {name: node.plain() for name, node in spec.value.items() if not holds_references(node.plain())}
                 if "endpoint" in spec.value and "endpoint" not in known:
                     continue
-                for name, claimed in resource.claims(known):
+                for name, claimed in claims(resource, known):
                     holder = held.setdefault((str(known.get("endpoint") or resource.vendor), claimed), entry)
                     if holder is not entry:
                         at = spec.find((name,), key=True) if name in known else entry.at

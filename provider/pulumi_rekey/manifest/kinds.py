@@ -5,14 +5,13 @@ from __future__ import annotations
 import inspect
 from dataclasses import fields
 from functools import cache
-from importlib import import_module
 from typing import Any, Final
 
-import pulumi_rekey
-
+from ..programs import constructors
 from ..programs.credential import Credential
 from ..programs.rotation import Rotation
 from ..reconciler.contract import Resource
+from ..resources import all_resources, by_name
 
 #: The kind of an entry that is two credentials.
 PAIR: Final = "Pair"
@@ -29,8 +28,7 @@ PAIR_POLICY: Final = tuple(name for name in POLICY if name not in {"max_age", "j
 @cache
 def credentials() -> dict[str, type[Credential]]:
     """Return the constructor of every kind of credential, by the name that users write."""
-    found = {name: getattr(pulumi_rekey, name) for name in pulumi_rekey.__all__}
-    return {name: cls for name, cls in found.items() if isinstance(cls, type) and issubclass(cls, Credential)}
+    return {resource.name: getattr(constructors, resource.name) for resource in all_resources()}
 
 
 def kinds() -> tuple[str, ...]:
@@ -39,9 +37,13 @@ def kinds() -> tuple[str, ...]:
 
 
 def resource_of(kind: str) -> Resource[Any, Any, Any]:
-    """Return the models and the rules of a kind of credential."""
-    module = credentials()[kind].__module__.rpartition(".")[2]
-    resource: Resource[Any, Any, Any] = import_module(f"pulumi_rekey.resources.{module}").RESOURCE
+    """Return the models and the rules of a kind of credential.
+
+    :raises KeyError: There is no such kind.
+    """
+    resource = by_name(kind)
+    if resource is None:
+        raise KeyError(kind)
     return resource
 
 

@@ -18,6 +18,11 @@ _PACKAGE: Final = str(Path(__file__).parent.parent)
 CREDENTIAL_KEYS: Final = frozenset({"apiToken", "password", "clientSecret", "secretKey", "securityToken"})
 
 
+def unless_default(value: Any, *, default: object) -> Any:
+    """Return the value, or nothing where it is the default: what need not be said need not be in every state."""
+    return None if type(value) is type(default) and value == default else value
+
+
 class Credential(Resource):
     """A credential at a vendor; see the subclasses."""
 
@@ -34,7 +39,9 @@ class Credential(Resource):
     rotation_reason: pulumi.Output[str]
     """Why the present secret was minted."""
     next_rotation_at: pulumi.Output[str | None]
-    """When the policy asks for the next rotation (RFC 3339, UTC); unset if never."""
+    """When the next rotation is due by age or expiry (RFC 3339, UTC); unset if never. It happens at the first
+    ``pulumi up`` after it that windows and freezes allow.
+    """
     expires_at: pulumi.Output[str | None]
     """When the present secret stops working (RFC 3339, UTC); unset if never."""
     previous_expires_at: pulumi.Output[str | None]

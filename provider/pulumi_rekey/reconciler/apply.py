@@ -1,4 +1,7 @@
-"""Carrying out a plan, and keeping the books of it."""
+"""Carrying out a plan, and keeping the books of it.
+
+What has been reached at the vendor is kept in a :class:`Journal`, whatever fails next; nothing is decided here.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,76 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Generic
 
-from ..endpoints.config import origin
-from ..errors import Error, NotFound, Partial, Refused, Stopped
+from ..errors import Error, Forbidden, Gone, NotFound, Partial, Refused, Stopped
 from ..model import rfc3339, secret_fields
-from ..policy import decide as rotation
-from .contract import InputsT, Resource, SessionT, StateT
-from .plan import OWN_LOGIN, REPLACE, TRIED, VERIFY, VERIFY_NEXT, Plan, next_rotation, plan
+from ..policy import decide as policy
+from .contract import (
+    Inputs,
+    InputsT,
+    InSteps,
+    Resource,
+    Save,
+    SessionT,
+    StateT,
+    TwoSecrets,
+    TwoSecretsState,
+    client_id,
+    creates,
+    has_candidate,
+    object_id,
+)
+from .plan import Phase, Plan, Refusal, Retry, moved, next_rotation, own_login, phase_of, plan, plan_creation
 
 #: Seconds between tries of a secret that is refused: vendors replicate.
-_VERIFY_PAUSES: Final = (0.5, 1.0, 2.0, 4.0)
+_VERIFY_PAUSES_S: Final = (0.5, 1.0, 2.0, 4.0)
+_UNCHANGED: Final = "nothing was changed"
+
+
+class Journal(Generic[StateT]):
+    """What one operation has reached: the engine saves it if the next line fails."""
+
+    def __init__(self, before: StateT | None) -> None:
+        self._before = before
+        self.reached: StateT | None = None
+        #: What may be in force if the answer to the next write is lost.
+        self.if_lost: StateT | None = None
+        #: What is said of a state where such an answer is lost.
+        self.on_lost: Callable[[StateT], StateT] = _unconfirmed
+
+    def after(self, failed: Exception) -> StateT | None:
+        """Return what must be saved after a failure; nothing if the engine's state still says all there is."""
+        if isinstance(failed, Error) and failed.no_effect:
+            return self.reached
+        last = self.reached or self._before
+        return self.if_lost or (None if last is None else self.on_lost(last))
+
+    def saving(self, stamp: Callable[[StateT], StateT], lost: Callable[[StateT], StateT] | None = None) -> Save[StateT]:
+        """Return what a verb saves with: ``stamp`` keeps the books of each state, ``lost`` of one that may be."""
+        return _Saving(self, stamp, lost or stamp)
+
+
+class _Saving(Generic[StateT]):
+    def __init__(
+        self, journal: Journal[StateT], stamp: Callable[[StateT], StateT], lost: Callable[[StateT], StateT]
+    ) -> None:
+        self._journal = journal
+        self._stamp = stamp
+        self._lost = lost
+
+    def __call__(self, s: StateT, /) -> StateT:
+        self._journal.reached, self._journal.if_lost, self._journal.on_lost = self._stamp(s), None, _unconfirmed
+        return s
+
+    def if_lost(self, s: StateT, /) -> None:
+        self._journal.if_lost = self._lost(s)
+
+
+def _unconfirmed(s: StateT) -> StateT:
+    return s.model_copy(update={"unconfirmed": True})
+
+
+def _uncertain(s: StateT) -> StateT:
+    return s.model_copy(update={"step": Phase.UNCERTAIN.value})
 
 
 @dataclass(frozen=True)
@@ -30,184 +94,45 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
     #: Where a remark on this resource goes.
     warn: Callable[[str], None] = lambda _text: None
 
+    # -- what the engine asks for ---------------------------------------------------------------------------------
+
     def create(self, i: InputsT, mark: str | None) -> StateT:
         """Create or adopt; the policy may ask for a rotation of what is adopted."""
-        return self._reach(self._creation(i, mark), "nothing was created")
+        todo = plan_creation(self.resource, i, self.api.endpoint)
+        self._obey(todo.refusal)
+        with self._journal(None, "nothing was created") as journal:
 
-    def _creation(self, i: InputsT, mark: str | None) -> Iterator[StateT]:
-        adopted = self.resource.adopts(i)
-        given = self.resource.gives(i)
-        if given or i.rotation.mints:
-            self._stop_before_own_login(adopted)
-        minted = self.resource.create(self.api, i, mark)
-        if adopted is None or given:
-            s = None
-            reason = "created" if adopted is None else "adopted, the given secret set"
-            for s in self._mint(i, minted, 1, reason):
-                yield s
+            def made(save: Save[StateT]) -> StateT:
+                return self.resource.create(self.api, i, mark, save)
+
+            if todo.rotates:
+                return self._adopt_and_rotate(journal, i, made, str(todo.reason))
+            if todo.reason is not None:
+                s = self._mint(journal, i, None, made, generation=1, reason=todo.reason)
+            else:
+                s = self._adopt(journal, i, made)
             # What marks it as ours goes last: until the state has it, an interrupted creation is known by that.
-            if s is not None and (changed := self.resource.changed(i, s)):
-                for updated in self.resource.update(self.api, i, s, changed):
-                    yield self._record(i, updated)
-            return
-        reached = None
-        for s in minted:
-            reached = self._record_rotation(i, s, 1, "adopted")
-            if i.rotation.on_adopt != "rotate":
-                yield reached
-        # What is taken over becomes at once what is wanted.
-        if reached is not None and (changed := self.resource.changed(i, reached)):
-            for updated in self.resource.update(self.api, i, reached, changed):
-                reached = self._record(i, updated)
-                if i.rotation.on_adopt != "rotate":
-                    yield reached
-        # Until the rotation has succeeded nothing is adopted: the next run would not ask for it again.
-        if reached is not None and i.rotation.on_adopt == "rotate":
-            self._stop_before_own_login(self.resource.client(reached))
-            yield from self._mint(i, self.resource.rotate(self.api, i, reached), 1, "adopted with on_adopt=rotate")
+            return self._send_settings(journal, i, s, self.resource.changed(i, s))
 
     def update(self, id_: str, i: InputsT, s: StateT) -> StateT:
         """Bring the vendor's object, and then its secret, to what is wanted."""
-        self.check_address(s)
-        todo = plan(self.resource, id_, i, s, self.now)
-        live = "the old secret still works" if todo.decision.reason else "its settings are as before"
-        return self._reach(self._changes(i, s, todo), live)
-
-    def _changes(self, i: InputsT, s: StateT, todo: Plan) -> Iterator[StateT]:
-        # Settings first: a rotation that follows must not be lost to a setting that the vendor refuses.
-        if todo.changed:
-            for updated in self.resource.update(self.api, i, s, todo.changed):
-                s = self._record(i, updated)
-                yield s
-        if s.step in TRIED and not todo.decision.reason:
-            again = TRIED[s.step]
-            new = self._record(i, s.promoted())
-            if not i.rotation.verify or self._verify(new):
-                s = self._record(i, self._check_overlap(i, new).model_copy(update={"step": None}))
-                yield s
-            elif i.rotation.paused:
-                self.warn(f"{again}; rotation is paused")
-                yield self._record(i, s)
-                return
-            elif self._waits(i, s):
-                # A third secret would end the old one, which works. The same one again does not, and the vendor may
-                # have answered without taking it.
-                minting = self.resource.rotate(self.api, self.resource.resend_inputs(self.api, i, s), s)
-                yield from self._mint(i, minting, new.generation, s.rotation_reason or again)
-                return
-            else:
-                self._stop_before_own_login(self.resource.client(s))
-                # Nobody can use what is refused: it is no previous secret.
-                unknown = new.model_copy(update=dict.fromkeys(secret_fields(type(s))))
-                minting = self.resource.rotate(self.api, i, unknown)
-                yield from self._mint(i, minting, new.generation + 1, again)
-                return
-        if todo.follow_up and not todo.decision.reason:
-            for followed in self.resource.follow(self.api, i, s):
-                s = self._record(i, followed)
-                yield s
-        if todo.decision.reason:
-            self._stop_before_own_login(self.resource.client(s))
-            if not rotation.asked_now(i.rotation, s):
-                self._stop_before_a_faulty_endpoint(i, s)
-            minting = self.resource.rotate(self.api, i, s)
-            yield from self._mint(i, minting, s.generation + 1, todo.decision.reason)
-        else:
-            yield self._record(i, s)
-
-    def _mint(self, i: InputsT, steps: Iterator[StateT], generation: int, reason: str) -> Iterator[StateT]:
-        """Keep each state that a mint reaches, then try the secret before it is handed on."""
-        s: StateT | None = None
-        for reached in steps:
-            s = self._record_rotation(i, reached, generation, reason)
-            yield self._unverified(s) if i.rotation.verify else s
-        if s is None or not i.rotation.verify:
-            return
-        if self._verify(s):
-            s = s.model_copy(update={"step": None})
-            yield s
-            yield self._check_overlap(i, s)
-        else:
-            waiting = self._unverified(self._check_overlap(i, s))
-            yield waiting
-            raise self._refused(waiting)
-
-    @staticmethod
-    def _unverified(s: StateT) -> StateT:
-        """Return what is kept of a new secret until it is accepted: where the old one works, that goes on."""
-        waiting = s.with_candidate_pending()
-        return waiting.model_copy(update={"step": s.step or (VERIFY if waiting is s else VERIFY_NEXT)})
-
-    def _check_overlap(self, i: InputsT, s: StateT) -> StateT:
-        """Try the old secret, too, where the vendor was to let it live: sources disagree, so it is not believed."""
-        old = s.with_candidate_pending()
-        if not i.rotation.verify or old is s or self._probe(old) is not False:
-            return s
-        self.warn("the vendor has ended the old secret at once, although a grace was asked for")
-        return s.model_copy(update={"previous_secret": None, "previous_expires_at": None})
-
-    def _waits(self, i: InputsT, s: StateT) -> bool:
-        """Tell whether the old secret still lives beside one in waiting, for which no other one is given."""
-        lives = s.previous_expires_at is not None and self.now < s.previous_expires_at
-        return s.step == VERIFY_NEXT and lives and self.resource.given(i, s.promoted()) is None
-
-    def _refused(self, s: StateT) -> Refused:
-        refused = Refused(f"{self._where}: the new secret is minted, and the vendor refuses it")
-        if s.step == VERIFY_NEXT and s.previous_expires_at is not None:
-            refused.live = f"the old one stays in the outputs, and works until {rfc3339(s.previous_expires_at)}"
-        return refused
-
-    def _stop_before_a_faulty_endpoint(self, i: InputsT, s: StateT) -> None:
-        """Make sure that the endpoint knows a good secret when it sees one, before the first of a run is ended."""
-        tells = i.rotation.verify and not self.resource.shown
-        if self.api is not None and tells:
-            self.api.checks.prove(self._name(s), lambda: self._probe(s))
-
-    def _stop_before_own_login(self, client: str | None) -> None:
-        if self.api is None or client is None or client != self.api.endpoint.client():
-            return
-        stopped = Stopped(
-            f"{self._where}: {client} is {OWN_LOGIN}",
-            todo="let the endpoint log in with another credential, or take this resource out of the program with"
-            " retain_on_delete=True",
-        )
-        stopped.live = "nothing was changed"
-        raise stopped
-
-    def _verify(self, s: StateT) -> bool:
-        """Try a secret until it is accepted, or refused over some seconds; one that cannot be tried passes."""
-
-        def patiently() -> bool | None:
-            verdict = self._probe(s)
-            for pause in _VERIFY_PAUSES:
-                if verdict is not False or self.api is None:
-                    break
-                self.api.runtime.sleep(pause)
-                verdict = self._probe(s)
-            return verdict
-
-        verdict = self._verdict(s, patiently)
-        if verdict is None:
-            self.warn("the new secret could not be tried from here: it is handed on unverified")
-        return verdict is not False
-
-    def _verdict(self, s: StateT, ask: Callable[[], bool | None] | None = None) -> bool | None:
-        """Return whether the vendor accepts the secret; nothing if that cannot be told."""
-        ask = ask or (lambda: self._probe(s))
-        if self.api is None:
-            return ask()
-        return self.api.checks.of(self._name(s), ask)
-
-    def _name(self, s: StateT) -> str:
-        """Return the credential's name in this run."""
-        return f"{self.resource.name} {getattr(s, self.resource.id_output)}"
-
-    def _probe(self, s: StateT) -> bool | None:
-        try:
-            return self.resource.accepted(self.api, s)
-        except Error:
-            # A consumer's endpoint that cannot be reached from here says nothing about the secret.
-            return None
+        todo = plan(self.resource, id_, i, s, self.now, endpoint=self.api.endpoint)
+        self._obey(todo.refusal)
+        with self._journal(s, _UNCHANGED) as journal:
+            if todo.read_back:
+                s = self._read_back(s)
+            # Settings first: a rotation that follows must not be lost to a setting that the vendor refuses.
+            s = self._send_settings(journal, i, s, self.resource.changed(i, s) if todo.read_back else todo.changed)
+            if todo.retry is not None:
+                s, settled = self._go_on(journal, i, s, todo.retry)
+                if not settled:
+                    return s
+            if todo.follow_up is not None and isinstance(self.resource, InSteps):
+                keep = journal.saving(lambda s: self._record(i, s))
+                s = keep(self.resource.follow(self.api, i, s, keep, self._clock))
+            if todo.decision.reason is None:
+                return self._record(i, s)
+            return self._rotate(journal, i, s, todo)
 
     def read(self, s: StateT, *, verify: bool = True) -> StateT | None:
         """Return the state as the vendor has it now, and whether it still accepts the secret, if that is to be tried.
@@ -215,20 +140,19 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         What is half done, or refused, is a partial failure until it is done.
         """
         self.check_address(s)
-        with self._explained("nothing was changed"):
-            try:
-                found = self.resource.read(self.api, s)
-            except NotFound:
-                found = None
+        with self._explained(_UNCHANGED):
+            found = self.resource.read(self.api, s)
             if found is None:
                 self._stop_if_not_gone(s)
                 return None
+            found = self._without_ended(found).model_copy(update={"unconfirmed": False})
             expired = s.expires_at is not None and s.expires_at <= self.now
-            tried = verify and not self.resource.shown and not expired and found.step is None
-            if tried and self._verdict(found) is False:
-                found = found.model_copy(update={"step": REPLACE})
-        if found.step is not None:
-            why = f": {TRIED[found.step]}" if found.step == REPLACE else ""
+            tried = verify and not self.resource.verified_by_read and not expired and found.step is None
+            if tried and self._check(found) is False:
+                found = found.model_copy(update={"step": Phase.REFUSED.value})
+        phase = phase_of(found)
+        if phase is not None:
+            why = f": {phase.because}" if phase is Phase.REFUSED else ""
             raise Partial(found, Stopped(f"{self._where}: not done yet: {found.step}{why}"))
         return found
 
@@ -236,91 +160,330 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         """End what is ours; what is gone is what was wanted."""
         self.check_address(s)
         if any(getattr(s, name) is not None for name in secret_fields(type(s))):
-            self._stop_before_own_login(self.resource.client(s))
-        with self._explained("it may still be there"):
-            try:
-                remains = self.resource.delete(self.api, s)
-            except NotFound:
-                self._stop_if_not_gone(s)
-                return
+            self._stop_before_own_login(s)
+        journal: Journal[StateT] = Journal(s)
+        try:
+            remains = self.resource.delete(self.api, s, journal.saving(lambda s: s))
+        except Error as failed:
+            partly = "a part of it has been ended, the rest may still be there"
+            _say_what_is_live(failed, partly if journal.reached else "it may still be there")
+            raise
         if remains is not None:
             self.warn(remains)
+        elif phase_of(s) is Phase.UNCERTAIN and (not creates(self.resource) or getattr(s, "adopted", False)):
+            self.warn("the answer to its last rotation was lost: the secret in force may be one that nobody knows")
+
+    def check_address(self, s: StateT) -> None:
+        """Refuse to send an object's secret or id to another host than it was made at."""
+        self._obey(moved(self.resource, s, self.api.endpoint))
+
+    # -- parts of it ------------------------------------------------------------------------------------------------
+
+    def _adopt(self, journal: Journal[StateT], i: InputsT, adopt: Callable[[Save[StateT]], StateT]) -> StateT:
+        """Take an object over and keep its secret."""
+        spread = _drawn_spread(i)
+
+        def stamped(s: StateT) -> StateT:
+            return self._record_rotation(i, s, 1, "adopted", spread=spread)
+
+        keep = journal.saving(stamped)
+        return stamped(keep(adopt(keep)))
+
+    def _adopt_and_rotate(
+        self, journal: Journal[StateT], i: InputsT, adopt: Callable[[Save[StateT]], StateT], reason: str
+    ) -> StateT:
+        """Take an object over, which becomes at once what is wanted, its secret, too.
+
+        Until the rotation has succeeded nothing is adopted, so that the next run asks for it again; only what is sent
+        and not answered is kept.
+        """
+        unsaved: Journal[StateT] = Journal(None)
+        s = self._adopt(unsaved, i, adopt)
+        self._stop_before_own_login(s)
+        if changed := self.resource.changed(i, s):
+            s = self._record(i, self.resource.update(self.api, i, s, changed, unsaved.saving(lambda s: s)))
+        journal.if_lost = _uncertain(s)
+        return self._mint(journal, i, s, self._rotating(i, s), generation=1, reason=reason)
+
+    def _read_back(self, s: StateT) -> StateT:
+        """Take in what a change did whose answer was lost."""
+        found = self.resource.read(self.api, s)
+        if found is None:
+            raise self._gone(s)
+        if isinstance(self.resource, InSteps):
+            found = self.resource.recover(self.api, found)
+        return found.model_copy(update={"unconfirmed": False})
+
+    def _send_settings(self, journal: Journal[StateT], i: InputsT, s: StateT, changed: frozenset[str]) -> StateT:
+        if not changed:
+            return s
+        keep = journal.saving(lambda s: self._record(i, s))
+        return self._record(i, keep(self.resource.update(self.api, i, s, changed, keep)))
+
+    def _go_on(self, journal: Journal[StateT], i: InputsT, s: StateT, retry: Retry) -> tuple[StateT, bool]:
+        """Go on with a secret that is not certain yet; return whether it is certain now, without a new one."""
+        phase = phase_of(s)
+        certain = self._certain(i, s, phase, retry)
+        if certain is not None:
+            journal.reached = certain
+            return certain, True
+        because = "" if phase is None else phase.because
+        if retry is Retry.ONLY_TRY:
+            self.warn(f"{because}; rotation is paused" if i.rotation.paused else because)
+            return self._record(i, s), False
+        if retry is Retry.SEND_AGAIN and isinstance(self.resource, TwoSecrets):
+            again = self.resource.resend_inputs(i, s, self._clock)
+            reason = (isinstance(s, TwoSecretsState) and s.candidate and s.candidate.rotation_reason) or because
+            return self._mint_next(journal, again, s, s.generation + 1, reason), False
+        self._stop_before_own_login(s)
+        new = _promoted(s)
+        # Nobody can use what is refused: it is no previous secret.
+        unknown = new.model_copy(update=dict.fromkeys(secret_fields(type(s))))
+        return self._mint_next(journal, i, unknown, new.generation + 1, because), False
+
+    def _certain(self, i: InputsT, s: StateT, phase: Phase | None, retry: Retry) -> StateT | None:
+        """Return the state with the secret that is accepted, or trusted; nothing if none is."""
+        new = self._record(i, _promoted(s)).model_copy(update={"step": None})
+        if retry is Retry.TRUST:
+            return new
+        if phase is not Phase.UNCERTAIN:
+            return self._checked_overlap(i, new) if self._verify(new) else None
+        if has_candidate(s) and self._accepts(i, new):
+            new = new.model_copy(update={"rotation": policy.applied_by_rotation(i.rotation)})
+            return self._checked_overlap(i, new)
+        if retry is Retry.SEND_AGAIN:
+            return None
+        if isinstance(self.resource, InSteps):
+            # What was read back says where it is.
+            return self._record(i, s).model_copy(update={"step": None})
+        # Where the old one is accepted, the lost change was never made.
+        old = self._record(i, _without_candidate(s)).model_copy(update={"step": None})
+        return old if self._accepts(i, old) else None
+
+    def _accepts(self, i: InputsT, s: StateT) -> bool:
+        """Tell whether a secret is certainly accepted."""
+        return i.rotation.verify and self._patiently(s) is True
+
+    def _rotate(self, journal: Journal[StateT], i: InputsT, s: StateT, todo: Plan) -> StateT:
+        expected = not policy.asked_now(i.rotation, s) and phase_of(s) is not Phase.UNCERTAIN
+        if expected and i.rotation.verify and not self.resource.verified_by_read:
+            # The endpoint must know a good secret when it sees one, before the first of a run is ended.
+            self.api.checks.ensure_endpoint_sane(self._name(s), lambda: self._probe(s))
+        return self._mint_next(journal, i, s, s.generation + 1, str(todo.decision.reason))
+
+    def _mint_next(self, journal: Journal[StateT], i: InputsT, s: StateT, generation: int, reason: str) -> StateT:
+        journal.on_lost = _uncertain
+        return self._mint(journal, i, s, self._rotating(i, s), generation=generation, reason=reason)
+
+    def _rotating(self, i: InputsT, s: StateT) -> Callable[[Save[StateT]], StateT]:
+        return lambda save: self.resource.rotate(self.api, i, s, save, self._clock)
+
+    def _mint(
+        self,
+        journal: Journal[StateT],
+        i: InputsT,
+        before: StateT | None,
+        verb: Callable[[Save[StateT]], StateT],
+        *,
+        generation: int,
+        reason: str,
+    ) -> StateT:
+        """Keep each state that a mint reaches, then try the secret before it is handed on."""
+        spread = _drawn_spread(i)
+
+        def stamped(s: StateT) -> StateT:
+            return self._record_rotation(i, s, generation, reason, spread=spread)
+
+        def kept(s: StateT) -> StateT:
+            return self._unverified(stamped(s), before) if i.rotation.verify else stamped(s)
+
+        def lost(s: StateT) -> StateT:
+            new = stamped(s)
+            if isinstance(new, TwoSecretsState) and isinstance(before, TwoSecretsState) and before.secret is not None:
+                # That the policy was obeyed is not certain either.
+                new = new.with_candidate_pending(before).model_copy(update={"rotation": before.rotation})
+            return _uncertain(new)
+
+        keep = journal.saving(kept, lost)
+        s = stamped(keep(verb(keep)))
+        if not i.rotation.verify:
+            return s
+        if self._verify(s):
+            journal.reached = s
+            return self._checked_overlap(i, s)
+        waiting = self._unverified(self._checked_overlap(i, s), before)
+        journal.reached = waiting
+        raise self._refused(waiting)
+
+    @staticmethod
+    def _unverified(s: StateT, before: StateT | None) -> StateT:
+        """Return what is kept of a new secret until it is accepted: where the old one works, that goes on."""
+        if isinstance(s, TwoSecretsState) and isinstance(before, TwoSecretsState) and s.previous_secret is not None:
+            return s.with_candidate_pending(before).model_copy(update={"step": Phase.CANDIDATE.value})
+        return s.model_copy(update={"step": Phase.UNVERIFIED.value})
+
+    def _checked_overlap(self, i: InputsT, s: StateT) -> StateT:
+        """Try the old secret, too, where the vendor was to let it live: sources disagree, so it is not believed."""
+        if not i.rotation.verify or not isinstance(s, TwoSecretsState) or s.previous_secret is None:
+            return s
+        if self._probe(s.model_copy(update={"secret": s.previous_secret})) is not False:
+            return s
+        self.warn("the vendor has ended the old secret at once, although a grace was asked for")
+        return s.model_copy(update={"previous_secret": None, "previous_expires_at": None})
+
+    def _refused(self, s: StateT) -> Refused:
+        refused = Refused(f"{self._where}: the new secret is minted, and the vendor refuses it")
+        if phase_of(s) is Phase.CANDIDATE:
+            until = f", and works until {rfc3339(s.expires_at)}" if s.expires_at is not None else ""
+            refused.aftermath = f"the old one stays in the outputs{until}"
+        return refused
+
+    # -- trying a secret --------------------------------------------------------------------------------------------
+
+    def _verify(self, s: StateT) -> bool:
+        """Try a secret until it is accepted, or refused over some seconds; one that cannot be tried passes."""
+        verdict = self._patiently(s)
+        if verdict is None:
+            self.warn("the new secret could not be tried from here: it is handed on unverified")
+        return verdict is not False
+
+    def _patiently(self, s: StateT) -> bool | None:
+        def ask() -> bool | None:
+            verdict = self._probe(s)
+            for pause in _VERIFY_PAUSES_S:
+                if verdict is not False:
+                    break
+                self.api.runtime.sleep(pause)
+                verdict = self._probe(s)
+            return verdict
+
+        return self.api.checks.check(self._name(s), ask)
+
+    def _check(self, s: StateT) -> bool | None:
+        """Return whether the vendor accepts the secret; nothing if that cannot be told."""
+        return self.api.checks.check(self._name(s), lambda: self._probe(s))
+
+    def _probe(self, s: StateT) -> bool | None:
+        try:
+            return self.resource.accepted(self.api, s, self._clock)
+        except Error:
+            # A consumer's endpoint that cannot be reached from here says nothing about the secret.
+            return None
+
+    def _name(self, s: StateT) -> str:
+        """Return the credential's name in this run."""
+        return f"{self.resource.name} {object_id(s)}"
+
+    # -- what stops an operation, and what an error says ------------------------------------------------------------
+
+    def _obey(self, refusal: Refusal | None) -> None:
+        if refusal is not None:
+            raise refused(self._where, refusal)
+
+    def _stop_before_own_login(self, s: StateT) -> None:
+        """Stop before a secret is ended by which rekey logs in itself; of what was adopted that shows only now."""
+        self._obey(own_login(client_id(s), self.api.endpoint))
 
     def _stop_if_not_gone(self, s: StateT) -> None:
         if self._probe(s):
             raise Stopped(
-                f"{self._where}: {getattr(s, self.resource.id_output)} is said to be gone, and its secret is accepted",
+                f"{self._where}: {object_id(s)} is said to be gone, and its secret is accepted",
                 todo="run again; if that stays so, ask the vendor",
             )
 
-    def check_address(self, s: StateT) -> None:
-        """Refuse to send an object's secret or id to another host than it was made at."""
-        if s.address is None or self.api is None or origin(s.address) == origin(self.api.endpoint.url):
-            return
-        moved_from = self.api.endpoint.moved_from
-        if moved_from is not None and origin(s.address) == origin(moved_from):
-            return
-        wrong = Stopped(
-            f"endpoint {self.api.name!r} is at {self.api.endpoint.url}, and this object was made at {s.address}",
-            todo=f"set rekey:endpoints.{self.api.name}.movedFrom to {s.address} if the system has moved",
-        )
-        wrong.live = "nothing was sent"
-        raise wrong
+    def _gone(self, s: StateT) -> Gone:
+        gone = Gone(f"{self._where}: {self.resource.name} {object_id(s)} is gone")
+        gone.aftermath = _UNCHANGED
+        return gone
 
-    @property
-    def _where(self) -> str:
-        return self.resource.name if self.api is None else self.api.name
-
-    def _record_rotation(self, i: InputsT, s: StateT, generation: int, reason: str) -> StateT:
-        kept = s.model_copy(
-            update={
-                "generation": generation,
-                "rotated_at": self.now,
-                "rotation_reason": reason,
-                "spread": round(random.random(), 3) if i.rotation.jitter else 0.0,  # noqa: S311 - spreads load
-                "rotation": rotation.applied_by_rotation(i.rotation),
-                # What was to be tried before was the secret before.
-                "step": None if s.step in TRIED else s.step,
-            }
-        )
-        return self._stamp(i, kept)
-
-    def _record(self, i: InputsT, s: StateT) -> StateT:
-        kept = s.model_copy(update={"rotation": rotation.applied_without_rotation(i.rotation, s)})
-        if "previous_secret" in type(s).model_fields and s.previous_expires_at and s.previous_expires_at <= self.now:
-            # The vendor has ended it by itself.
-            kept = kept.model_copy(update={"previous_secret": None, "previous_expires_at": None})
-        return self._stamp(i, kept)
-
-    def _stamp(self, i: InputsT, s: StateT) -> StateT:
-        address = None if self.api is None else self.api.endpoint.url
-        update = {"address": address, "endpoint": i.endpoint, "next_rotation_at": next_rotation(i, s)}
-        return s.model_copy(update=update)
-
-    def _reach(self, steps: Iterator[StateT], live: str) -> StateT:
-        """Go as far as it goes; what was reached before a failure is kept, whatever the failure is."""
-        reached: StateT | None = None
+    @contextmanager
+    def _journal(self, before: StateT | None, undone: str) -> Iterator[Journal[StateT]]:
+        """Keep what is reached; a failure becomes a partial one, or says what is live."""
+        journal: Journal[StateT] = Journal(before)
         try:
-            for step in steps:
-                reached = step
+            yield journal
         except Exception as failed:
-            if reached is not None:
-                raise Partial(reached, failed) from failed
-            self._say_what_is_live(failed, live)
+            kept = journal.after(failed)
+            if kept is not None:
+                raise Partial(kept, failed) from failed
+            if before is not None and isinstance(failed, Forbidden | NotFound) and self._is_gone(before):
+                # Said by the verb as a lack of rights, which nobody should grant for nothing.
+                raise self._gone(before) from failed
+            _say_what_is_live(failed, undone)
             raise
-        if reached is None:
-            raise Stopped("nothing was done", todo="report this")
-        return reached
+
+    def _is_gone(self, s: StateT) -> bool:
+        try:
+            return self.resource.read(self.api, s) is None
+        except Error:
+            return False
 
     @contextmanager
     def _explained(self, live: str) -> Iterator[None]:
         try:
             yield
         except Error as failed:
-            self._say_what_is_live(failed, live)
+            _say_what_is_live(failed, live)
             raise
 
-    @staticmethod
-    def _say_what_is_live(failed: Exception, live: str) -> None:
-        if isinstance(failed, Error) and failed.live is None:
-            failed.live = live if failed.certain else "it is not known whether it took effect"
+    # -- the books ----------------------------------------------------------------------------------------------------
+
+    def _clock(self) -> datetime:
+        return self.api.runtime.now()
+
+    @property
+    def _where(self) -> str:
+        return self.api.name
+
+    def _record_rotation(self, i: InputsT, s: StateT, generation: int, reason: str, *, spread: float) -> StateT:
+        kept = s.model_copy(
+            update={
+                "generation": generation,
+                "rotated_at": self.now,
+                "rotation_reason": reason,
+                "spread": spread,
+                "rotation": policy.applied_by_rotation(i.rotation),
+                # What was to be tried before was the secret before.
+                "step": None,
+            }
+        )
+        return self._stamp(i, kept)
+
+    def _record(self, i: InputsT, s: StateT) -> StateT:
+        kept = s.model_copy(update={"rotation": policy.applied_without_rotation(i.rotation, s)})
+        return self._stamp(i, self._without_ended(kept))
+
+    def _without_ended(self, s: StateT) -> StateT:
+        """Return it without a previous secret that the vendor has ended by itself."""
+        if not isinstance(s, TwoSecretsState) or s.previous_expires_at is None or self.now < s.previous_expires_at:
+            return s
+        return s.model_copy(update={"previous_secret": None, "previous_expires_at": None})
+
+    def _stamp(self, i: InputsT, s: StateT) -> StateT:
+        address = None if self.api.endpoint is None else self.api.endpoint.url
+        update = {"address": address, "endpoint": i.endpoint, "next_rotation_at": next_rotation(i, s)}
+        return s.model_copy(update=update)
+
+
+def refused(where: str, refusal: Refusal) -> Stopped:
+    """Return the error that a refusal is to the user."""
+    stopped = Stopped(f"{where}: {refusal.why}", todo=refusal.way_out)
+    stopped.aftermath = _UNCHANGED
+    return stopped
+
+
+def _drawn_spread(i: Inputs) -> float:
+    return round(random.random(), 3) if i.rotation.jitter else 0.0  # noqa: S311 - spreads load, keeps no secret
+
+
+def _promoted(s: StateT) -> StateT:
+    return s.promoted() if isinstance(s, TwoSecretsState) else s
+
+
+def _without_candidate(s: StateT) -> StateT:
+    return s.without_candidate() if has_candidate(s) and isinstance(s, TwoSecretsState) else s
+
+
+def _say_what_is_live(failed: Exception, live: str) -> None:
+    if isinstance(failed, Error) and failed.aftermath is None:
+        failed.aftermath = live if failed.no_effect else "it is not known whether it took effect"

@@ -1,21 +1,26 @@
-"""The reconciler that all resources share: check, plan (pure), apply.
+"""The contract: what the author of a resource writes, and all that anybody else knows of a resource.
 
-A resource is a class with a few verbs in its vendor's words. Each verb that changes something is a generator that
-yields the state after every change at the vendor: what it has yielded last is what is saved if the next line fails.
+A plain resource is a :class:`Resource`. One whose vendor keeps two secrets is also :class:`TwoSecrets`, one whose
+rotation takes several runs :class:`InSteps`. What replaces, what identifies the object and which input gives the
+secret is marked on the fields (see :class:`~pulumi_rekey.model.Mark`).
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from datetime import datetime
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
-from pydantic import ConfigDict, Field
+from pydantic import Field, SecretStr, model_validator
 
+from ..endpoints.no_vendor import NoVendor
 from ..endpoints.session import Session
-from ..model import IMMUTABLE, Model, fields_marked, secret_fields
+from ..model import IMMUTABLE, OPEN, Mark, Model, Moment, Secret, fields_marked, fields_with, secret_fields
 from ..policy.model import Policy, RotationState
+
+#: Asked anew at each look: a second may end between two of them.
+Clock = Callable[[], datetime]
 
 
 class Inputs(Model):
@@ -28,80 +33,81 @@ class Inputs(Model):
 
 
 class State(RotationState):
-    """What every resource keeps: its life, and where it was made."""
+    """What every resource keeps: where its rotation is, and where it was made."""
 
     # A state may come from another version of rekey: what it does not know it leaves alone.
-    model_config = ConfigDict(extra="ignore")
+    model_config = OPEN
 
     address: str | None = Field(default=None, description="The address of the endpoint that it was made at.")
     endpoint: str | None = Field(default=None, description="The configured endpoint that manages it.")
     step: str | None = Field(
         default=None, description="What is still to be done of an interrupted change; unset when nothing is."
     )
-
-    def with_candidate_pending(self) -> Self:
-        """Return it with the old secret as the present one, where the new one has not ended that."""
-        return self
-
-    def promoted(self) -> Self:
-        """Return it with the secret that is in waiting as the present one, if there is one."""
-        return self
+    unconfirmed: bool = Field(
+        default=False, description="Whether a change of settings was sent whose answer never came; the next run reads."
+    )
 
 
 InputsT = TypeVar("InputsT", bound=Inputs)
 StateT = TypeVar("StateT", bound=State)
-SessionT = TypeVar("SessionT", bound=Session[Any] | None)
+SessionT = TypeVar("SessionT", bound=Session[Any] | NoVendor)
+
+
+class Save(Protocol[StateT]):
+    """Keeps what has been reached at the vendor: if the next line fails, the engine saves the state passed last."""
+
+    def __call__(self, s: StateT, /) -> StateT:
+        """Keep this state, and return it with its bookkeeping."""
+
+    def if_lost(self, s: StateT, /) -> None:
+        """Keep this state instead if the answer to the next write is lost: it says what may be in force then."""
 
 
 class Resource(ABC, Generic[InputsT, StateT, SessionT]):
-    """One kind of credential: its models, and its verbs in the vendor's words."""
+    """One kind of credential: its models, and its verbs in the vendor's words. Its name is the class's."""
 
-    #: The name that users write.
-    name: ClassVar[str]
     #: The kind of endpoint that serves it; none if there is no vendor behind it.
     vendor: ClassVar[str | None]
     inputs: type[InputsT]
     state: type[StateT]
-    #: The output that holds the vendor's id at creation, which becomes Pulumi's id.
-    id_output: ClassVar[str]
-    #: The input that names an object that exists and is always taken over, if the kind is of that sort.
-    adopted_by_input: ClassVar[str | None] = None
-    #: The input by which a user gives the secret, if there is one; then nothing may mint beside it.
-    secret_input: ClassVar[str | None] = None
-    #: Whether the vendor keeps two secrets for as long as a grace says.
-    takes_grace: ClassVar[bool] = False
-    #: What a rotation means for whoever uses the old secret; stands in the preview.
+    #: What a rotation means for whoever uses the old secret; shown in the preview.
     overlap: ClassVar[str] = "no overlap: the vendor ends the old secret at once"
     #: Whether `read` itself sees what the credential is, so that it need not be tried.
-    shown: ClassVar[bool] = False
-    #: Whether a created object is marked as ours until it is whole, which needs `rekey:owner`.
-    marked: ClassVar[bool] = False
+    verified_by_read: ClassVar[bool] = False
+    #: Why two of it cannot take turns, if they cannot.
+    pair_unsupported_reason: ClassVar[str | None] = None
+
+    @property
+    def name(self) -> str:
+        """The name that users write."""
+        return type(self).__name__
 
     @abstractmethod
-    def create(self, api: SessionT, i: InputsT, mark: str | None) -> Iterator[StateT]:
+    def create(self, api: SessionT, i: InputsT, mark: str | None, save: Save[StateT]) -> StateT:
         """Create the object, or take over the one that is named."""
 
     @abstractmethod
     def read(self, api: SessionT, s: StateT) -> StateT | None:
-        """Return the state as the vendor has it now; nothing, or NotFound, if the object is gone."""
+        """Return the state as the vendor has it now; nothing only if the object is certainly gone."""
 
     @abstractmethod
-    def rotate(self, api: SessionT, i: InputsT, s: StateT) -> Iterator[StateT]:
-        """Mint the next secret.
-
-        The last state has no step of the resource's own: that would stand in for the one which has it verified.
-        """
+    def rotate(self, api: SessionT, i: InputsT, s: StateT, save: Save[StateT], now: Clock) -> StateT:
+        """Mint the next secret."""
 
     @abstractmethod
-    def delete(self, api: SessionT, s: StateT) -> str | None:
+    def delete(self, api: SessionT, s: StateT, save: Save[StateT]) -> str | None:
         """End what rekey made; revoke what it minted or stored, if it is still the current one.
 
-        Return what remains and why, where that is not plain. NotFound says that the object is gone.
+        Return what remains and why, where that is not plain.
         """
 
-    def update(self, api: SessionT, i: InputsT, s: StateT, changed: frozenset[str]) -> Iterator[StateT]:
+    def update(self, api: SessionT, i: InputsT, s: StateT, changed: frozenset[str], save: Save[StateT]) -> StateT:
         """Send changed settings."""
         raise NotImplementedError
+
+    def accepted(self, api: SessionT, s: StateT, now: Clock) -> bool | None:
+        """Try the present secret as a consumer would; nothing if there is no way to tell."""
+        return None
 
     def changed(self, i: InputsT, s: StateT) -> frozenset[str]:
         """Return the names of the settings in which the vendor differs from what is wanted."""
@@ -111,21 +117,12 @@ class Resource(ABC, Generic[InputsT, StateT, SessionT]):
             name for name in settings if (wanted := getattr(i, name)) is not None and wanted != getattr(s, name)
         )
 
-    def given(self, i: InputsT, s: StateT) -> str | None:
-        """Return why a secret that the user gives must be sent, if it must."""
-        return None
-
-    def resend_inputs(self, api: SessionT, i: InputsT, s: StateT) -> InputsT:
-        """Return inputs with which `rotate` sends the secret in waiting again, where there is such a thing."""
-        raise NotImplementedError
-
-    def accepted(self, api: SessionT, s: StateT) -> bool | None:
-        """Try the present secret as a consumer would; nothing if there is no way to tell."""
-        return None
-
-    def client(self, s: StateT) -> str | None:
-        """Return the id of the OAuth client that the credential is for, if it is for one."""
-        return None
+    def explicit_secret_change(self, i: InputsT, s: StateT) -> str | None:
+        """Return why what the user gives can be had by minting only, if it is not there yet."""
+        given = explicit_secret(i)
+        if given is None or given == getattr(s, fields_with(type(i), Mark.EXPLICIT_SECRET)[0]):
+            return None
+        return "the given secret is another one"
 
     def problems(self, i: InputsT) -> Iterator[tuple[str, str]]:
         """Yield (property path, reason) for what a field by itself cannot tell."""
@@ -135,33 +132,162 @@ class Resource(ABC, Generic[InputsT, StateT, SessionT]):
         """Yield what the reader of a preview must know; without a state it is about to be created or adopted."""
         yield from ()
 
-    def claims(self, inputs: dict[str, Any]) -> Iterator[tuple[str, str]]:
-        """Yield (property, object) for each object of the vendor that only one resource of a program may manage."""
-        name = self.adopted_by_input or "adopt"
-        if isinstance(inputs.get(name), str):
-            yield name, inputs[name]
 
+class Candidate(Model):
+    """When and why a secret was minted that is not handed on yet."""
+
+    model_config = OPEN
+
+    rotated_at: Moment | None = None
+    rotation_reason: str | None = None
+    spread: float = 0.0
+
+
+class TwoSecretsState(State):
+    """The state where the vendor keeps the secret before for a grace; every time in it belongs to ``secret``."""
+
+    secret: Secret | None = Field(default=None, description="The secret that the vendor accepts.")
+    previous_secret: Secret | None = Field(default=None, description="The secret before, while it still works.")
+    next_secret: Secret | None = Field(
+        default=None,
+        description="A new secret that the vendor has been given and has not accepted so far, while `secret` still"
+        " works.",
+    )
+    candidate: Candidate | None = Field(default=None, description="When and why `next_secret` was minted.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _candidate_of_its_own(cls, kept: Any) -> Any:
+        # 0.1.0 gave the times of the next secret as if they were those of the present one.
+        if not isinstance(kept, dict) or kept.get("next_secret") is None or kept.get("candidate") is not None:
+            return kept
+        of_next = {name: kept[name] for name in Candidate.model_fields if kept.get(name) is not None}
+        ends = {"expires_at": kept.get("previous_expires_at"), "previous_expires_at": None}
+        return kept | ends | {"candidate": of_next}
+
+    def with_candidate_pending(self, before: Self) -> Self:
+        """Return a state that was just minted with its secret as the next one, beside the one before."""
+        kept = ("generation", "rotated_at", "rotation_reason", "spread", "secret")
+        old = {name: getattr(before, name) for name in kept}
+        minted = Candidate(rotated_at=self.rotated_at, rotation_reason=self.rotation_reason, spread=self.spread)
+        ends = {"expires_at": self.previous_expires_at, "previous_secret": None, "previous_expires_at": None}
+        return self.model_copy(update={**old, **ends, "next_secret": self.secret, "candidate": minted})
+
+    def promoted(self) -> Self:
+        """Return it with the next secret as the present one, if there is one."""
+        if self.next_secret is None:
+            return self
+        minted = {} if self.candidate is None else {name: getattr(self.candidate, name) for name in _OF_CANDIDATE}
+        previous = self.secret if self.expires_at else None
+        secrets = {"secret": self.next_secret, "previous_secret": previous, "next_secret": None, "candidate": None}
+        ends = {"previous_expires_at": self.expires_at, "expires_at": None}
+        return self.model_copy(update={**minted, **secrets, **ends, "generation": self.generation + 1})
+
+    def without_candidate(self) -> Self:
+        """Return it as it was before the next secret, which is not in force."""
+        return self.model_copy(update={"next_secret": None, "candidate": None, "expires_at": None})
+
+
+_OF_CANDIDATE = tuple(Candidate.model_fields)
+TwoSecretsT = TypeVar("TwoSecretsT", bound=TwoSecretsState)
+
+
+class TwoSecrets(Resource[InputsT, TwoSecretsT, SessionT]):
+    """A resource whose vendor keeps two secrets for as long as a grace says."""
+
+    def lifetime_without_grace(self, s: TwoSecretsT) -> timedelta | None:
+        """Return how long the old secret lives where the policy asks for no grace; nothing if it ends at once."""
+        return None
+
+    @abstractmethod
+    def resend_inputs(self, i: InputsT, s: TwoSecretsT, now: Clock) -> InputsT:
+        """Return inputs with which `rotate` sends ``next_secret`` again, with what is left of the old one's grace."""
+
+
+class InSteps(Resource[InputsT, StateT, SessionT]):
+    """A resource whose rotation takes several steps, each when it is due."""
+
+    @abstractmethod
     def pending(self, s: StateT) -> str | None:
         """Return in words which later step of the last rotation a scheduled one has to wait for."""
-        return None
 
-    def follow_up(self, s: StateT, now: datetime) -> str | None:
-        """Return in words which later step of a rotation is due now, where there are such steps."""
-        return None
+    @abstractmethod
+    def follow_up(self, i: InputsT, s: StateT, now: datetime) -> str | None:
+        """Return in words which later step of a rotation is due now."""
 
-    def follow(self, api: SessionT, i: InputsT, s: StateT) -> Iterator[StateT]:
+    @abstractmethod
+    def follow(self, api: SessionT, i: InputsT, s: StateT, save: Save[StateT], now: Clock) -> StateT:
         """Take the steps that are due."""
-        yield s
 
-    def gives(self, i: InputsT) -> bool:
-        """Tell whether the user gives the secret."""
-        return self.secret_input is not None and getattr(i, self.secret_input) is not None
-
-    def adopts(self, i: InputsT) -> str | None:
-        """Return the vendor's id of the object that exists and is to be managed, if one is named."""
-        adopted = getattr(i, self.adopted_by_input or "adopt", None)
-        return adopted if isinstance(adopted, str) else None
+    @abstractmethod
+    def recover(self, api: SessionT, s: StateT) -> StateT:
+        """Take in what a step did whose answer was lost."""
 
 
 #: Inputs that concern rekey and not the vendor's object.
 _FRAME = frozenset({"endpoint", "rotation", "adopt"})
+
+
+# -- what the marks on the fields say -------------------------------------------------------------------------
+
+
+def creates(resource: Resource[Any, Any, Any]) -> bool:
+    """Tell whether it can create an object at a vendor: then one that exists is adopted only where `adopt` names it."""
+    return "adopt" in resource.inputs.model_fields
+
+
+def adopted_id(i: Inputs) -> str | None:
+    """Return the vendor's id of the object that exists and is to be managed, if the inputs name one."""
+    for name in fields_with(type(i), Mark.ADOPTS):
+        adopted = getattr(i, name)
+        return adopted if isinstance(adopted, str) else None
+    return None
+
+
+def explicit_secret(i: Inputs) -> SecretStr | None:
+    """Return the secret that the user gives, if one is given; then nothing may mint beside it."""
+    for name in fields_with(type(i), Mark.EXPLICIT_SECRET):
+        given = getattr(i, name)
+        return given if isinstance(given, SecretStr) else None
+    return None
+
+
+def object_id(s: State) -> str:
+    """Return the vendor's id of the object; at creation it becomes Pulumi's id."""
+    return str(getattr(s, fields_with(type(s), Mark.OBJECT_ID)[0]))
+
+
+def client_id(s: State) -> str | None:
+    """Return the id of the OAuth client that the credential is for, if it is for one."""
+    for name in fields_with(type(s), Mark.CLIENT_ID):
+        client = getattr(s, name)
+        return client if isinstance(client, str) else None
+    return None
+
+
+def has_candidate(s: State) -> bool:
+    """Tell whether a secret waits to be handed on beside the present one."""
+    return isinstance(s, TwoSecretsState) and s.next_secret is not None
+
+
+def claims(resource: Resource[Any, Any, Any], inputs: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield (property, object) for each object of the vendor that only one resource of a program may manage.
+
+    ``inputs`` are those that are known; two resources that name the same object here stand in each other's way.
+    """
+    for name in fields_with(resource.inputs, Mark.ADOPTS):
+        if isinstance(inputs.get(name), str):
+            yield name, object_named(resource, inputs[name])
+    for name in fields_with(resource.inputs, Mark.EXCLUSIVE):
+        if inputs.get(name, resource.inputs.model_fields[name].default) is True:
+            yield name, name
+
+
+def claimed(resource: Resource[Any, Any, Any], s: State) -> str:
+    """Return the object that a state is about, as :func:`claims` names it: by its live id, not by Pulumi's."""
+    return object_named(resource, object_id(s))
+
+
+def object_named(resource: Resource[Any, Any, Any], id_: str) -> str:
+    """Return the name by which an object is compared with others at one address."""
+    return f"{resource.name} {id_}"

@@ -1,37 +1,86 @@
-"""What becomes of a credential now; pure, and the only place that decides."""
+"""What becomes of a credential now; pure, and the only place that decides.
+
+Preview, ``rekey status``, ``rekey due`` and :mod:`.apply` all read one :class:`Plan` (or, before there is a state, one
+:class:`Creation`); nothing decides again.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum, StrEnum
 from typing import Any, Final
 
+from ..endpoints.config import Endpoint, origin
 from ..model import IMMUTABLE, fields_marked, rfc3339
-from ..policy import decide as rotation
+from ..policy import decide as policy
 from ..policy.decide import Decision
-from ..policy.model import Policy
-from .contract import Inputs, InputsT, Resource, SessionT, State, StateT
+from .contract import (
+    Inputs,
+    InputsT,
+    InSteps,
+    Resource,
+    SessionT,
+    State,
+    StateT,
+    TwoSecrets,
+    TwoSecretsState,
+    adopted_id,
+    claimed,
+    client_id,
+    explicit_secret,
+    has_candidate,
+    object_named,
+)
 
-#: The step of a secret that is minted and has not been accepted yet.
-VERIFY: Final = "verify the new secret"
-#: The step of one beside which the old secret lives, and stays the present one.
-VERIFY_NEXT: Final = "verify the next secret"
-#: The step of a secret that was accepted once and was refused later.
-REPLACE: Final = "replace the refused secret"
-#: The steps at which a secret is tried, and why the next one is minted if it is still refused.
-TRIED: Final = {
-    VERIFY: "the vendor refuses the secret that was minted before",
-    VERIFY_NEXT: "the vendor refuses the secret that was minted before",
-    REPLACE: "the vendor refuses the secret, so that somebody has made another",
+
+class Phase(StrEnum):
+    """What is still to be done about a secret, as the state says it in ``step``."""
+
+    #: The old one has ended, the new one is the output.
+    UNVERIFIED = "verify the new secret"
+    #: The old one is the output, the new one waits.
+    CANDIDATE = "verify the next secret"
+    #: It was accepted once, and was refused on refresh.
+    REFUSED = "replace the refused secret"
+    #: A rotation was sent and its answer never came.
+    UNCERTAIN = "find out what a lost answer did"
+
+    @property
+    def because(self) -> str:
+        """Why the next secret is minted if this one is still refused."""
+        return _BECAUSE[self]
+
+
+_BECAUSE: Final = {
+    Phase.UNVERIFIED: "the vendor refuses the secret that was minted before",
+    Phase.CANDIDATE: "the vendor refuses the secret that was minted before",
+    Phase.REFUSED: "the vendor refuses the secret, so that somebody has made another",
+    Phase.UNCERTAIN: "the answer to the last rotation was lost, and the vendor refuses the secret before it",
 }
-#: What must not rotate, in words.
-OWN_LOGIN: Final = "what this endpoint itself logs in with, and ending its secret would lock rekey out"
+
+
+class Retry(Enum):
+    """How a run goes on with a secret that is not certain yet; the value says it in a preview."""
+
+    TRUST = "verify=False, so that it is handed on as it is"
+    ONLY_TRY = "it is tried again; rotation is paused"
+    SEND_AGAIN = "it is tried, and sent, again; the old one stays until then, or until its end"
+    REPLACE = "it is tried again, and the next one is minted if it is still refused"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why nothing may be done, and what the user can do about it."""
+
+    why: str
+    way_out: str
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What an update would do."""
+    """What an update does."""
 
     #: Immutable inputs that differ: only another object can have them.
     replace: frozenset[str] = frozenset()
@@ -39,89 +88,234 @@ class Plan:
     changed: frozenset[str] = frozenset()
     #: Whether the credential rotates, or is due and does not, and why.
     decision: Decision = field(default_factory=Decision)
+    #: What a secret is that is not certain yet, and how the run goes on with it; nothing beside a rotation.
+    phase: Phase | None = None
+    retry: Retry | None = None
+    #: Whether the object is read first: a change was sent whose answer never came.
+    read_back: bool = False
     #: Which later step of a rotation is due, in words.
     follow_up: str | None = None
-    #: What is still to be done of an interrupted change, in words.
-    step: str | None = None
+    #: Why nothing may be done: said in the preview, obeyed by the run.
+    refusal: Refusal | None = None
     #: Whether the state must be written although the vendor needs no call.
     bookkeeping: bool = False
+    #: All of this in words, for the reader of a preview: a line each.
+    says: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        todo = (self.replace, self.changed, self.decision.reason, self.follow_up, self.step, self.bookkeeping)
-        return any(todo)
+        todo = (self.replace, self.changed, self.decision.reason, self.retry, self.read_back, self.follow_up)
+        return any(todo) or self.bookkeeping
 
 
-def plan(resource: Resource[InputsT, StateT, SessionT], id_: str, i: InputsT, s: StateT, now: datetime) -> Plan:
-    """Compare what is wanted with what is; pure."""
-    replace = {
-        name
-        for name in fields_marked(type(i), IMMUTABLE)
-        if getattr(i, name) is not None and getattr(i, name) != getattr(s, name)
-    }
-    # Taking `adopt` away changes nothing, and the id that it named may have been rotated away since.
-    adopted = getattr(i, "adopt", None)
-    if adopted is not None and adopted != id_:
-        replace.add("adopt")
-    # What the user gives is sent when it is another one, and by no rule beside that.
-    decision = Decision() if resource.gives(i) else rotation.decide(i.rotation, s, now)
-    given = resource.given(i, s)
-    if given is not None:
-        decision = Decision(deferred=f"paused; due: {given}") if i.rotation.paused else Decision(reason=given)
-    decision = held_back(resource, i.rotation, s, decision)
-    seen = rotation.applied_without_rotation(i.rotation, s)
+def plan(
+    resource: Resource[InputsT, StateT, SessionT],
+    id_: str,
+    i: InputsT,
+    s: StateT,
+    now: datetime,
+    *,
+    endpoint: Endpoint | None = None,
+) -> Plan:
+    """Compare what is wanted with what is.
+
+    ``id_`` is Pulumi's id of the object, ``endpoint`` what its endpoint is set to, where that is known.
+    """
+    phase = phase_of(s)
+    decision = _decision(resource, i, s, phase, now)
+    login = own_login(client_id(s), endpoint)
+    retry = None if decision.reason else _retry(i, s, phase, decision, now, own_login=login is not None)
+    follow_up = resource.follow_up(i, s, now) if isinstance(resource, InSteps) else None
+    said = [f"goes on: {phase}: {retry.value}"] if retry else _words(i, decision, _meaning(resource, i, s, now), now)
+    if follow_up is not None and decision.reason is None:
+        said.append(follow_up)
     return Plan(
-        replace=frozenset(replace),
+        replace=_replacing(resource, id_, i, s, endpoint),
         changed=resource.changed(i, s),
         decision=decision,
-        follow_up=resource.follow_up(s, now),
-        step=s.step,
-        bookkeeping=s.rotation != seen or s.endpoint != i.endpoint or s.next_rotation_at != next_rotation(i, s),
+        phase=phase,
+        retry=retry,
+        read_back=s.unconfirmed or phase is Phase.UNCERTAIN,
+        follow_up=None if decision.reason else follow_up,
+        refusal=moved(resource, s, endpoint) or (login if decision.reason else None),
+        bookkeeping=_differs_in_the_books(i, s, now),
+        says=tuple(said),
     )
 
 
-def held_back(resource: Resource[Any, StateT, Any], policy: Policy, s: StateT, decision: Decision) -> Decision:
-    """Return the decision, deferred where an earlier rotation is not done yet."""
+def phase_of(s: State) -> Phase | None:
+    """Return what is still to be done about the secret; what another version wrote has to be found out."""
+    if s.step is None:
+        return None
+    try:
+        return Phase(s.step)
+    except ValueError:
+        return Phase.UNCERTAIN
+
+
+def _replacing(
+    resource: Resource[Any, Any, Any], id_: str, i: Inputs, s: State, endpoint: Endpoint | None
+) -> frozenset[str]:
+    replace = set()
+    for name in fields_marked(type(i), IMMUTABLE):
+        wanted, present = getattr(i, name), getattr(s, name)
+        if present is None:
+            # It was left to the endpoint: the same said explicitly is the same object.
+            present = getattr(endpoint, name, None)
+        if wanted is not None and wanted != present:
+            replace.add(name)
+    # Taking `adopt` away changes nothing, and the id that it named may have been rotated away since.
+    adopted = getattr(i, "adopt", None)
+    if adopted is not None and adopted != id_ and object_named(resource, adopted) != claimed(resource, s):
+        replace.add("adopt")
+    return frozenset(replace)
+
+
+def moved(resource: Resource[Any, Any, Any], s: State, endpoint: Endpoint | None) -> Refusal | None:
+    """Return why an object's secret or id must not be sent to where the endpoint is now, if it must not."""
+    if s.address is None or endpoint is None or origin(s.address) == origin(endpoint.url):
+        return None
+    if endpoint.moved_from is not None and origin(s.address) == origin(endpoint.moved_from):
+        return None
+    name = s.endpoint or resource.vendor
+    return Refusal(
+        f"endpoint {name!r} is at {endpoint.url}, and this object was made at {s.address}",
+        f"set rekey:endpoints.{name}.movedFrom to {s.address} if the system has moved",
+    )
+
+
+def own_login(client: str | None, endpoint: Endpoint | None) -> Refusal | None:
+    """Return why an OAuth client's secret must not be ended: rekey itself logs in with it, if that is so."""
+    if client is None or endpoint is None or client != endpoint.client():
+        return None
+    return Refusal(
+        f"{client} is what this endpoint itself logs in with, and ending its secret would lock rekey out",
+        "let the endpoint log in with another credential, or take this resource out of the program with"
+        " retain_on_delete=True",
+    )
+
+
+def _decision(resource: Resource[Any, Any, Any], i: Inputs, s: State, phase: Phase | None, now: datetime) -> Decision:
+    # What the user gives is sent when it is another one, and by no rule beside that.
+    decision = Decision() if explicit_secret(i) is not None else policy.decide(i.rotation, s, now)
+    given = resource.explicit_secret_change(i, s)
+    if given is not None:
+        decision = Decision(deferred=f"paused; due: {given}") if i.rotation.paused else Decision(reason=given)
     if decision.reason is None:
         return decision
-    if s.step is not None and not (s.step in TRIED and rotation.asked_now(policy, s)):
+    asked = policy.asked_now(i.rotation, s)
+    if phase is Phase.UNCERTAIN and not has_candidate(s) and not decision.compromised:
+        # Whatever became of the lost one, the next one is due.
+        return decision
+    if phase is not None and (phase is Phase.UNCERTAIN or not asked):
         # Never mint while something minted is not done yet, unless that is what is asked for.
-        return Decision(deferred=f"first: {s.step}")
-    pending = resource.pending(s)
-    if pending is not None and not rotation.asked_now(policy, s):
+        return Decision(deferred=f"first: {phase}")
+    pending = resource.pending(s) if isinstance(resource, InSteps) else None
+    if pending is not None and not asked:
         return Decision(deferred=f"{pending}; due: {decision.reason}")
     return decision
 
 
-def explanation(resource: Resource[InputsT, StateT, SessionT], todo: Plan, i: InputsT, now: datetime) -> str | None:
-    """Return in words why the credential rotates and what that means, or why it does not although it is due."""
-    if todo.decision.reason is not None:
-        if todo.decision.compromised:
-            meaning = "the old secret is ended at once, whatever that breaks"
-        elif resource.takes_grace and i.rotation.grace:
-            meaning = f"overlap: the old secret works until {rfc3339(now + i.rotation.grace)}"
-        else:
-            meaning = resource.overlap
-        due = rotation.next_rotation_at(i.rotation, now, None, 0.0)
-        by = "by" if i.rotation.jitter else "on"
-        return f"rotates: {todo.decision.reason}; {meaning}{f'; next due {by} {rfc3339(due)}' if due else ''}"
-    if todo.step == VERIFY_NEXT:
-        return f"goes on: {todo.step}: it is tried, and sent, again; the old one stays until then, or until its end"
-    if todo.step in TRIED:
-        also = "; rotation is paused" if i.rotation.paused else ", and the next one is minted if it is still refused"
-        return f"goes on: {todo.step}: it is tried again{also}"
-    if todo.decision.deferred is not None:
-        return f"does not rotate: {todo.decision.deferred}"
-    return todo.follow_up
+def _retry(
+    i: Inputs, s: State, phase: Phase | None, decision: Decision, now: datetime, *, own_login: bool
+) -> Retry | None:
+    if phase is None:
+        return None
+    uncertain = phase is Phase.UNCERTAIN
+    if not i.rotation.verify and not uncertain:
+        return Retry.TRUST
+    if i.rotation.paused or own_login:
+        return Retry.ONLY_TRY
+    if not has_candidate(s) or not isinstance(s, TwoSecretsState):
+        return Retry.REPLACE
+    given = explicit_secret(i)
+    if given is not None and given != s.next_secret:
+        return Retry.REPLACE
+    # While the old one lives a third secret would end it; the same one again does not. What nobody knows to have been
+    # sent is sent again only where it is still wanted.
+    lives = s.expires_at is not None and now < s.expires_at
+    wanted = decision.deferred is not None if uncertain else lives
+    return Retry.SEND_AGAIN if wanted else Retry.REPLACE
 
 
-def policy_problems(resource: Resource[InputsT, StateT, SessionT], i: InputsT) -> Iterator[tuple[str, str]]:
-    """Yield (property path, reason) where the policy asks for what this resource, or its vendor, cannot do."""
-    if i.rotation.grace and not resource.takes_grace:
-        yield "rotation.grace", f"cannot be had from this vendor ({resource.overlap})"
-    if resource.gives(i) and i.rotation.mints:
-        yield "rotation", f"would mint beside the {resource.secret_input} that is given: give one of the two"
+def _differs_in_the_books(i: Inputs, s: State, now: datetime) -> bool:
+    ended = s.previous_expires_at is not None and s.previous_expires_at <= now
+    return (
+        s.rotation != policy.applied_without_rotation(i.rotation, s)
+        or s.endpoint != i.endpoint
+        or s.next_rotation_at != next_rotation(i, s)
+        or (isinstance(s, TwoSecretsState) and ended)
+    )
 
 
 def next_rotation(i: Inputs, s: State) -> datetime | None:
     """Return when the credential is due by age or expiry; nothing if never."""
-    return rotation.next_rotation_at(i.rotation, s.rotated_at, s.expires_at, s.spread) if s.rotated_at else None
+    return policy.next_rotation_at(i.rotation, s.rotated_at, s.expires_at, s.spread) if s.rotated_at else None
+
+
+def _words(i: Inputs, decision: Decision, meaning: str, now: datetime) -> list[str]:
+    """Say why the credential rotates and what that means, or why it does not although it is due."""
+    if decision.deferred is not None:
+        return [f"does not rotate: {decision.deferred}"]
+    if decision.reason is None:
+        return []
+    if decision.compromised:
+        meaning = "the old secret is ended at once, whatever that breaks"
+    due = policy.next_rotation_at(i.rotation, now, None, 0.0)
+    by = "by" if i.rotation.jitter else "on"
+    return [f"rotates: {decision.reason}; {meaning}{f'; next due {by} {rfc3339(due)}' if due else ''}"]
+
+
+def _meaning(resource: Resource[Any, Any, Any], i: Inputs, s: State, now: datetime) -> str:
+    """Return what a rotation means for whoever uses the old secret."""
+    if not isinstance(resource, TwoSecrets):
+        return resource.overlap
+    saved = resource.lifetime_without_grace(s) if i.rotation.grace is None else None
+    lives = i.rotation.grace or saved
+    if not lives:
+        return resource.overlap
+    whose = ", as the vendor has saved it" if saved else ""
+    return f"overlap: the old secret works until {rfc3339(now + lives)}{whose}"
+
+
+# -- before there is a state ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Creation:
+    """What a create does."""
+
+    #: The vendor's id of the object that is taken over.
+    adopted: str | None
+    #: Why the first secret is made; nothing where the one in use is kept.
+    reason: str | None
+    #: Whether the object is taken over first and its secret rotated then.
+    rotates: bool
+    #: Why nothing may be done.
+    refusal: Refusal | None
+    #: What ends somebody's secret, in words.
+    says: tuple[str, ...]
+
+
+def plan_creation(resource: Resource[Any, Any, Any], i: Inputs, endpoint: Endpoint | None = None) -> Creation:
+    """Decide what a create does with an object that is named, or makes."""
+    adopted, given = adopted_id(i), explicit_secret(i) is not None
+    rotates = adopted is not None and not given and i.rotation.on_adopt == "rotate"
+    reason = "created" if adopted is None else "adopted, the given secret set" if given else None
+    if rotates:
+        reason = "adopted with on_adopt=rotate"
+    ends = adopted is not None and reason is not None
+    return Creation(
+        adopted=adopted,
+        reason=reason,
+        rotates=rotates,
+        refusal=own_login(adopted, endpoint) if given or i.rotation.mints else None,
+        says=(f"takes {adopted} over and ends the secret in use: {resource.overlap}",) if ends else (),
+    )
+
+
+def policy_problems(resource: Resource[InputsT, StateT, SessionT], i: InputsT) -> Iterator[tuple[str, str]]:
+    """Yield (property path, reason) where the policy asks for what this resource, or its vendor, cannot do."""
+    if i.rotation.grace and not isinstance(resource, TwoSecrets):
+        yield "rotation.grace", f"is not supported by this vendor ({resource.overlap})"
+    if explicit_secret(i) is not None and i.rotation.mints:
+        yield "rotation", "would mint beside the secret that is given: give one of the two"

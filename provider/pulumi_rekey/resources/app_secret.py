@@ -1,6 +1,6 @@
 """The secret of a Huawei ROMA Connect application.
 
-Page: support.huaweicloud.com/intl/en-us/api-roma/ResetRomaAppSecret.html (and CheckRomaAppSecret.html).
+Page: https://support.huaweicloud.com/intl/en-us/api-roma/ResetRomaAppSecret.html (and CheckRomaAppSecret.html)
 
 Who makes the secret: the caller, or the vendor. How many live at once: one. Readable afterwards: yes.
 A grace cannot be set: the old secret ends with the reset.
@@ -9,20 +9,16 @@ A grace cannot be set: the old secret ends with the reset.
 from __future__ import annotations
 
 import hmac
-import string
-from collections.abc import Iterator
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, SecretStr
 
 from ..endpoints.roma import Roma
 from ..errors import BadAnswer
-from ..key_material import generate_secret
-from ..model import IMMUTABLE, Secret, vendor_id
-from ..reconciler.contract import Inputs, Resource, State
+from ..key_material import generate_secret, secret_rule
+from ..model import IMMUTABLE, Mark, Secret, vendor_id
+from ..reconciler.contract import Clock, Inputs, Resource, Save, State
 
-# The blank in the page's "! @#$%+=.-/" separates, it is not allowed.
-_ALLOWED: Final = frozenset(string.ascii_letters + string.digits + "!@#$%+=.-/")
 #: Some documentation examples show "JNs****Djd": no secret holds an asterisk, so one that does is masked.
 _MASK: Final = "*"
 #: Characters of a masked secret by which one is told from another; the vendor's examples show six.
@@ -34,12 +30,6 @@ _PATH: Final = "/v2/{}/instances/{}/apps/{}/secret"
 RomaId = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(vendor_id)]
 
 
-def _allowed(secret: SecretStr) -> SecretStr:
-    if not secret.get_secret_value() or not _ALLOWED.issuperset(secret.get_secret_value()):
-        raise ValueError("must be letters, digits and !@#$%+=.-/ only, and not empty")
-    return secret
-
-
 class AppSecretInputs(Inputs):
     """Which application, and its secret if it is given."""
 
@@ -48,7 +38,7 @@ class AppSecretInputs(Inputs):
         json_schema_extra=IMMUTABLE,
         examples=["5b3c1a52-2a0b-4ec9-9f6c-0a1f6fd1d0d3"],
     )
-    app_id: RomaId = Field(
+    app_id: Annotated[RomaId, Mark.ADOPTS] = Field(
         description="The application, which exists.",
         json_schema_extra=IMMUTABLE,
         examples=["b2e6b145-4f3f-4a80-aa45-f4b8029f95a3"],
@@ -58,9 +48,9 @@ class AppSecretInputs(Inputs):
         description="The project of the instance; by default the endpoint's.",
         json_schema_extra=IMMUTABLE,
     )
-    secret: Annotated[Secret, AfterValidator(_allowed)] | None = Field(
+    secret: Annotated[Annotated[Secret, secret_rule("roma")] | None, Mark.EXPLICIT_SECRET] = Field(
         default=None,
-        description="The secret to set: letters, digits and !@#$%+=.-/ only. By default it stays as it is until"
+        description="The secret to set: letters, digits and `!@#$%+=.-/` only. By default it stays as it is until"
         " it rotates, and rekey makes the next one.",
     )
 
@@ -69,7 +59,7 @@ class AppSecretState(State):
     """The application and the secret that it has."""
 
     instance_id: str
-    app_id: str
+    app_id: Annotated[str, Mark.OBJECT_ID]
     project_id: str | None = None
     secret: Secret | None = Field(
         default=None,
@@ -80,39 +70,33 @@ class AppSecretState(State):
 class AppSecret(Resource[AppSecretInputs, AppSecretState, Roma]):
     """GET and PUT of one secret; the application itself is not rekey's."""
 
-    name = "AppSecret"
     vendor = "roma"
     inputs = AppSecretInputs
     state = AppSecretState
-    id_output = "app_id"
-    adopted_by_input = "app_id"
-    shown = True
-    secret_input = "secret"  # noqa: S105 - the name of an input
+    verified_by_read = True
 
-    def create(self, api: Roma, i: AppSecretInputs, mark: str | None) -> Iterator[AppSecretState]:
+    def create(self, api: Roma, i: AppSecretInputs, mark: str | None, save: Save[AppSecretState]) -> AppSecretState:
         """GET the secret that is there, unless another one is given."""
-        s = AppSecretState(instance_id=i.instance_id, app_id=i.app_id, project_id=i.project_id)
-        yield self._put(api, s, i.secret) if i.secret else self._get(api, s)
+        s = AppSecretState(instance_id=i.instance_id, app_id=i.app_id, project_id=api.project(i.project_id))
+        return self._put(api, s, i.secret, save) if i.secret else self._get(api, s)
 
     def read(self, api: Roma, s: AppSecretState) -> AppSecretState | None:
         """GET the secret."""
         return self._get(api, s)
 
-    def rotate(self, api: Roma, i: AppSecretInputs, s: AppSecretState) -> Iterator[AppSecretState]:
+    def rotate(
+        self, api: Roma, i: AppSecretInputs, s: AppSecretState, save: Save[AppSecretState], now: Clock
+    ) -> AppSecretState:
         """PUT the given secret, or one made here: a chosen secret can be sent again if the answer is lost."""
-        yield self._put(api, s, i.secret or generate_secret("roma"))
+        return self._put(api, s, i.secret or generate_secret("roma"), save)
 
-    def given(self, i: AppSecretInputs, s: AppSecretState) -> str | None:
-        """A given secret that is not the present one is sent."""
-        return "the given secret is another one" if i.secret is not None and i.secret != s.secret else None
-
-    def delete(self, api: Roma, s: AppSecretState) -> str | None:
+    def delete(self, api: Roma, s: AppSecretState, save: Save[AppSecretState]) -> str | None:
         """PUT a random secret that nobody keeps, if the present one is still ours."""
         if s.secret is None:
             return None
-        ours = self.accepted(api, s)
+        ours = _is_shown_as(s.secret, self._shown(api, s))
         if ours:
-            self._put(api, s, generate_secret("roma"))
+            self._put(api, s, generate_secret("roma"), save)
         elif ours is None:
             return (
                 f"{api.name}: the secret of application {s.app_id} is masked, so that nobody can tell whether it is"
@@ -120,7 +104,7 @@ class AppSecret(Resource[AppSecretInputs, AppSecretState, Roma]):
             )
         return None
 
-    def accepted(self, api: Roma, s: AppSecretState) -> bool | None:
+    def accepted(self, api: Roma, s: AppSecretState, now: Clock) -> bool | None:
         """GET the secret back."""
         return None if s.secret is None else _is_shown_as(s.secret, self._shown(api, s))
 
@@ -135,13 +119,13 @@ class AppSecret(Resource[AppSecretInputs, AppSecretState, Roma]):
         # What is masked is not a secret: then none is known.
         return s.model_copy(update={"secret": None if _MASK in shown.get_secret_value() else shown})
 
-    def _put(self, api: Roma, s: AppSecretState, secret: SecretStr) -> AppSecretState:
+    def _put(self, api: Roma, s: AppSecretState, secret: SecretStr, save: Save[AppSecretState]) -> AppSecretState:
         project = api.project(s.project_id)
         answer = api.put(_PATH, project, s.instance_id, s.app_id, json={"secret": secret.get_secret_value()})
         # The vendor echoes what it has set; what echoes nothing, or something else, has not done it.
         if _is_shown_as(secret, answer.secret("secret")) is False:
             raise BadAnswer(f"{api.name}: PUT …/{s.app_id}/secret: the answer shows another secret")
-        return s.model_copy(update={"secret": secret})
+        return save(s.model_copy(update={"secret": secret}))
 
 
 def _is_shown_as(secret: SecretStr, shown: SecretStr) -> bool | None:

@@ -1,6 +1,6 @@
 """A relying party of VMware Cloud Director's OpenID provider, and its client secret.
 
-Pages: developer.broadcom.com/xapis/vmware-cloud-director-openapi/latest/, "OidcRelyingParty" operations.
+Page: https://developer.broadcom.com/xapis/vmware-cloud-director-openapi/latest/ (OidcRelyingParty)
 
 Who makes the secret: the vendor. How many live at once: one. Readable afterwards: no.
 A grace cannot be set: nothing documents that the old secret survives its regeneration.
@@ -17,8 +17,9 @@ from pydantic import AfterValidator, Field, SecretStr
 from ..endpoints.answer import Body
 from ..endpoints.vcd import CLOUDAPI, Vcd, urn_of
 from ..errors import AnswerLost, NotFound, Stopped
-from ..model import Secret, VendorId
-from ..reconciler.contract import Inputs, Resource, State
+from ..model import Mark, Secret, VendorId
+from ..ownership import marked_name, name_is_ours
+from ..reconciler.contract import Clock, Inputs, Resource, Save, State
 
 _PARTIES: Final = "/openIdProvider/relyingParties"
 
@@ -46,13 +47,14 @@ class OidcRelyingPartyInputs(Inputs):
     client_name: str = Field(min_length=1, description="The human readable name.", examples=["Grafana"])
     redirect_uris: list[RedirectUri] = Field(
         min_length=1,
-        description="Where users may be sent back to. http:// only where the vendor's allowHttp is set. The order"
-        " does not matter.",
+        description="Where users may be sent back to: absolute URIs without a fragment, at least one. `http://` only"
+        " where the vendor's `allowHttp` is set. The order does not matter.",
         examples=[["https://grafana.example.com/login/generic_oauth"]],
     )
-    adopt: Annotated[VendorId, urn_of("oidcRelyingParty")] | None = Field(
+    adopt: Annotated[Annotated[VendorId, urn_of("oidcRelyingParty")] | None, Mark.ADOPTS] = Field(
         default=None,
-        description="The id of a relying party that exists and is to be managed; another one replaces.",
+        description="The id of a relying party that exists and is to be managed instead of a new one. Removing it later"
+        " changes nothing; another id replaces.",
         examples=["urn:vcloud:oidcRelyingParty:5f9f3c9e-6f0e-4c0b-9a53-0d4f1c6b5f3a"],
     )
 
@@ -60,32 +62,34 @@ class OidcRelyingPartyInputs(Inputs):
 class OidcRelyingPartyState(State):
     """The relying party as the vendor has it."""
 
-    relying_party_id: str = Field(description="The vendor's id.")
-    client_id: str = Field(description="The client id, made by the vendor.")
+    relying_party_id: Annotated[str, Mark.OBJECT_ID] = Field(description="The vendor's id.")
+    client_id: Annotated[str, Mark.CLIENT_ID] = Field(
+        description="The client id, made by the vendor; it stays when the secret rotates."
+    )
     client_name: str
     redirect_uris: list[str]
     client_secret: Secret | None = Field(
         default=None, description="The secret that the vendor accepts; unset while an adopted one has not rotated."
     )
-    adopted: bool | None = Field(default=None, description="Set if the object was there before rekey.")
+    #: Set if the object was there before rekey.
+    adopted: bool | None = None
 
 
 class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, Vcd]):
     """Register, PUT, regenerateSecret, DELETE."""
 
-    name = "OidcRelyingParty"
     vendor = "vcd"
     inputs = OidcRelyingPartyInputs
     state = OidcRelyingPartyState
-    id_output = "relying_party_id"
-    marked = True
 
     def remarks(self, i: OidcRelyingPartyInputs, s: OidcRelyingPartyState | None) -> Iterator[str]:
         """The secret of an adopted relying party is not there to be read."""
         if s is None and i.adopt is not None and i.rotation.on_adopt != "rotate":
             yield "keeps the secret in use, which cannot be read: `client_secret` stays unset until a rotation"
 
-    def create(self, api: Vcd, i: OidcRelyingPartyInputs, mark: str | None) -> Iterator[OidcRelyingPartyState]:
+    def create(
+        self, api: Vcd, i: OidcRelyingPartyInputs, mark: str | None, save: Save[OidcRelyingPartyState]
+    ) -> OidcRelyingPartyState:
         """Register under a marked name; as a changed setting it gets the real one last.
 
         So what an interruption leaves is known as ours.
@@ -94,24 +98,22 @@ class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, V
             found = api.find(_PARTIES, i.adopt)
             if found is None:
                 raise NotFound(f"{api.name}: there is no relying party {i.adopt}", todo="correct `adopt`")
-            yield OidcRelyingPartyState(**_shown(found), adopted=True)
-            return
-        marked_name = f"{i.client_name} {mark}" if mark else i.client_name
+            return OidcRelyingPartyState(**_shown(found), adopted=True)
         s = self._interrupted(api, i, mark)
         if s is None:
-            payload = {"clientName": marked_name, "redirectUris": i.redirect_uris}
+            payload = {"clientName": marked_name(i.client_name, mark), "redirectUris": i.redirect_uris}
             answer = api.post(f"{CLOUDAPI}{_PARTIES}", json=payload)
             s = OidcRelyingPartyState(
-                **_shown(answer), client_secret=None if answer.later else answer.secret("clientSecret")
+                **_shown(answer), client_secret=None if answer.from_task else answer.secret("clientSecret")
             )
         # Where the answer was lost, or a task's, nobody has seen the secret.
-        yield s if s.client_secret is not None else self._regenerated(api, s)
+        return s if s.client_secret is not None else self._regenerated(api, s)
 
     def _interrupted(self, api: Vcd, i: OidcRelyingPartyInputs, mark: str | None) -> OidcRelyingPartyState | None:
         for party in api.list_once(_PARTIES):
             name = party.get("clientName")
             # The program may have been edited since, so only the mark tells.
-            if mark and str(name).endswith(f" {mark}"):
+            if name_is_ours(str(name), mark):
                 return OidcRelyingPartyState(**_shown(party))
             if name == i.client_name and set(party.texts("redirectUris")) == set(i.redirect_uris):
                 raise Stopped(
@@ -119,6 +121,7 @@ class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, V
                     todo=f'set adopt="{party.id("id")}" to manage it, with rotation.on_adopt="rotate" if nobody'
                     " has its secret, or delete it; if this resource was renamed in the program, give it an alias; if"
                     " it is being replaced, let it be deleted first (delete_before_replace)",
+                    names=party.id("id"),
                 )
         return None
 
@@ -128,21 +131,33 @@ class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, V
         return None if found is None else s.model_copy(update=_shown(found))
 
     def update(
-        self, api: Vcd, i: OidcRelyingPartyInputs, s: OidcRelyingPartyState, changed: frozenset[str]
-    ) -> Iterator[OidcRelyingPartyState]:
+        self,
+        api: Vcd,
+        i: OidcRelyingPartyInputs,
+        s: OidcRelyingPartyState,
+        changed: frozenset[str],
+        save: Save[OidcRelyingPartyState],
+    ) -> OidcRelyingPartyState:
         """PUT the whole object; what is read-only is never sent."""
         payload = {"clientName": i.client_name, "redirectUris": i.redirect_uris}
         answer = api.put(f"{CLOUDAPI}{_PARTIES}/{{}}", s.relying_party_id, json=payload)
-        yield s.model_copy(update=_shown(answer))
+        return s.model_copy(update=_shown(answer))
 
     def changed(self, i: OidcRelyingPartyInputs, s: OidcRelyingPartyState) -> frozenset[str]:
         """Compare without the order of the redirect URIs."""
         same_uris = set(i.redirect_uris) == set(s.redirect_uris)
         return super().changed(i, s) - ({"redirect_uris"} if same_uris else set())
 
-    def rotate(self, api: Vcd, i: OidcRelyingPartyInputs, s: OidcRelyingPartyState) -> Iterator[OidcRelyingPartyState]:
+    def rotate(
+        self,
+        api: Vcd,
+        i: OidcRelyingPartyInputs,
+        s: OidcRelyingPartyState,
+        save: Save[OidcRelyingPartyState],
+        now: Clock,
+    ) -> OidcRelyingPartyState:
         """POST regenerateSecret: the old secret ends."""
-        yield self._regenerated(api, s)
+        return self._regenerated(api, s)
 
     def _regenerated(self, api: Vcd, s: OidcRelyingPartyState) -> OidcRelyingPartyState:
         secret = self._regenerate(api, s)
@@ -152,21 +167,21 @@ class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, V
                 todo="run `pulumi up` again: it makes the next one; while Cloud Director answers this with a task, no"
                 " secret can be had from it",
             )
-            lost.live = "the secret before has ended, and nobody knows the new one"
+            lost.aftermath = "the secret before has ended, and nobody knows the new one"
             raise lost
         return s.model_copy(update={"client_secret": secret})
 
     def _regenerate(self, api: Vcd, s: OidcRelyingPartyState) -> SecretStr | None:
         """POST regenerateSecret and return the new secret, which an answer must have; a task has none to show."""
         answer = api.post(f"{CLOUDAPI}{_PARTIES}/{{}}/regenerateSecret", s.relying_party_id)
-        return None if answer.later else answer.secret("clientSecret")
+        return None if answer.from_task else answer.secret("clientSecret")
 
-    def delete(self, api: Vcd, s: OidcRelyingPartyState) -> str | None:
+    def delete(self, api: Vcd, s: OidcRelyingPartyState, save: Save[OidcRelyingPartyState]) -> str | None:
         """DELETE what rekey registered; of an adopted one, revoke the secret that rekey minted."""
         if not s.adopted:
             api.remove(_PARTIES, s.relying_party_id)
             return None
-        ours = self.accepted(api, s)
+        ours = None if s.client_secret is None else _accepts(api, s, s.client_secret)
         if ours:
             self._regenerate(api, s)
         elif ours is None and s.client_secret is not None:
@@ -176,11 +191,13 @@ class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, V
             )
         return None
 
-    def accepted(self, api: Vcd, s: OidcRelyingPartyState) -> bool | None:
-        """Knock at the token endpoint with a code that nobody was given."""
-        if s.client_secret is None:
-            return None
-        return api.knows_client(s.client_id, s.client_secret.get_secret_value())
+    def accepted(self, api: Vcd, s: OidcRelyingPartyState, now: Clock) -> bool | None:
+        """Present the secret at the token endpoint with a code that nobody was given."""
+        return None if s.client_secret is None else _accepts(api, s, s.client_secret)
+
+
+def _accepts(api: Vcd, s: OidcRelyingPartyState, secret: SecretStr) -> bool | None:
+    return api.knows_client(s.client_id, secret.get_secret_value())
 
 
 def _shown(answer: Body) -> dict[str, Any]:

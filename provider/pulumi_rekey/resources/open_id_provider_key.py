@@ -1,17 +1,18 @@
 """A signing key of VMware Cloud Director's OpenID provider, and whether it is the one that signs.
 
-Pages: developer.broadcom.com/xapis/vmware-cloud-director-openapi/latest/, "openIdProviderKey" operations, and "Manage
-OIDC Proxy Keys" in the Service Provider Admin Guide.
+Page: https://developer.broadcom.com/xapis/vmware-cloud-director-openapi/latest/ (openIdProviderKey), and "Manage OIDC
+Proxy Keys" in the Service Provider Admin Guide.
 
 Who makes the key: the caller (here or the user). How many live at once: many, of which one signs.
 Readable afterwards: the public half. Overlap: the old key stays published until what it signed has expired.
+
+Give a PEM pair, a private key alone (its public half is derived), or nothing (rekey makes a key, hands it to the vendor
+and keeps no copy).
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
@@ -19,27 +20,23 @@ from pydantic import Field, SecretStr, StrictBool
 
 from ..endpoints.answer import Body
 from ..endpoints.vcd import CLOUDAPI, Vcd, urn_of
-from ..errors import BadAnswer, Conflict, Error, NotFound, Stopped
+from ..errors import Error, NotFound, Stopped
 from ..key_material import KeyPair, UnusableKey, generate_key_pair, is_published, read_key_pair, same_public_key
-from ..model import NO_FLAG, WRITE_ONLY, Moment, Secret, VendorId, rfc3339
+from ..model import NO_FLAG, OPEN, WRITE_ONLY, Mark, Model, Moment, Secret, VendorId, rfc3339
+from ..ownership import generation_in, key_has_tail, key_tail, key_tail_in, mark_beside
 from ..policy.decide import asked_now
-from ..reconciler.contract import Inputs, Resource, State
+from ..reconciler.contract import Clock, Inputs, InSteps, Save, State
 
 _KEYS: Final = "/openIdProvider/keys"
-_CONFIGURATION: Final = f"{CLOUDAPI}/openIdProvider"
 #: The vendor allows 256 characters, of which rekey's mark needs some.
 _MAX_DESCRIPTION: Final = 220
-#: The end of a description that rekey has written.
-_MARKED: Final = re.compile(r" \[[0-9a-f]{24} \d+\]$")
-#: No ID token lives longer; the vendor's first value is an hour.
-_MAX_LIFE: Final = timedelta(days=3650)
 #: Clocks of relying parties may be behind by so much.
 _SKEW: Final = timedelta(minutes=5)
 #: The bounds of the time for which a next key is published before it signs; between them the set's own max-age counts.
 _MIN_AHEAD: Final = timedelta(minutes=5)
 _MAX_AHEAD: Final = timedelta(days=1)
 #: Seconds between looks for a new key in the published set: vendors replicate.
-_REPLICATION_PAUSES: Final = (0.0, 1.0, 2.0)
+_REPLICATION_PAUSES_S: Final = (0.0, 1.0, 2.0)
 
 
 class OpenIdProviderKeyInputs(Inputs):
@@ -48,17 +45,21 @@ class OpenIdProviderKeyInputs(Inputs):
     description: str | None = Field(
         default=None, max_length=_MAX_DESCRIPTION, description="What the key is for, for people."
     )
-    private_key: Secret | None = Field(
+    private_key: Annotated[Secret | None, Mark.EXPLICIT_SECRET] = Field(
         default=None,
-        description="A PEM private key, RSA of at least 2048 bits or EC. By default rekey makes one, hands it to the"
-        " vendor and keeps no copy.",
+        description="A PEM private key, RSA of at least 2048 bits or EC. Another one rotates in place. By default rekey"
+        " makes one, hands it to the vendor and keeps no copy.",
         json_schema_extra=WRITE_ONLY,
     )
     private_key_passphrase: Secret | None = Field(
-        default=None, description="The passphrase of an encrypted private key.", json_schema_extra=WRITE_ONLY
+        default=None,
+        description="The passphrase of an encrypted private key. Another one alone is no change.",
+        json_schema_extra=WRITE_ONLY,
     )
     public_key: str | None = Field(
-        default=None, description="The PEM public key of `private_key`; by default it is derived."
+        default=None,
+        description="The PEM public key of `private_key`; by default it is derived. Refused if the two do not belong"
+        " together.",
     )
     algorithm: Literal["RSA", "EC"] = Field(
         default="RSA", description="The kind of key that rekey makes; takes effect at the next rotation."
@@ -73,47 +74,61 @@ class OpenIdProviderKeyInputs(Inputs):
     curve: Literal["P-256", "P-384", "P-521"] = Field(
         default="P-256", description="Curve of an EC key that rekey makes; takes effect at the next rotation."
     )
-    activate: StrictBool = Field(
-        default=True, description="Whether this is the key that signs. One key of an endpoint can be."
+    activate: Annotated[StrictBool, Mark.EXCLUSIVE] = Field(
+        default=True, description="Whether this is the key that signs. Two such keys on one endpoint are refused."
     )
-    adopt: Annotated[VendorId, urn_of("openIdProviderKey")] | None = Field(
-        default=None, description="The id of a key that exists and is to be managed; another one replaces."
+    adopt: Annotated[Annotated[VendorId, urn_of("openIdProviderKey")] | None, Mark.ADOPTS] = Field(
+        default=None,
+        description="The id of a key that exists and is to be managed instead of a new one. Removing it later changes"
+        " nothing; another id replaces.",
     )
+
+
+class Retiring(Model):
+    """A key that does not sign any more, and is published until what it signed has expired."""
+
+    model_config = OPEN
+
+    key_id: str
+    expires_at: Moment
 
 
 class OpenIdProviderKeyState(State):
     """The key as the vendor has it."""
 
-    key_id: str = Field(description="The vendor's id of the present key.")
-    public_key: str = Field(description="The public half, as the vendor has it.")
+    key_id: Annotated[str, Mark.OBJECT_ID] = Field(
+        description="The vendor's id of the present key; it changes when the key rotates."
+    )
+    public_key: str = Field(description="The public half, PEM, as the vendor has it.")
     description: str | None = None
     active: bool = Field(default=False, description="Whether it is the key that signs.")
     next_key_id: str | None = Field(default=None, description="A key that is published and does not sign yet.")
-    next_activates_at: Moment | None = Field(
-        default=None, description="When relying parties have had time to fetch the next key (RFC 3339, UTC)."
-    )
+    #: When relying parties have had time to fetch the next key.
+    next_activates_at: Moment | None = None
     previous_key_id: str | None = Field(
         default=None, description="The key before, published until what it signed has expired."
     )
-    predecessor_key_id: str | None = Field(
-        default=None, description="The key that signed before rekey's; destroying goes back to it."
-    )
-    mark: str | None = Field(default=None, description="The mark in the description by which a key is known as ours.")
-    adopted: bool | None = Field(default=None, description="Set if the object was there before rekey.")
+    #: Keys before that one, with the moments at which what they signed has expired.
+    retiring: tuple[Retiring, ...] = ()
+    #: Until when ID tokens live that the present key signed before it was made to sign no more.
+    signed_until: Moment | None = None
+    #: The key that signed before rekey's; destroying goes back to it.
+    predecessor_key_id: str | None = None
+    #: The mark in the description by which a key is known as ours.
+    mark: str | None = None
+    #: Set if the object was there before rekey.
+    adopted: bool | None = None
 
 
-class OpenIdProviderKey(Resource[OpenIdProviderKeyInputs, OpenIdProviderKeyState, Vcd]):
+class OpenIdProviderKey(InSteps[OpenIdProviderKeyInputs, OpenIdProviderKeyState, Vcd]):
     """POST keys, PUT openIdProvider's activeKey, DELETE."""
 
-    name = "OpenIdProviderKey"
     vendor = "vcd"
     inputs = OpenIdProviderKeyInputs
     state = OpenIdProviderKeyState
-    id_output = "key_id"
-    shown = True
-    secret_input = "private_key"  # noqa: S105 - the name of an input
     overlap = "overlap: the next key is published ahead, and the old one until what it signed has expired"
-    marked = True
+    verified_by_read = True
+    pair_unsupported_reason = "a signing key keeps its predecessor published by itself: give it a Rotation"
 
     def problems(self, i: OpenIdProviderKeyInputs) -> Iterator[tuple[str, str]]:
         """Read a given key, so that one that cannot serve is refused before any call."""
@@ -127,13 +142,7 @@ class OpenIdProviderKey(Resource[OpenIdProviderKeyInputs, OpenIdProviderKeyState
         except UnusableKey as refused:
             yield refused.field, refused.reason
 
-    def claims(self, inputs: dict[str, Any]) -> Iterator[tuple[str, str]]:
-        """One key of an endpoint signs."""
-        yield from super().claims(inputs)
-        if inputs.get("activate", True) is True:
-            yield "activate", "activeKey"
-
-    def given(self, i: OpenIdProviderKeyInputs, s: OpenIdProviderKeyState) -> str | None:
+    def explicit_secret_change(self, i: OpenIdProviderKeyInputs, s: OpenIdProviderKeyState) -> str | None:
         """A given private key whose public half is not the present one is published."""
         try:
             if i.private_key is None or _may_be(_given(i), s.public_key):
@@ -144,80 +153,75 @@ class OpenIdProviderKey(Resource[OpenIdProviderKeyInputs, OpenIdProviderKeyState
         return "the given private key is another one"
 
     def changed(self, i: OpenIdProviderKeyInputs, s: OpenIdProviderKeyState) -> frozenset[str]:
-        """Description, and whether it signs."""
-        activation = {"activate"} if i.activate != s.active and s.next_key_id is None else set()
+        """Description, and whether it signs; while a next key waits, that one is made to sign instead."""
+        activation = {"activate"} if i.activate != s.active and not (i.activate and s.next_key_id) else set()
         # An empty description reads as none.
         same = {"description"} if (i.description or None) == s.description else set()
         return super().changed(i, s) - {"public_key"} - same | activation
 
     # -- verbs ---------------------------------------------------------------------------------------------------
 
-    def create(self, api: Vcd, i: OpenIdProviderKeyInputs, mark: str | None) -> Iterator[OpenIdProviderKeyState]:
+    def create(
+        self, api: Vcd, i: OpenIdProviderKeyInputs, mark: str | None, save: Save[OpenIdProviderKeyState]
+    ) -> OpenIdProviderKeyState:
         """POST the key, then make it the active one."""
-        ours: set[str] = set()
         if i.adopt is not None:
             found = api.find(_KEYS, i.adopt)
             if found is None:
                 raise NotFound(f"{api.name}: there is no key {i.adopt}", todo="correct `adopt`")
-            # What replaces another adopted key is one resource with it, and must not take that one's next key over.
-            mark = None if mark is None else _mark_beside(mark, i.adopt)
-            s = OpenIdProviderKeyState(**_shown(found, mark), active=self._signs(api, i.adopt), mark=mark, adopted=True)
+            mark = None if mark is None else mark_beside(mark, i.adopt)
+            active = api.active_key(api.configuration()) == i.adopt
+            s = OpenIdProviderKeyState(**_shown(found, mark), active=active, mark=mark, adopted=True)
         else:
             present = api.list_once(_KEYS)
-            if i.activate:
-                self._stop_before_anothers(api, present, mark)
-            posted = self._posted(api, i, _tail(mark, 1), present)
-            s = OpenIdProviderKeyState(**_shown(posted, mark), mark=mark)
-            # What this resource itself has published is about to be replaced.
-            ours = {key.id("id") for key in present if _tail_of(str(key.get("description") or ""), mark)}
-        yield s
-        if i.activate and not s.active:
-            yield from self._activated(api, s, ours)
+            if i.activate and any(_is_anothers(key, mark) for key in present):
+                # Before it is published, since most servers have no such key and are spared the call.
+                self._stop_before_anothers(api, api.configuration(), mark, present)
+            s = self._found_again(api, i, mark, present) or self._published(api, i, mark)
+        save(s)
+        return self._activated(api, s, save) if i.activate and not s.active else s
 
     def read(self, api: Vcd, s: OpenIdProviderKeyState) -> OpenIdProviderKeyState | None:
         """GET the key, and which one signs."""
         found = api.find(_KEYS, s.key_id)
         if found is None:
             return None
-        return s.model_copy(update={**_shown(found, s.mark), "active": self._signs(api, s.key_id)})
+        active = api.active_key(api.configuration()) == s.key_id
+        return s.model_copy(update={**_shown(found, s.mark), "active": active})
 
     def update(
-        self, api: Vcd, i: OpenIdProviderKeyInputs, s: OpenIdProviderKeyState, changed: frozenset[str]
-    ) -> Iterator[OpenIdProviderKeyState]:
+        self,
+        api: Vcd,
+        i: OpenIdProviderKeyInputs,
+        s: OpenIdProviderKeyState,
+        changed: frozenset[str],
+        save: Save[OpenIdProviderKeyState],
+    ) -> OpenIdProviderKeyState:
         """PUT the description into what GET gave; activate, or let the predecessor sign again."""
         if "description" in changed:
-            key = api.get(f"{CLOUDAPI}{_KEYS}/{{}}", s.key_id)
-            body = {**key, "publicKey": key.text("publicKey")}
-            body["description"] = (i.description or "") + _tail_of(str(body.get("description") or ""), s.mark)
-            s = s.model_copy(update=_shown(api.put(f"{CLOUDAPI}{_KEYS}/{{}}", s.key_id, json=body), s.mark))
-            yield s
-        if i.activate and not s.active:
-            yield from self._activated(api, s)
-        elif s.active and not i.activate:
-            yield self._given_back(api, s)
+            s = save(self._described(api, i, s))
+        if "activate" not in changed:
+            return s
+        return self._activated(api, s, save) if i.activate else self._given_back(api, s, api.all_of(_KEYS))
 
     def rotate(
-        self, api: Vcd, i: OpenIdProviderKeyInputs, s: OpenIdProviderKeyState
-    ) -> Iterator[OpenIdProviderKeyState]:
+        self,
+        api: Vcd,
+        i: OpenIdProviderKeyInputs,
+        s: OpenIdProviderKeyState,
+        save: Save[OpenIdProviderKeyState],
+        now: Clock,
+    ) -> OpenIdProviderKeyState:
         """POST the next key. It signs once relying parties have had time to fetch it; at once where that was asked."""
-        for stale in (s.next_key_id, s.previous_key_id):
-            if stale is not None:
-                api.remove(_KEYS, stale)
-        posted = self._posted(api, i, _tail(s.mark, s.generation + 1), api.all_of(_KEYS))
-        now = api.runtime.now()
-        s = s.model_copy(
-            update={
-                "next_key_id": posted.id("id"),
-                "next_activates_at": now,
-                "previous_key_id": None,
-                "previous_expires_at": None,
-            }
-        )
-        yield s
+        if s.next_key_id is not None:
+            s = save(self._withdrawn(api, s))
+        posted = self._posted(api, i, s.mark, api.all_of(_KEYS), known=_ids(s))
+        moment = now()
+        s = save(s.model_copy(update={"next_key_id": posted.id("id"), "next_activates_at": moment}))
         if i.activate and not asked_now(i.rotation, s):
-            s = s.model_copy(update={"next_activates_at": now + self._publish_ahead(api, posted.text("publicKey"))})
-            yield s
-        yield from self.follow(api, i, s)
+            ahead = self._publish_ahead(api, posted.text("publicKey"))
+            s = save(s.model_copy(update={"next_activates_at": moment + ahead}))
+        return self.follow(api, i, s, save, now)
 
     def pending(self, s: OpenIdProviderKeyState) -> str | None:
         """The next key has not signed yet."""
@@ -225,29 +229,41 @@ class OpenIdProviderKey(Resource[OpenIdProviderKeyInputs, OpenIdProviderKeyState
             return None
         return f"the next key is published and signs from {rfc3339(s.next_activates_at)}"
 
-    def follow_up(self, s: OpenIdProviderKeyState, now: datetime) -> str | None:
-        """The next key is to sign, or the one before it to go."""
+    def follow_up(self, i: OpenIdProviderKeyInputs, s: OpenIdProviderKeyState, now: datetime) -> str | None:
+        """The next key is to sign, or a key before it to go."""
         if s.next_key_id is not None and s.next_activates_at is not None and s.next_activates_at <= now:
+            if not i.activate:
+                return f"makes key {s.next_key_id} the present one, which does not sign"
             return f"makes key {s.next_key_id} sign: relying parties have had time to fetch it"
-        if s.previous_key_id is not None and s.previous_expires_at is not None and s.previous_expires_at <= now:
-            return f"retires key {s.previous_key_id}: what it signed expired {rfc3339(s.previous_expires_at)}"
-        return None
+        ended = [f"{old.key_id}: what it signed expired {rfc3339(old.expires_at)}" for old in _ended(s, now)]
+        return f"retires key {'; key '.join(ended)}" if ended else None
 
     def follow(
-        self, api: Vcd, i: OpenIdProviderKeyInputs, s: OpenIdProviderKeyState
-    ) -> Iterator[OpenIdProviderKeyState]:
-        """PUT openIdProvider's activeKey, then DELETE the key before, each when it is due."""
-        due = s.next_activates_at is not None and s.next_activates_at <= api.runtime.now()
+        self,
+        api: Vcd,
+        i: OpenIdProviderKeyInputs,
+        s: OpenIdProviderKeyState,
+        save: Save[OpenIdProviderKeyState],
+        now: Clock,
+    ) -> OpenIdProviderKeyState:
+        """PUT openIdProvider's activeKey, then DELETE the keys before, each when it is due."""
+        due = s.next_activates_at is not None and s.next_activates_at <= now()
         if s.next_key_id is not None and due:
-            s = self._promoted(api, i, s)
-            yield s
-        # Asked anew: where it is to go at once, that moment is later than the one above.
-        expired = s.previous_expires_at is not None and s.previous_expires_at <= api.runtime.now()
-        if s.previous_key_id is not None and expired:
-            api.remove(_KEYS, s.previous_key_id)
-            yield s.model_copy(update={"previous_key_id": None, "previous_expires_at": None})
+            s = save(self._promoted(api, i, s, now))
+        # Asked anew: where one is to go at once, that moment is later than the one above.
+        for old in _ended(s, now()):
+            s = save(self._retired(api, s, old, now))
+        return s
 
-    def accepted(self, api: Vcd, s: OpenIdProviderKeyState) -> bool | None:
+    def recover(self, api: Vcd, s: OpenIdProviderKeyState) -> OpenIdProviderKeyState:
+        """DELETE a key of ours that nobody knows of and that never signed."""
+        signs = api.active_key(api.configuration())
+        for key in api.all_of(_KEYS):
+            if _is_ours(key, s.mark) and key.id("id") not in {signs, *_ids(s)}:
+                api.remove(_KEYS, key.id("id"))
+        return s
+
+    def accepted(self, api: Vcd, s: OpenIdProviderKeyState, now: Clock) -> bool | None:
         """Look for the key that signs in the published set; whether the next one is there was seen when it was made."""
         if s.next_key_id is not None:
             return True
@@ -257,86 +273,110 @@ class OpenIdProviderKey(Resource[OpenIdProviderKeyInputs, OpenIdProviderKeyState
         except ValueError:
             return None
 
-    def delete(self, api: Vcd, s: OpenIdProviderKeyState) -> None:
+    def delete(self, api: Vcd, s: OpenIdProviderKeyState, save: Save[OpenIdProviderKeyState]) -> str | None:
         """Let the predecessor sign again, then DELETE what rekey published; an adopted key stays."""
-        ours = [s.next_key_id, s.previous_key_id, None if s.adopted else s.key_id]
-        if s.key_id in ours and self._signs(api, s.key_id):
-            self._given_back(api, s)
-        for key in ours:
-            if key is not None:
-                api.remove(_KEYS, key)
+        present = api.all_of(_KEYS)
+        kept = {s.key_id} if s.adopted else set()
+        ours = {key.id("id") for key in present if _is_ours(key, s.mark) or key.id("id") in _ids(s)} - kept
+        if ours and api.active_key(api.configuration()) in ours:
+            s = save(self._given_back(api, s, present))
+        for key_id in sorted(ours):
+            api.remove(_KEYS, key_id)
+            save(s)
+        return None
 
     # -- steps ---------------------------------------------------------------------------------------------------
 
-    def _posted(self, api: Vcd, i: OpenIdProviderKeyInputs, tail: str, present: list[Body]) -> Body:
+    def _found_again(
+        self, api: Vcd, i: OpenIdProviderKeyInputs, mark: str | None, present: list[Body]
+    ) -> OpenIdProviderKeyState | None:
+        """Return what an interrupted create, or a state that was lost, has left: keys of any generation are ours."""
+        pair = None if i.private_key is None else _given(i)
+        ours = sorted((key for key in present if _is_ours(key, mark)), key=lambda key: _generation(key, mark))
+        usable = [key for key in ours if pair is None or _may_be(pair, key.text("publicKey"))]
+        if not ours:
+            return None
+        configuration = api.configuration()
+        signs = api.active_key(configuration)
+        newest = usable[-1] if usable else self._post(api, i, key_tail(mark, _generation(ours[-1], mark) + 1))
+        key = next((key for key in usable if key.id("id") == signs), newest)
+        until = self._until(api, configuration)
+        others = (other.id("id") for other in ours if other.id("id") != key.id("id"))
+        return OpenIdProviderKeyState(
+            **_shown(key, mark),
+            active=key.id("id") == signs,
+            mark=mark,
+            retiring=tuple(Retiring(key_id=id_, expires_at=until) for id_ in others),
+        )
+
+    def _published(self, api: Vcd, i: OpenIdProviderKeyInputs, mark: str | None) -> OpenIdProviderKeyState:
+        return OpenIdProviderKeyState(**_shown(self._post(api, i, key_tail(mark, 1)), mark), mark=mark)
+
+    def _posted(
+        self, api: Vcd, i: OpenIdProviderKeyInputs, mark: str | None, present: list[Body], known: set[str]
+    ) -> Body:
         """POST a key, unless an interrupted run has: the vendor has its private half, and nobody else needs it."""
         pair = None if i.private_key is None else _given(i)
-        for key in present:
-            if tail and str(key.get("description") or "").endswith(tail):
-                if pair is None or _may_be(pair, key.text("publicKey")):
-                    return key
-                api.remove(_KEYS, key.id("id"))
-        pair = pair or generate_key_pair(i.algorithm, i.key_size, i.curve)
-        payload = {
-            "description": (i.description or "") + tail,
-            "publicKey": pair.public,
-            "privateKey": pair.private.get_secret_value(),
-        }
-        if i.private_key_passphrase is not None:
-            payload["privateKeyPassphrase"] = i.private_key_passphrase.get_secret_value()
+        ours = sorted((key for key in present if _is_ours(key, mark)), key=lambda key: _generation(key, mark))
+        for stray in (key for key in reversed(ours) if key.id("id") not in known):
+            if pair is None or _may_be(pair, stray.text("publicKey")):
+                return stray
+            self._remove_unless_signing(api, stray.id("id"))
+        last = max((_generation(key, mark) for key in ours), default=1)
+        return self._post(api, i, key_tail(mark, last + 1))
+
+    def _post(self, api: Vcd, i: OpenIdProviderKeyInputs, tail: str) -> Body:
+        pair = generate_key_pair(i.algorithm, i.key_size, i.curve) if i.private_key is None else _given(i)
+        payload = {"description": (i.description or "") + tail, "publicKey": pair.public} | _private_half(i, pair)
         return api.post(f"{CLOUDAPI}{_KEYS}", json=payload)
 
-    def _stop_before_anothers(self, api: Vcd, present: list[Body], mark: str | None) -> None:
+    def _described(self, api: Vcd, i: OpenIdProviderKeyInputs, s: OpenIdProviderKeyState) -> OpenIdProviderKeyState:
+        key = api.get(f"{CLOUDAPI}{_KEYS}/{{}}", s.key_id)
+        tail = key_tail_in(str(key.get("description") or ""), s.mark)
+        body = {**key, "publicKey": key.text("publicKey"), "description": (i.description or "") + tail}
+        if i.private_key is not None and _may_be(pair := _given(i), key.text("publicKey")):
+            # The page requires it; where rekey made the key, nobody has it any more.
+            body |= _private_half(i, pair)
+        return s.model_copy(update=_shown(api.put(f"{CLOUDAPI}{_KEYS}/{{}}", s.key_id, json=body), s.mark))
+
+    def _stop_before_anothers(
+        self, api: Vcd, configuration: Body, mark: str | None, present: list[Body], own: frozenset[str] = frozenset()
+    ) -> None:
         """Stop where the key that signs is another resource's: a renamed one would rotate, and two would take turns."""
-        others = {
-            key.id("id")
-            for key in present
-            if _MARKED.search(description := str(key.get("description") or "")) and not _tail_of(description, mark)
-        }
-        # Most servers have no such key, and are spared the call.
-        if others and (active := _active_key(api.get(_CONFIGURATION))) in others:
+        active = api.active_key(configuration)
+        if active is None or active in own:
+            return
+        key = next((key for key in present if key.get("id") == active), None) or api.find(_KEYS, active)
+        if key is not None and _is_anothers(key, mark):
             raise Stopped(
                 f"{api.name}: key {active}, which signs, was published by rekey for another resource",
                 todo="give this resource an alias if it was renamed in the program; else set"
                 f' adopt="{active}" to manage that key, or activate=False',
+                names=active,
             )
 
-    def _signs(self, api: Vcd, key_id: str) -> bool:
-        return _active_key(api.get(_CONFIGURATION)) == key_id
-
-    def _activate(self, api: Vcd, key_id: str) -> None:
-        """Read, change one field, write, compare."""
-        with api.exclusive:
-            self._make_active(api, self._configuration(api), key_id)
-
     def _activated(
-        self, api: Vcd, s: OpenIdProviderKeyState, ours: Collection[str] = ()
-    ) -> Iterator[OpenIdProviderKeyState]:
+        self, api: Vcd, s: OpenIdProviderKeyState, save: Save[OpenIdProviderKeyState]
+    ) -> OpenIdProviderKeyState:
+        """Read, change one field, write, compare; keep in mind which key signed before."""
         with api.exclusive:
-            before = self._configuration(api)
-            predecessor = _active_key(before)
-            if predecessor not in {s.key_id, *ours} and s.predecessor_key_id is None:
+            before = api.configuration()
+            present = api.list_once(_KEYS)
+            self._stop_before_anothers(api, before, s.mark, present, frozenset(_ids(s)))
+            predecessor = api.active_key(before)
+            ours = {key.id("id") for key in present if _is_ours(key, s.mark)} | _ids(s)
+            if predecessor in ours - {s.key_id}:
+                # Somebody made it sign again: it stays until that has expired.
+                s = save(_retiring_until(s, predecessor, self._until(api, before)))
+            elif predecessor != s.key_id and s.predecessor_key_id is None:
                 # Kept before it is replaced: the answer to that may be lost.
-                s = s.model_copy(update={"predecessor_key_id": predecessor})
-                yield s
-            self._make_active(api, before, s.key_id)
-        yield s.model_copy(update={"active": True})
-
-    def _configuration(self, api: Vcd) -> Body:
-        configuration = api.get(_CONFIGURATION)
-        # What is not the configuration must not be written back.
-        configuration.flag("allowHttp")
-        return configuration
-
-    def _make_active(self, api: Vcd, before: Body, key_id: str) -> None:
-        if _active_key(before) != key_id:
-            after = api.put(_CONFIGURATION, json={**before, "activeKey": {"id": key_id}})
-            if _active_key(after) != key_id:
-                raise Conflict(f"{api.name}: another key was made active at the same moment")
+                s = save(s.model_copy(update={"predecessor_key_id": predecessor}))
+            api.make_active(before, s.key_id)
+        return s.model_copy(update={"active": True, "signed_until": None})
 
     def _publish_ahead(self, api: Vcd, public_key: str) -> timedelta:
         """Return how long the next key must be published before it signs; nothing where that has no use."""
-        for pause in _REPLICATION_PAUSES:
+        for pause in _REPLICATION_PAUSES_S:
             api.runtime.sleep(pause)
             try:
                 keys, max_age = api.published_keys()
@@ -352,52 +392,138 @@ class OpenIdProviderKey(Resource[OpenIdProviderKeyInputs, OpenIdProviderKeyState
         )
         return timedelta(0)
 
-    def _promoted(self, api: Vcd, i: OpenIdProviderKeyInputs, s: OpenIdProviderKeyState) -> OpenIdProviderKeyState:
+    def _promoted(
+        self, api: Vcd, i: OpenIdProviderKeyInputs, s: OpenIdProviderKeyState, now: Clock
+    ) -> OpenIdProviderKeyState:
         """Make the next key the present one."""
         key = api.get(f"{CLOUDAPI}{_KEYS}/{{}}", s.next_key_id or "")
-        until = api.runtime.now().replace(microsecond=0)
+        until = now().replace(microsecond=0)
         if i.activate:
             with api.exclusive:
-                before = self._configuration(api)
+                before = api.configuration()
+                self._stop_before_anothers(api, before, s.mark, [], frozenset(_ids(s)))
                 if not i.rotation.means_compromise:
-                    until += _life_of_id_tokens(api, before) + _SKEW
-                self._make_active(api, before, key.id("id"))
+                    until += api.id_token_lifetime(before) + _SKEW
+                api.make_active(before, key.id("id"))
+        elif s.signed_until is not None:
+            until = max(until, s.signed_until)
         update = {
             **_shown(key, s.mark),
             "active": i.activate,
             "adopted": None,
             "next_key_id": None,
             "next_activates_at": None,
+            "signed_until": None,
+            "retiring": tuple(_old(s)),
             "previous_key_id": s.key_id,
             "previous_expires_at": until,
         }
         return s.model_copy(update=update)
 
-    def _given_back(self, api: Vcd, s: OpenIdProviderKeyState) -> OpenIdProviderKeyState:
-        predecessor = s.predecessor_key_id
-        if predecessor is None:
-            predecessor = self._only_other(api, s)
-        if predecessor is None or api.find(_KEYS, predecessor) is None:
+    def _retired(self, api: Vcd, s: OpenIdProviderKeyState, old: Retiring, now: Clock) -> OpenIdProviderKeyState:
+        """DELETE a key whose tokens have expired, unless somebody has made it sign again."""
+        configuration = api.configuration()
+        if api.active_key(configuration) == old.key_id:
+            api.runtime.warn(f"{api.name}: key {old.key_id} signs again, which somebody has seen to: it stays")
+            s = _retiring_until(s, old.key_id, self._until(api, configuration))
+            return s.model_copy(update={"active": False})
+        api.remove(_KEYS, old.key_id)
+        return _retiring_until(s, old.key_id, None)
+
+    def _withdrawn(self, api: Vcd, s: OpenIdProviderKeyState) -> OpenIdProviderKeyState:
+        """DELETE the next key, which another one takes the place of before it has signed."""
+        key_id = s.next_key_id or ""
+        s = s.model_copy(update={"next_key_id": None, "next_activates_at": None})
+        if self._remove_unless_signing(api, key_id):
+            return s
+        return _retiring_until(s, key_id, self._until(api, api.configuration()))
+
+    def _remove_unless_signing(self, api: Vcd, key_id: str) -> bool:
+        if api.active_key(api.configuration()) == key_id:
+            return False
+        api.remove(_KEYS, key_id)
+        return True
+
+    def _given_back(self, api: Vcd, s: OpenIdProviderKeyState, present: list[Body]) -> OpenIdProviderKeyState:
+        """Let the key sign again that did before rekey's."""
+        ids = {key.id("id") for key in present}
+        predecessor = s.predecessor_key_id or self._only_other(s, present)
+        if predecessor is None or predecessor not in ids:
             raise Stopped(
                 f"{api.name}: key {s.key_id} signs, and the key that signed before it is gone",
                 todo="make another key active in Cloud Director, then run again",
             )
-        self._activate(api, predecessor)
-        return s.model_copy(update={"active": False})
+        with api.exclusive:
+            before = api.configuration()
+            until = self._until(api, before)
+            api.make_active(before, predecessor)
+        return s.model_copy(update={"active": False, "signed_until": until})
 
     @staticmethod
-    def _only_other(api: Vcd, s: OpenIdProviderKeyState) -> str | None:
+    def _only_other(s: OpenIdProviderKeyState, present: list[Body]) -> str | None:
         """Return the one key that can sign instead, if there is only one: a replacement knows no predecessor."""
-        ours = (s.key_id, s.next_key_id, s.previous_key_id)
-        others = [key for key in api.all_of(_KEYS) if key.id("id") not in ours]
-        if len(others) != 1 or _MARKED.search(str(others[0].get("description") or "")):
+        others = [key for key in present if key.id("id") not in _ids(s)]
+        if len(others) != 1 or key_has_tail(_description(others[0])):
             return None
         return others[0].id("id")
+
+    @staticmethod
+    def _until(api: Vcd, configuration: Body) -> datetime:
+        """Return when everything has expired that a key which signs at this moment has signed."""
+        return (api.runtime.now() + api.id_token_lifetime(configuration) + _SKEW).replace(microsecond=0)
+
+
+def _ids(s: OpenIdProviderKeyState) -> set[str]:
+    """Return the ids of all keys that the state knows as its own."""
+    named = (s.key_id, s.next_key_id, s.previous_key_id, *(old.key_id for old in s.retiring))
+    return {key_id for key_id in named if key_id is not None}
+
+
+def _old(s: OpenIdProviderKeyState) -> Iterator[Retiring]:
+    """Yield the keys before the present one, the latest first."""
+    if s.previous_key_id is not None and s.previous_expires_at is not None:
+        yield Retiring(key_id=s.previous_key_id, expires_at=s.previous_expires_at)
+    yield from s.retiring
+
+
+def _ended(s: OpenIdProviderKeyState, now: datetime) -> list[Retiring]:
+    return [old for old in _old(s) if old.expires_at <= now]
+
+
+def _retiring_until(s: OpenIdProviderKeyState, key_id: str, until: datetime | None) -> OpenIdProviderKeyState:
+    """Return a state in which one of the old keys goes at another moment, or is gone already."""
+    if key_id == s.previous_key_id:
+        return s.model_copy(update={"previous_key_id": until and key_id, "previous_expires_at": until})
+    others = tuple(old for old in s.retiring if old.key_id != key_id)
+    moved = (Retiring(key_id=key_id, expires_at=until),) if until is not None else ()
+    return s.model_copy(update={"retiring": others + moved})
+
+
+def _description(key: Body) -> str:
+    return str(key.get("description") or "")
+
+
+def _is_ours(key: Body, mark: str | None) -> bool:
+    return key_tail_in(_description(key), mark) != ""
+
+
+def _is_anothers(key: Body, mark: str | None) -> bool:
+    return key_has_tail(_description(key)) and not _is_ours(key, mark)
+
+
+def _generation(key: Body, mark: str | None) -> int:
+    return generation_in(_description(key), mark) or 0
 
 
 def _given(i: OpenIdProviderKeyInputs) -> KeyPair:
     passphrase = i.private_key_passphrase.get_secret_value() if i.private_key_passphrase else None
     return read_key_pair((i.private_key or SecretStr("")).get_secret_value(), passphrase, i.public_key)
+
+
+def _private_half(i: OpenIdProviderKeyInputs, pair: KeyPair) -> dict[str, str]:
+    passphrase = i.private_key_passphrase
+    beside = {} if passphrase is None else {"privateKeyPassphrase": passphrase.get_secret_value()}
+    return {"privateKey": pair.private.get_secret_value()} | beside
 
 
 def _may_be(pair: KeyPair, shown: str) -> bool:
@@ -408,35 +534,9 @@ def _may_be(pair: KeyPair, shown: str) -> bool:
         return True
 
 
-def _life_of_id_tokens(api: Vcd, configuration: Body) -> timedelta:
-    seconds = configuration.get("idTokenTimeToLive")
-    if type(seconds) is not int or not 0 <= seconds <= _MAX_LIFE.total_seconds():
-        wrong = BadAnswer(f"{api.name}: GET openIdProvider: idTokenTimeToLive is no lifetime of an ID token")
-        wrong.live = "the key that signs is the one before"
-        raise wrong
-    return timedelta(seconds=seconds)
-
-
-def _active_key(configuration: Body) -> str | None:
-    return None if configuration.get("activeKey") is None else configuration.object("activeKey").id("id")
-
-
-def _mark_beside(mark: str, adopted: str) -> str:
-    return hashlib.sha256(f"{mark} {adopted}".encode()).hexdigest()[: len(mark)]
-
-
-def _tail(mark: str | None, generation: int) -> str:
-    return f" [{mark} {generation}]" if mark else ""
-
-
-def _tail_of(description: str, mark: str | None) -> str:
-    _head, found, rest = description.rpartition(f" [{mark} ") if mark else ("", "", "")
-    return found + rest if found and rest.endswith("]") and rest[:-1].isdigit() else ""
-
-
 def _shown(answer: Body, mark: str | None) -> dict[str, Any]:
     description = answer.maybe("description", str) or ""
-    tail = _tail_of(description, mark)
+    tail = key_tail_in(description, mark)
     return {
         "key_id": answer.id("id"),
         "public_key": answer.text("publicKey"),

@@ -1,37 +1,35 @@
-"""An OAuth app of an organization in VMware Cloud Partner Navigator (client credentials, server to server).
+"""An OAuth app of an organization in VMware Cloud Partner Navigator, and its secret.
 
-Page: developer.vmware.com/apis/cloud-partner-navigator/identity/latest, "Update Organization OAuth Application By
-Organization ID And Application ID" and the pages beside it.
+Page: https://developer.vmware.com/apis/cloud-partner-navigator/identity/latest/ ("Update Organization OAuth
+Application By Organization ID And Application ID", and the pages beside it)
 
 Who makes the secret: rekey, so that it is known whatever happens to the answer. How many live at once: two, for as
-long as `rotation.grace` says. Readable afterwards: no. No way to delete an app is documented.
+long as ``rotation.grace`` says. Readable afterwards: no.
+
+Navigator documents no way to delete an app: a destroy ends the secret and leaves the app.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, AliasGenerator, BeforeValidator, ConfigDict, Field, SecretStr, StrictBool
+from pydantic import AliasGenerator, BeforeValidator, ConfigDict, Field, SecretStr, StrictBool
 from pydantic.alias_generators import to_camel
 
 from ..endpoints.answer import Body
 from ..endpoints.navigator import BASE, Navigator
 from ..errors import BadAnswer, Forbidden, NotFound, Rejected
-from ..key_material import generate_secret
-from ..model import IMMUTABLE, NO_FLAG, Model, Secret, VendorId
-from ..reconciler.contract import Inputs, Resource, State
+from ..key_material import generate_secret, secret_rule
+from ..model import IMMUTABLE, NO_FLAG, Mark, Model, Secret, VendorId
+from ..ownership import own_app_id
+from ..reconciler.contract import Clock, Inputs, Save, TwoSecrets, TwoSecretsState
 
 _APPS: Final = f"{BASE}/v2/orgs/{{}}/oauth-apps"
 _APP: Final = f"{_APPS}/{{}}"
 _SECRET: Final = f"{_APP}/secret"
 _CLIENT: Final = f"{BASE}/v2/orgs/{{}}/clients/{{}}"
-
-#: The page's own rule, to the letter. Its "\]-{" is a range that takes in all lower-case letters.
-_RULE: Final = re.compile(r"(?=.{8,})(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])(?=.*[!@#$%^&*()_+=\[\]-{|}',./:;<>?`~]).*")
 
 _NAMES: Final = {
     "display_name": "displayName",
@@ -40,15 +38,6 @@ _NAMES: Final = {
     "allowed_scopes": "allowedScopes",
     "owner_only_secret_rotation": "ownerOnlySecretRotation",
 }
-
-
-def _allowed(secret: SecretStr) -> SecretStr:
-    if not _RULE.fullmatch(secret.get_secret_value()):
-        raise ValueError(
-            "must be one line of at least 8 characters with a lower-case letter, an upper-case letter, a digit and"
-            " a special character"
-        )
-    return secret
 
 
 class _Scopes(Model):
@@ -95,12 +84,15 @@ class OrgOAuthAppInputs(Inputs):
     """The organization, and the app's settings."""
 
     org_id: VendorId = Field(description="The organization (GUID).", json_schema_extra=IMMUTABLE)
-    adopt: VendorId | None = Field(
-        default=None, description="The id of an app that exists and is to be managed instead of a new one."
+    adopt: Annotated[VendorId | None, Mark.ADOPTS] = Field(
+        default=None,
+        description="The id of an app that exists and is to be managed instead of a new one. Removing it later changes"
+        " nothing; another id replaces.",
     )
     context: Literal["OPERATOR", "PROVIDER", "TENANT"] | None = Field(
         default=None,
-        description="In which context the app is created and changed (OPERATOR: created only).",
+        description="In which context the app is created and changed: `PROVIDER`, `TENANT` or, for creation only,"
+        " `OPERATOR`. A change counts from the next call on.",
     )
     display_name: str | None = Field(default=None, description="The app's name.", examples=["billing-export"])
     description: str | None = Field(default=None, description="The app's description; empty clears it.")
@@ -108,101 +100,84 @@ class OrgOAuthAppInputs(Inputs):
         default=None, description="How long the app's access tokens live, in seconds."
     )
     allowed_scopes: Annotated[AllowedScopes, BeforeValidator(_empty_clears)] | None = Field(
-        default=None, description="What the app may do; order does not matter, and empty clears it."
+        default=None,
+        description="What the app may do; order does not matter, a part that is left out is not managed, and `{}`"
+        " clears all.",
     )
     owner_only_secret_rotation: StrictBool | None = Field(
         default=None, description="Whether the app is forbidden to rotate its own secret."
     )
-    secret: Annotated[Secret, AfterValidator(_allowed)] | None = Field(
+    secret: Annotated[Annotated[Secret, secret_rule("navigator")] | None, Mark.EXPLICIT_SECRET] = Field(
         default=None,
         description="The secret to set: at least 8 characters, with a lower-case letter, an upper-case letter, a"
         " digit and a special character. By default rekey makes it.",
     )
 
 
-class OrgOAuthAppState(State):
+class OrgOAuthAppState(TwoSecretsState):
     """The app as the vendor has it, and the secret that rekey gave it."""
 
     org_id: str
-    oauth_app_id: str = Field(description="The app's id, which is its OAuth client id.")
+    # The app's id is its client id.
+    oauth_app_id: Annotated[str, Mark.OBJECT_ID, Mark.CLIENT_ID] = Field(
+        description="The app's id, which is its OAuth client id."
+    )
     display_name: str | None = None
     description: str | None = None
     access_token_ttl: int | None = None
     allowed_scopes: AllowedScopes | None = None
     owner_only_secret_rotation: bool | None = None
-    secret: Secret | None = Field(default=None, description="The app's secret; unset while an adopted one is kept.")
-    previous_secret: Secret | None = Field(default=None, description="The secret before, while it still works.")
-    next_secret: Secret | None = Field(
-        default=None,
-        description="A new secret that the vendor has been given and refuses so far, while `secret` still works.",
+    secret: Secret | None = Field(
+        default=None, description="The secret that the vendor accepts; unset while an adopted one has not rotated."
     )
-    last_updated_at: int | None = Field(
-        default=None, description="The vendor's stamp of the last change that rekey made or saw, in the vendor's unit."
+    previous_secret: Secret | None = Field(
+        default=None, description="The secret before, while it still works (see `previous_expires_at`)."
     )
-
-    def with_candidate_pending(self) -> Self:
-        """Return it with the old secret as the present one, where that has its grace."""
-        if self.previous_secret is None:
-            return self
-        old = {"secret": self.previous_secret, "previous_secret": None, "next_secret": self.secret}
-        return self.model_copy(update={**old, "generation": self.generation - 1})
-
-    def promoted(self) -> Self:
-        """Return it with the next secret as the present one, if there is one."""
-        if self.next_secret is None:
-            return self
-        previous = self.secret if self.previous_expires_at else None
-        new = {"secret": self.next_secret, "previous_secret": previous, "next_secret": None}
-        return self.model_copy(update={**new, "generation": self.generation + 1})
+    #: The vendor's stamp of the last change that rekey made or saw, in the vendor's unit.
+    last_updated_at: int | None = None
+    #: For how long the app's old secret lives where a rotation asks for no grace, in seconds.
+    saved_grace: int | None = None
 
 
-class OrgOAuthApp(Resource[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
+class OrgOAuthApp(TwoSecrets[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
     """POST, GET and PATCH of an app, and POST or PUT of its secret."""
 
-    name = "OrgOAuthApp"
     vendor = "navigator"
     inputs = OrgOAuthAppInputs
     state = OrgOAuthAppState
-    id_output = "oauth_app_id"
-    secret_input = "secret"  # noqa: S105 - the name of a field
-    takes_grace = True
     overlap = "no overlap is asked for: set rotation.grace to keep the old secret for a time"
-    marked = True
 
     def remarks(self, i: OrgOAuthAppInputs, s: OrgOAuthAppState | None) -> Iterator[str]:
         """The secret of an adopted app is not there to be read."""
         if s is None and i.adopt is not None and i.secret is None and i.rotation.on_adopt != "rotate":
             yield "keeps the app's secret, which cannot be read: `secret` stays unset until a rotation"
 
-    def create(self, api: Navigator, i: OrgOAuthAppInputs, mark: str | None) -> Iterator[OrgOAuthAppState]:
+    def create(
+        self, api: Navigator, i: OrgOAuthAppInputs, mark: str | None, save: Save[OrgOAuthAppState]
+    ) -> OrgOAuthAppState:
         """POST an app with an id by which an interrupted create, or the app that a destroy left, is found again."""
         if i.adopt is not None:
             s = _shown(OrgOAuthAppState(org_id=i.org_id, oauth_app_id=i.adopt), api.get(_APP, i.org_id, i.adopt))
-            yield from self._patch(api, i, s, self.changed(i, s), secret=i.secret)
-            return
+            return self._patch(api, i, s, self.changed(i, s), save, secret=i.secret)
         secret = i.secret or generate_secret("navigator")
-        own_id = None if mark is None else _own_id(mark, i.org_id)
+        own_id = None if mark is None else own_app_id(mark, i.org_id)
         found = None if own_id is None else self._found(api, i.org_id, own_id)
         if own_id is not None and found is not None:
             s = _shown(OrgOAuthAppState(org_id=i.org_id, oauth_app_id=own_id), found)
-            yield from self._patch(api, i, s, self.changed(i, s), secret=secret)
-            return
+            return self._patch(api, i, s, self.changed(i, s), save, secret=secret)
         body = {_NAMES[name]: _sent(i, None, name) for name in _NAMES if getattr(i, name) is not None}
         body["secret"] = secret.get_secret_value()
         if own_id is not None:
             body["id"] = own_id
         answer = api.post(_APPS, i.org_id, json=body, query={"context": i.context} if i.context else None)
-        s = OrgOAuthAppState(
-            org_id=i.org_id,
-            oauth_app_id=answer.text("clientId"),
-            secret=SecretStr(answer.maybe("clientSecret", str) or secret.get_secret_value()),
+        s = save(
+            OrgOAuthAppState(
+                org_id=i.org_id,
+                oauth_app_id=answer.text("clientId"),
+                secret=SecretStr(answer.maybe("clientSecret", str) or secret.get_secret_value()),
+            )
         )
-        yield s
-        yield _shown(s, api.get(_APP, s.org_id, s.oauth_app_id))
-
-    def client(self, s: OrgOAuthAppState) -> str | None:
-        """The app's id is its client id."""
-        return s.oauth_app_id
+        return _shown(s, api.get(_APP, s.org_id, s.oauth_app_id))
 
     def read(self, api: Navigator, s: OrgOAuthAppState) -> OrgOAuthAppState | None:
         """GET the app; its secret is not shown."""
@@ -217,57 +192,68 @@ class OrgOAuthApp(Resource[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
         return changed | ({"allowed_scopes"} if _differ(i.allowed_scopes, s.allowed_scopes) else set())
 
     def update(
-        self, api: Navigator, i: OrgOAuthAppInputs, s: OrgOAuthAppState, changed: frozenset[str]
-    ) -> Iterator[OrgOAuthAppState]:
+        self,
+        api: Navigator,
+        i: OrgOAuthAppInputs,
+        s: OrgOAuthAppState,
+        changed: frozenset[str],
+        save: Save[OrgOAuthAppState],
+    ) -> OrgOAuthAppState:
         """PATCH the changed fields only."""
-        yield from self._patch(api, i, s, changed)
+        return self._patch(api, i, s, changed, save)
 
-    def given(self, i: OrgOAuthAppInputs, s: OrgOAuthAppState) -> str | None:
-        """A given secret that is not the present one is sent."""
-        return "the given secret is another one" if i.secret is not None and i.secret != s.secret else None
-
-    def rotate(self, api: Navigator, i: OrgOAuthAppInputs, s: OrgOAuthAppState) -> Iterator[OrgOAuthAppState]:
+    def rotate(
+        self,
+        api: Navigator,
+        i: OrgOAuthAppInputs,
+        s: OrgOAuthAppState,
+        save: Save[OrgOAuthAppState],
+        now: Clock,
+    ) -> OrgOAuthAppState:
         """POST the next secret with the old one's grace, the call whose overlap is documented; else PATCH it."""
         secret = i.secret or generate_secret("navigator")
         grace = i.rotation.grace
-        if grace:
-            ends = _end(api, grace)
-            body = {
-                "newClientSecret": secret.get_secret_value(),
-                "secretExpirationTimeInSeconds": int(grace.total_seconds()),
-            }
-            try:
-                answer = api.request("POST", _SECRET, s.org_id, s.oauth_app_id, json=body, repeatable=False, empty=True)
-            except (Rejected, Forbidden, NotFound):
-                yield from self._patch(api, i, s, secret=secret, grace=grace)
-                return
-            if answer:
-                raise BadAnswer(
-                    f"{api.name}: POST …/{s.oauth_app_id}/secret: the answer has content; none is documented"
-                )
-            s = _minted(s, secret, ends)
-            yield s
-            yield _shown(s, api.get(_APP, s.org_id, s.oauth_app_id))
-        else:
-            yield from self._patch(api, i, s, secret=secret, grace=grace)
+        if not grace:
+            return self._patch(api, i, s, frozenset(), save, secret=secret, grace=grace, now=now)
+        # Asked before the call, so that the old secret is never promised for longer.
+        minted = _minted(s, secret, _end(now, grace))
+        save.if_lost(minted)
+        body = {
+            "newClientSecret": secret.get_secret_value(),
+            "secretExpirationTimeInSeconds": int(grace.total_seconds()),
+        }
+        try:
+            answer = api.request("POST", _SECRET, s.org_id, s.oauth_app_id, json=body, repeatable=False, empty=True)
+        except (Rejected, Forbidden, NotFound):
+            return self._patch(api, i, s, frozenset(), save, secret=secret, grace=grace, now=now)
+        if answer:
+            raise BadAnswer(f"{api.name}: POST …/{s.oauth_app_id}/secret: the answer has content; none is documented")
+        s = save(minted)
+        return _shown(s, api.get(_APP, s.org_id, s.oauth_app_id))
 
-    def resend_inputs(self, api: Navigator, i: OrgOAuthAppInputs, s: OrgOAuthAppState) -> OrgOAuthAppInputs:
+    def resend_inputs(self, i: OrgOAuthAppInputs, s: OrgOAuthAppState, now: Clock) -> OrgOAuthAppInputs:
         """Give the next secret, with what is left of the old one's grace."""
-        left = max((s.previous_expires_at or api.runtime.now()) - api.runtime.now(), timedelta())
-        rotation = i.rotation.model_copy(update={"grace": left})
+        left = timedelta() if s.expires_at is None else max(s.expires_at - now(), timedelta())
+        # Where none was asked for, the old one may live for as long as the app has saved.
+        grace = i.rotation.grace if s.expires_at is None else left
+        rotation = i.rotation.model_copy(update={"grace": grace})
         return i.model_copy(update={"secret": s.next_secret, "rotation": rotation})
 
-    def accepted(self, api: Navigator, s: OrgOAuthAppState) -> bool | None:
-        """Ask for an access token with the id and secret."""
-        return None if s.secret is None else api.accepts_client(s.org_id, s.oauth_app_id, s.secret)
+    def lifetime_without_grace(self, s: OrgOAuthAppState) -> timedelta | None:
+        """What the app has saved for rotations that do not say."""
+        return timedelta(seconds=s.saved_grace) if s.saved_grace else None
 
-    def delete(self, api: Navigator, s: OrgOAuthAppState) -> str | None:
+    def accepted(self, api: Navigator, s: OrgOAuthAppState, now: Clock) -> bool | None:
+        """Ask for an access token with the id and secret."""
+        return _accepts(api, s, s.secret)
+
+    def delete(self, api: Navigator, s: OrgOAuthAppState, save: Save[OrgOAuthAppState]) -> str | None:
         """PUT a secret of the vendor's making and throw the answer away, if the present one is still ours."""
         found = self._found(api, s.org_id, s.oauth_app_id)
         if found is None:
             raise NotFound(f"{api.name}: there is no app {s.oauth_app_id}")
         remains = f"the app {s.oauth_app_id} remains: Navigator documents no way to delete it"
-        if not self.accepted(api, s) and not self.accepted(api, s.promoted()):
+        if not _accepts(api, s, s.secret) and not _accepts(api, s, s.next_secret):
             return f"{remains}; its secret is not one that rekey gave it, and stays"
         if _seen(s, found).last_updated_at != found.get("lastUpdatedAt"):
             # That the secret works is not enough: another one may have come, with a grace for ours.
@@ -294,38 +280,35 @@ class OrgOAuthApp(Resource[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
         api: Navigator,
         i: OrgOAuthAppInputs,
         s: OrgOAuthAppState,
-        changed: frozenset[str] = frozenset(),
+        changed: frozenset[str],
+        save: Save[OrgOAuthAppState],
         *,
         secret: SecretStr | None = None,
         grace: timedelta | None = None,
-    ) -> Iterator[OrgOAuthAppState]:
+        now: Clock | None = None,
+    ) -> OrgOAuthAppState:
         """PATCH changed settings and, where one is given, the secret; without either there is nothing to send."""
         body = {_NAMES[name]: _sent(i, s, name) for name in sorted(changed)}
+        minted = None
         if secret is not None:
             body["secret"] = secret.get_secret_value()
             if grace is not None:
                 body["secretRotationExpirationInSeconds"] = int(grace.total_seconds())
-        if body:
-            ends = _end(api, grace)
-            answer = api.request(
-                "PATCH",
-                _APP,
-                s.org_id,
-                s.oauth_app_id,
-                json=body,
-                # The page of PATCH knows two contexts, that of POST three.
-                query={"context": i.context} if i.context in {"PROVIDER", "TENANT"} else None,
-            )
-            if secret is not None:
-                s = _minted(s, secret, ends)
-                yield s
-            s = _shown(s, answer)
-        yield s
-
-
-def _own_id(mark: str, org_id: str) -> str:
-    # Client ids are global, so one resource that moves to another organization needs another.
-    return f"rekey-{hashlib.sha256(f'{mark} {org_id}'.encode()).hexdigest()[:24]}"
+            lives = self.lifetime_without_grace(s) if grace is None else grace
+            minted = _minted(s, secret, _end(now, lives))
+            save.if_lost(minted)
+        if not body:
+            return s
+        answer = api.request(
+            "PATCH",
+            _APP,
+            s.org_id,
+            s.oauth_app_id,
+            json=body,
+            # The page of PATCH knows two contexts, that of POST three.
+            query={"context": i.context} if i.context in {"PROVIDER", "TENANT"} else None,
+        )
+        return _shown(s if minted is None else save(minted), answer)
 
 
 def _sent(i: OrgOAuthAppInputs, s: OrgOAuthAppState | None, name: str) -> Any:
@@ -362,6 +345,7 @@ def _shown(s: OrgOAuthAppState, answer: Body) -> OrgOAuthAppState:
             "allowed_scopes": scopes if _differ(scopes, s.allowed_scopes) else s.allowed_scopes or scopes,
             "owner_only_secret_rotation": answer.maybe("ownerOnlySecretRotation", bool),
             "last_updated_at": answer.maybe("lastUpdatedAt", int),
+            "saved_grace": answer.maybe("secretRotationExpirationInSeconds", int),
         }
     )
 
@@ -401,15 +385,19 @@ def _objects(answer: Body, name: str) -> list[Body]:
     return answer.objects(name) if answer.get(name) else []
 
 
-def _end(api: Navigator, grace: timedelta | None) -> datetime | None:
-    """Return when the old secret ends: asked before the call, so that it is never promised for longer."""
-    return (api.runtime.now() + grace).replace(microsecond=0) if grace else None
+def _end(now: Clock | None, lives: timedelta | None) -> datetime | None:
+    """Return when the old secret ends; nothing if it ends at once."""
+    return (now() + lives).replace(microsecond=0) if now is not None and lives else None
 
 
 def _minted(s: OrgOAuthAppState, secret: SecretStr, ends: datetime | None) -> OrgOAuthAppState:
     previous = s.secret if ends else None
-    new = {"secret": secret, "previous_secret": previous, "next_secret": None, "previous_expires_at": ends}
-    return s.model_copy(update=new)
+    new = {"secret": secret, "previous_secret": previous, "next_secret": None, "candidate": None}
+    return s.model_copy(update={**new, "expires_at": None, "previous_expires_at": ends})
+
+
+def _accepts(api: Navigator, s: OrgOAuthAppState, secret: SecretStr | None) -> bool | None:
+    return None if secret is None else api.accepts_client(s.org_id, s.oauth_app_id, secret)
 
 
 RESOURCE = OrgOAuthApp()

@@ -1,9 +1,12 @@
-"""The credentials of a directory's sync client in VMware Identity Broker, by which an identity provider pushes users.
+"""The credentials of a directory's sync client in VMware Identity Broker, with which users are provisioned.
 
-Page: developer.broadcom.com/xapis/vmware-identity-broker/latest, "Generate Credentials For Sync Client".
+Page: https://developer.broadcom.com/xapis/vmware-identity-broker/latest/ (Generate Credentials For Sync Client)
 
 Who makes the secret: the vendor. How many live at once: one. Readable afterwards: no.
 A grace cannot be set: the old credentials end with the minting of the new ones.
+
+``rotation.on_adopt`` must be set, because the first minting ends the credentials in use, which cannot be read:
+``"rotate"`` mints, ``"keep"`` leaves them, and the secret outputs unset, until a rotation.
 """
 
 from __future__ import annotations
@@ -13,14 +16,14 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 
-from pydantic import ConfigDict, Field, StrictBool
+from pydantic import Field, StrictBool
 
 from ..endpoints.answer import Body
 from ..endpoints.broker import Broker
 from ..endpoints.jwt import expiry
 from ..errors import Conflict, NotFound
-from ..model import IMMUTABLE, NO_FLAG, Model, Secret, VendorId
-from ..reconciler.contract import Inputs, Resource, State
+from ..model import IMMUTABLE, NO_FLAG, OPEN, Mark, Model, Secret, VendorId
+from ..reconciler.contract import Clock, Inputs, Resource, Save, State
 
 _PATH: Final = "/broker/directories/{}/sync-client"
 _SETTINGS: Final = ("generate_token", "token_ttl")
@@ -29,25 +32,27 @@ _SETTINGS: Final = ("generate_token", "token_ttl")
 class SyncClientCredentialsInputs(Inputs):
     """Which directory, and what its sync client is to be given."""
 
-    directory_id: VendorId = Field(
+    directory_id: Annotated[VendorId, Mark.ADOPTS] = Field(
         description="The directory, which exists and has one sync client.",
         json_schema_extra=IMMUTABLE,
         examples=["0b3f4a52-7d0e-4ec9-9f6c-0a1f6fd1d0d3"],
     )
     tenant: VendorId | None = Field(
         default=None,
-        description="The tenant of the directory (vcenter only); by default the endpoint's.",
+        description="The tenant of the directory, where the endpoint's dialect is `vcenter`; by default the"
+        " endpoint's.",
         json_schema_extra=IMMUTABLE,
         examples=["CUSTOMER"],
     )
     generate_token: StrictBool | None = Field(
         default=None,
-        description="True: a long-lived access token. False: a client id and secret. By default as it was.",
+        description="`True`: a long-lived access token (`access_token`, `expires_at`). `False`: a client id and secret"
+        " (`client_id`, `client_secret`). By default as it was. A change rotates.",
     )
     token_ttl: Annotated[int, Field(ge=1, le=1_051_200), NO_FLAG] | None = Field(
         default=None,
         description="How long access tokens live, in minutes: 1 to 1051200 (two years). By default as it was;"
-        " the vendor's first value is 262800 (six months).",
+        " the vendor's first value is 262800 (six months). A change rotates.",
         examples=[262_800],
     )
 
@@ -55,7 +60,7 @@ class SyncClientCredentialsInputs(Inputs):
 class Saved(Model):
     """What the vendor has saved for the sync client."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = OPEN
 
     generate_token: bool | None = None
     token_ttl: int | None = None
@@ -66,30 +71,35 @@ class Saved(Model):
 class SyncClientCredentialsState(State):
     """The sync client and the credentials that rekey has minted for it."""
 
-    directory_id: str
-    tenant: str | None = None
+    directory_id: Annotated[str, Mark.OBJECT_ID]
+    tenant: str | None = Field(default=None, description="The tenant of the directory; unset where there are none.")
     # Not what the vendor has now: then drift would look like a change in code, and that one mints.
-    generate_token: bool | None = Field(default=None, description="As it was asked for at the last minting.")
-    token_ttl: int | None = Field(default=None, description="As it was asked for at the last minting, in minutes.")
-    saved: Saved = Field(default_factory=Saved, description="What the vendor has saved now.")
-    client_id: str | None = Field(default=None, description="The sync client's OAuth id.")
+    generate_token: bool | None = Field(
+        default=None, description="Whether an access token was asked for at the last minting."
+    )
+    token_ttl: int | None = Field(
+        default=None, description="The lifetime that was asked for at the last minting, in minutes."
+    )
+    #: What the vendor has saved now.
+    saved: Saved = Field(default_factory=Saved)
+    client_id: Annotated[str | None, Mark.CLIENT_ID] = Field(default=None, description="The sync client's OAuth id.")
     client_secret: Secret | None = Field(
-        default=None, description="Its secret, if that is what was minted; unset while an adopted one cannot be read."
+        default=None,
+        description="Its secret, if that is what was minted; unset while adopted credentials have not rotated.",
     )
     access_token: Secret | None = Field(
-        default=None, description="Its token, if that is what was minted; unset while an adopted one cannot be read."
+        default=None,
+        description="Its access token, if that is what was minted; unset while adopted credentials have not rotated.",
     )
 
 
 class SyncClientCredentials(Resource[SyncClientCredentialsInputs, SyncClientCredentialsState, Broker]):
     """GET and generate_credentials of one sync client; the directory, and so the client, is not rekey's."""
 
-    name = "SyncClientCredentials"
     vendor = "broker"
     inputs = SyncClientCredentialsInputs
     state = SyncClientCredentialsState
-    id_output = "directory_id"
-    adopted_by_input = "directory_id"
+    pair_unsupported_reason = "a directory has one sync client, so there is no second one to fall back on"
     overlap = "no overlap: the vendor ends the old credentials at once"
 
     def problems(self, i: SyncClientCredentialsInputs) -> Iterator[tuple[str, str]]:
@@ -109,7 +119,7 @@ class SyncClientCredentials(Resource[SyncClientCredentialsInputs, SyncClientCred
             return
         if s.saved.replaced and s.step is None:
             yield "somebody has minted other credentials, which ended these: set rotation.rotate_now to mint new ones"
-        if self.given(i, s) is None:
+        if self.explicit_secret_change(i, s) is None:
             for name in _SETTINGS:
                 wanted, saved = getattr(i, name), getattr(s.saved, name)
                 if wanted is not None and saved is not None and wanted != saved:
@@ -119,16 +129,16 @@ class SyncClientCredentials(Resource[SyncClientCredentialsInputs, SyncClientCred
                     )
 
     def create(
-        self, api: Broker, i: SyncClientCredentialsInputs, mark: str | None
-    ) -> Iterator[SyncClientCredentialsState]:
+        self,
+        api: Broker,
+        i: SyncClientCredentialsInputs,
+        mark: str | None,
+        save: Save[SyncClientCredentialsState],
+    ) -> SyncClientCredentialsState:
         """GET the sync client that is there; a directory brings it along."""
         tenant = api.tenant(i.tenant)
         s = _as_saved(SyncClientCredentialsState(directory_id=i.directory_id, tenant=tenant), self._get(api, i, tenant))
-        yield s.model_copy(update={name: _asked(i, s, name) for name in _SETTINGS})
-
-    def client(self, s: SyncClientCredentialsState) -> str | None:
-        """The sync client."""
-        return s.client_id
+        return s.model_copy(update={name: _asked(i, s, name) for name in _SETTINGS})
 
     def read(self, api: Broker, s: SyncClientCredentialsState) -> SyncClientCredentialsState | None:
         """GET the sync client's settings; its credentials are not shown."""
@@ -144,47 +154,54 @@ class SyncClientCredentials(Resource[SyncClientCredentialsInputs, SyncClientCred
         i: SyncClientCredentialsInputs,
         s: SyncClientCredentialsState,
         changed: frozenset[str],
-    ) -> Iterator[SyncClientCredentialsState]:
+        save: Save[SyncClientCredentialsState],
+    ) -> SyncClientCredentialsState:
         """Note what the vendor has already; there is no call that changes a setting without minting."""
-        yield s.model_copy(update={name: getattr(i, name) for name in changed})
+        return s.model_copy(update={name: getattr(i, name) for name in changed})
 
-    def given(self, i: SyncClientCredentialsInputs, s: SyncClientCredentialsState) -> str | None:
+    def explicit_secret_change(self, i: SyncClientCredentialsInputs, s: SyncClientCredentialsState) -> str | None:
         """A kind or a lifetime that has changed in code can be had by minting only."""
         names = sorted(super().changed(i, s) - self.changed(i, s))
         return f"changed in code: {', '.join(names)}" if names and not i.rotation.paused else None
 
     def rotate(
-        self, api: Broker, i: SyncClientCredentialsInputs, s: SyncClientCredentialsState
-    ) -> Iterator[SyncClientCredentialsState]:
+        self,
+        api: Broker,
+        i: SyncClientCredentialsInputs,
+        s: SyncClientCredentialsState,
+        save: Save[SyncClientCredentialsState],
+        now: Clock,
+    ) -> SyncClientCredentialsState:
         """POST generate_credentials, with the settings that the user gives."""
         settings = {name: value for name in _SETTINGS if (value := getattr(i, name)) is not None}
         answer = self._generate(api, s, settings or None)
         is_token = _kind(answer, i)
-        minted = s.model_copy(
-            update={
-                **settings,
-                "client_id": s.client_id if is_token else answer.text("client_id"),
-                "client_secret": None if is_token else answer.secret("client_secret"),
-                "access_token": answer.secret("access_token") if is_token else None,
-                "expires_at": _expiry(answer, api.runtime.now()) if is_token else None,
-            }
+        minted = save(
+            s.model_copy(
+                update={
+                    **settings,
+                    "client_id": s.client_id if is_token else answer.text("client_id"),
+                    "client_secret": None if is_token else answer.secret("client_secret"),
+                    "access_token": answer.secret("access_token") if is_token else None,
+                    "expires_at": _expiry(answer, now()) if is_token else None,
+                }
+            )
         )
-        yield minted
         minted = _as_saved(minted, answer)
-        yield minted.model_copy(update={name: _asked(i, minted, name) for name in _SETTINGS})
+        return minted.model_copy(update={name: _asked(i, minted, name) for name in _SETTINGS})
 
-    def accepted(self, api: Broker, s: SyncClientCredentialsState) -> bool | None:
+    def accepted(self, api: Broker, s: SyncClientCredentialsState, now: Clock) -> bool | None:
         """Call SCIM with the token, or ask for a token with the id and secret."""
         if s.access_token is not None:
-            expired = s.expires_at is not None and s.expires_at <= api.runtime.now()
+            expired = s.expires_at is not None and s.expires_at <= now()
             return not expired and api.accepts_token(s.tenant, s.access_token)
         if s.client_id is not None and s.client_secret is not None:
             return api.accepts_client(s.tenant, s.client_id, s.client_secret)
         return None
 
-    def delete(self, api: Broker, s: SyncClientCredentialsState) -> str | None:
+    def delete(self, api: Broker, s: SyncClientCredentialsState, save: Save[SyncClientCredentialsState]) -> str | None:
         """POST generate_credentials and throw the answer away, if what rekey minted is still in use."""
-        match self.accepted(api, s):
+        match self.accepted(api, s, api.runtime.now):
             case None:
                 return "the sync client keeps its credentials: rekey has minted none"
             case False:

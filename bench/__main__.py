@@ -16,10 +16,11 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.benchmarks.picture import drawn
 from tests.engine import Engine, Stack
 from tests.processes import descendants
 from tools.vendors import Sandbox, running_sandbox
+
+from .picture import drawn
 
 PROGRAMS = Path(__file__).parent / "programs"
 OPERATIONS = ("create", "update", "no-op", "destroy")

@@ -1,8 +1,8 @@
-"""Many sandboxes in one process, each a world of its own at a port of its own, which can die and come back.
+"""Many sandboxes in one process, each an instance of its own at a port of its own, which can die and come back.
 
-`python -m tests.chaos.worlds 8` prints one line with the origins of a gate and of eight worlds. A world refuses every
-connection from `POST <gate>/die {"port": …, "after": 2}` on, once two more vendor calls are answered, until
-`POST <gate>/revive`.
+`python -m tests.chaos.sandbox_fleet 8` prints one line with the origins of a control endpoint and of eight instances.
+After `POST <control>/die {"port": …, "after": 2}` an instance answers two more vendor calls, then refuses every
+connection until `POST <control>/revive`.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from tools.vendors import Sandbox
 
 
 @dataclass(eq=False)
-class World:
+class SandboxInstance:
     """One sandbox, its listener and its open connections."""
 
     vendors: Vendors
@@ -37,13 +37,13 @@ class World:
     answers_left: int | None = None
 
 
-class Worlds:
+class FleetServer:
     """The application for all of them; which one is meant is told by the port that a request came in at."""
 
     def __init__(self, listeners: list[socket.socket]) -> None:
         self._ports = [listener.getsockname()[1] for listener in listeners]
         self._listeners = listeners
-        self._worlds = {port: World(Vendors(f"http://127.0.0.1:{port}")) for port in self._ports[1:]}
+        self._instances = {port: SandboxInstance(Vendors(f"http://127.0.0.1:{port}")) for port in self._ports[1:]}
         self._config = uvicorn.Config(
             self, http=_TransportInScope, ws="none", lifespan="off", timeout_keep_alive=120, access_log=False
         )
@@ -53,43 +53,43 @@ class Worlds:
     async def serve(self) -> None:
         """Listen everywhere, until interrupted."""
         await self._listen(self._listeners[0])
-        for listener, world in zip(self._listeners[1:], self._worlds.values(), strict=True):
-            world.listener = await self._listen(listener)
+        for listener, instance in zip(self._listeners[1:], self._instances.values(), strict=True):
+            instance.listener = await self._listen(listener)
         print(json.dumps([f"http://127.0.0.1:{port}" for port in self._ports]), flush=True)  # noqa: T201 - is waited for
         await asyncio.Event().wait()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        world = self._worlds.get(scope["server"][1])
-        if world is None:
+        instance = self._instances.get(scope["server"][1])
+        if instance is None:
             await self._order(Request(scope, receive))
             await Response(status_code=204)(scope, receive, send)
             return
-        world.connections.add(scope["state"]["transport"])
-        await world.vendors(scope, receive, send)
-        if world.answers_left is not None and not scope["path"].startswith(("/_sandbox/", "/_consumer/")):
-            world.answers_left -= 1
-            self._die_when_due(world)
+        instance.connections.add(scope["state"]["transport"])
+        await instance.vendors(scope, receive, send)
+        if instance.answers_left is not None and not scope["path"].startswith(("/_sandbox/", "/_consumer/")):
+            instance.answers_left -= 1
+            self._die_when_due(instance)
 
     async def _order(self, request: Request) -> None:
         if request.url.path == "/die":
             order = await request.json()
-            world = self._worlds[order["port"]]
-            world.answers_left = order["after"]
-            self._die_when_due(world)
+            instance = self._instances[order["port"]]
+            instance.answers_left = order["after"]
+            self._die_when_due(instance)
             return
-        for port, world in self._worlds.items():
-            world.answers_left = None
-            if world.listener is None:
-                world.listener = await self._listen(socket.create_server(("127.0.0.1", port), backlog=256))
+        for port, instance in self._instances.items():
+            instance.answers_left = None
+            if instance.listener is None:
+                instance.listener = await self._listen(socket.create_server(("127.0.0.1", port), backlog=256))
 
-    def _die_when_due(self, world: World) -> None:
-        if world.answers_left == 0 and world.listener is not None:
-            world.listener.close()
-            world.listener = None
-            for connection in world.connections:
+    def _die_when_due(self, instance: SandboxInstance) -> None:
+        if instance.answers_left == 0 and instance.listener is not None:
+            instance.listener.close()
+            instance.listener = None
+            for connection in instance.connections:
                 connection.close()
-            world.connections.clear()
+            instance.connections.clear()
 
     async def _listen(self, listener: socket.socket) -> asyncio.Server:
         loop = asyncio.get_running_loop()
@@ -101,34 +101,34 @@ class Worlds:
 
 
 @dataclass(frozen=True)
-class Universe:
-    """The worlds, as somebody outside sees them, and the gate to their lives and deaths."""
+class SandboxFleet:
+    """The instances, as somebody outside sees them, and the control endpoint that lets them die and come back."""
 
-    gate: httpx.Client
-    worlds: list[Sandbox]
+    control: httpx.Client
+    instances: list[Sandbox]
     #: The switches that are turned in each of them, e.g. {"vcd.changes": "tasks"}.
     dialect: dict[str, str] = field(default_factory=dict)
 
-    def first_state(self, world: Sandbox) -> None:
-        """Bring a world back to how it begins."""
-        world.reset()
-        world.post("/_sandbox/dialect", {**self.dialect})
+    def first_state(self, instance: Sandbox) -> None:
+        """Bring an instance back to how it begins."""
+        instance.reset()
+        instance.post("/_sandbox/dialect", {**self.dialect})
 
-    def die(self, world: Sandbox, after: int) -> None:
-        """Let a world refuse connections once it has answered so many more vendor calls."""
-        port = httpx.URL(world.url).port
-        self.gate.post("/die", json={"port": port, "after": after}).raise_for_status()
+    def die(self, instance: Sandbox, after: int) -> None:
+        """Let an instance refuse connections once it has answered so many more vendor calls."""
+        port = httpx.URL(instance.url).port
+        self.control.post("/die", json={"port": port, "after": after}).raise_for_status()
 
     def revive(self) -> None:
         """Let the dead listen again; nothing of their state is lost."""
-        self.gate.post("/revive").raise_for_status()
+        self.control.post("/revive").raise_for_status()
 
     def settings(self) -> tuple[dict[str, str], dict[str, str]]:
-        """Stack config, plain and secret, that makes every world four endpoints, such as `vcd-7`."""
+        """Stack config, plain and secret, that makes every instance four endpoints, such as `vcd-7`."""
         plain: dict[str, str] = {}
         secret: dict[str, str] = {}
-        for number, world in enumerate(self.worlds):
-            for into, settings in ((plain, world.settings()), (secret, world.secret_settings())):
+        for number, instance in enumerate(self.instances):
+            for into, settings in ((plain, instance.settings()), (secret, instance.secret_settings())):
                 for path, value in settings.items():
                     prefix, vendor, key = path.rsplit(".", 2)
                     into[f"{prefix}.{vendor}-{number}.{key}"] = value
@@ -137,28 +137,28 @@ class Universe:
 
 
 @contextlib.contextmanager
-def running_universe(size: int, dialect: dict[str, str] | None = None) -> Iterator[Universe]:
-    """Serve so many worlds, of vendors that speak a dialect."""
-    command = [sys.executable, "-m", "tests.chaos.worlds", str(size)]
+def running_fleet(size: int, dialect: dict[str, str] | None = None) -> Iterator[SandboxFleet]:
+    """Serve so many instances, of vendors that speak a dialect."""
+    command = [sys.executable, "-m", "tests.chaos.sandbox_fleet", str(size)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             line = process.stdout.readline() if process.stdout else ""
-            gate, *origins = json.loads(line)
+            control, *origins = json.loads(line)
             with contextlib.ExitStack() as open_clients:
-                client = open_clients.enter_context(httpx.Client(base_url=gate, trust_env=False))
-                worlds = [Sandbox(origin) for origin in origins]
-                for world in worlds:
-                    open_clients.callback(world.http.close)
-                yield Universe(client, worlds, dialect or {})
+                client = open_clients.enter_context(httpx.Client(base_url=control, trust_env=False))
+                instances = [Sandbox(origin) for origin in origins]
+                for instance in instances:
+                    open_clients.callback(instance.http.close)
+                yield SandboxFleet(client, instances, dialect or {})
         finally:
             process.terminate()
 
 
 def main() -> None:
-    """Serve as many worlds as the command line says."""
+    """Serve as many instances as the command line says."""
     listeners = [socket.create_server(("127.0.0.1", 0), backlog=256) for _ in range(int(sys.argv[1]) + 1)]
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(Worlds(listeners).serve())
+        asyncio.run(FleetServer(listeners).serve())
 
 
 if __name__ == "__main__":

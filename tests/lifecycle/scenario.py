@@ -1,4 +1,28 @@
-"""A resource's life: one stack that goes through it, who was called meanwhile, and every secret that ever existed."""
+"""A scenario: one resource on one stack, the calls that its runs make, and every secret that ever existed.
+
+A test says what changes in the program, and judges what the run did. For example::
+
+    from tests.engine import Stack
+    from tests.lifecycle.oidc_relying_party import OidcRelyingPartyCase
+    from tests.lifecycle.scenario import Scenario
+    from tools.vendors import Sandbox
+
+    def test_rotation_ends_the_old_secret(stack: Stack, sandbox: Sandbox) -> None:
+        scenario = Scenario(OidcRelyingPartyCase(sandbox), stack, sandbox)
+        case = scenario.case
+        assert scenario.up(rotation={"triggers": {"release": 1}}).steps == ["create it"]
+        first = scenario.outputs()
+        preview = scenario.preview(rotation={"triggers": {"release": 2}})
+        assert preview.said.startswith("rotates: trigger changed: release; ")
+        assert preview.calls == ()
+        assert scenario.up().calls == case.calls.rotate
+        second = scenario.outputs()
+        assert case.accepts(second)
+        assert not case.accepts(first)
+        scenario.destroy()
+        assert not case.accepts(second)
+        assert scenario.leaks() == []
+"""
 
 import base64
 import json
@@ -10,7 +34,7 @@ from typing import Any, Final
 from tests.engine import Run, Stack
 from tools.vendors import Sandbox
 
-from .case import Case, Outputs, Said
+from .case import BESIDE, Case, Outputs, ProgramSpec
 
 # How Pulumi keeps what is marked secret.
 _SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
@@ -34,8 +58,8 @@ class Step:
 
     @property
     def steps(self) -> list[str]:
-        """The engine's steps."""
-        return self.run.steps
+        """The engine's steps, without those of a resource that the case declares beside its own."""
+        return [step for step in self.run.steps if not step.endswith(BESIDE)]
 
     @property
     def said(self) -> str:
@@ -58,12 +82,12 @@ def noted(stack: Stack, sandbox: Sandbox, operate: Callable[[], Run]) -> tuple[R
     return run, calls, stack.events.read_text()
 
 
-class Life:
+class Scenario:
     """The stack, the program as it reads now, and what has been seen."""
 
     def __init__(self, case: Case, stack: Stack, sandbox: Sandbox, name: str = "it") -> None:
         self.case, self.stack, self.sandbox = case, stack, sandbox
-        self.said = Said(name)
+        self.spec = ProgramSpec(name)
         self.printed: list[str] = []
         self.credentials: list[Outputs] = []
         self._advanced = 0
@@ -71,19 +95,19 @@ class Life:
 
     # -- the engine ------------------------------------------------------------------------------------------------
 
-    def say(self, **changes: Any) -> None:
+    def write(self, **changes: Any) -> None:
         """Write the program with these changes against what it said before."""
-        self.said = replace(self.said, **changes)
-        self.stack.program(self.case.program(self.said))
+        self.spec = replace(self.spec, **changes)
+        self.stack.program(self.case.program(self.spec))
 
     def up(self, *arguments: str, fails: bool | None = False, **changes: Any) -> Step:
         """`pulumi up` of the program with these changes."""
-        self.say(**changes)
+        self.write(**changes)
         return self._noted(lambda: self.stack.up(*arguments, fails=fails))
 
     def preview(self, *arguments: str, fails: bool | None = False, **changes: Any) -> Step:
         """`pulumi preview` of the program with these changes."""
-        self.say(**changes)
+        self.write(**changes)
         return self._noted(lambda: self.stack.preview(*arguments, fails=fails))
 
     def refresh(self, *, fails: bool | None = False) -> Step:
@@ -100,11 +124,11 @@ class Life:
         self.sandbox.advance(f"{minutes}m")
         self.stack.environment["REKEY_CLOCK_ADVANCE"] = f"{self._advanced}m"
 
-    def settle(self) -> None:
+    def end_overlap(self) -> None:
         """Let the time pass after which a rotation is over, with the ups that it needs."""
-        for minutes in self.case.settling:
+        for minutes in self.case.overlap_steps:
             self.advance(minutes)
-            assert self.up().steps == [f"update {self.said.name}"]
+            assert self.up().steps == [f"update {self.spec.name}"]
 
     def outputs(self) -> Outputs:
         """The resource's outputs, decrypted; each secret among them is marked, and remembered."""
@@ -113,7 +137,7 @@ class Life:
     def outputs_in(self, export: dict[str, Any]) -> Outputs:
         """Its outputs in an export that shows secrets."""
         resources = export["deployment"]["resources"]
-        (kept,) = [found["outputs"] for found in resources if found["urn"].endswith(f"::{self.said.name}")]
+        (kept,) = [found["outputs"] for found in resources if found["urn"].endswith(f"::{self.spec.name}")]
         marked = {name for name, value in kept.items() if isinstance(value, dict) and value.get(_SIGNATURE) == _MARK}
         assert marked == kept.keys() & set(self.case.secrets)
         found = {name: json.loads(value["plaintext"]) if name in marked else value for name, value in kept.items()}
@@ -127,7 +151,7 @@ class Life:
         """What a run of the engine was for it; what was printed is kept."""
         self.printed += [run.text, events]
         found = (json.loads(line).get("diagnosticEvent", {}) for line in events.splitlines())
-        about = [event for event in found if event.get("urn", "").endswith(f"::{self.said.name}")]
+        about = [event for event in found if event.get("urn", "").endswith(f"::{self.spec.name}")]
         return Step(run, calls, [(event["severity"], said_in(event["message"])) for event in about])
 
     # -- secrets ---------------------------------------------------------------------------------------------------
@@ -138,7 +162,7 @@ class Life:
         self._secrets |= {value for name in self.case.secrets if (value := credential.get(name))}
         return credential
 
-    def traces(self) -> list[str]:
+    def leaks(self) -> list[str]:
         """Where a secret, a token or a private key stands in plain text: the files, and what was printed."""
         # A program holds what the test itself has written into it.
         files = [path for path in self.stack.folder.rglob("*") if path.is_file() and path.name != "__main__.py"]

@@ -1,0 +1,1 @@
+"""How long Rekey takes, beside the floor that the engine itself sets."""

@@ -1,0 +1,267 @@
+"""One resource's answers to an engine: check, diff, create, read, update and delete, in plain dicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from pydantic import ValidationError
+
+from ..errors import Error, Partial, Stopped
+from ..model import IMMUTABLE, Mark, fields_marked, fields_with, problems, secret_fields
+from ..ownership import mark_of
+from ..policy.decide import warnings
+from ..reconciler.apply import Reconciler, refused
+from ..reconciler.contract import Resource, State, claimed, claims, creates, object_id
+from ..reconciler.plan import plan, plan_creation, policy_problems
+from .instance import Instance
+from .values import Properties, Secret, holds_unknown, to_property, without_unknowns
+
+Severity = Literal["INFO", "WARNING"]
+_NO_OWNER: Final = "needs the stack's owner id: run `pulumi config set --secret rekey:owner $(openssl rand -hex 16)`"
+_MAY_ROTATE: Final = "may rotate: what decides it is known during `pulumi up` only"
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a front end hands in with a call of its engine."""
+
+    #: Pulumi's name of the resource, where it is known.
+    urn: str | None = None
+    #: The inputs as the state has them, where the engine sends them along.
+    stored_inputs: Properties | None = None
+    #: Where a remark on the resource goes.
+    remark: Callable[[Severity, str], None] = field(default=lambda _severity, _text: None, repr=False)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The inputs as they are to be stored, and (property path, reason) for each that is refused."""
+
+    inputs: Properties
+    failures: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Whether an update has something to do, and which inputs only another object can have."""
+
+    changes: bool
+    replaces: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A resource as it is now: its id, its outputs and, after a read, its inputs."""
+
+    id: str
+    outputs: Properties
+    inputs: Properties | None = None
+
+
+class HalfDone(Error):
+    """An operation stopped halfway; ``found`` is what must be saved."""
+
+    def __init__(self, found: Found, partial: Partial) -> None:
+        super().__init__(partial.happened, todo=partial.advice, request_id=partial.request_id)
+        self.found = found
+        self.aftermath = partial.aftermath
+        self.no_effect = partial.no_effect
+
+
+class Answers:
+    """The answers of one resource, whichever front end asks."""
+
+    def __init__(self, resource: Resource[Any, Any, Any], instance: Instance) -> None:
+        self.resource = resource
+        self._instance = instance
+
+    # -- check and diff: no network, and values that are not known yet ----------------------------------------------
+
+    def check(self, call: Call, olds: Properties, news: Properties) -> Checked:
+        """Validate what is known of the inputs, naming each property that is wrong."""
+        inputs = dict(news)
+        found = problems(self.resource.inputs, inputs, holds_unknown)
+        if not found and not holds_unknown(inputs):
+            found = list(self._rule_problems(call, inputs, is_new=not olds))
+        found += self._misconfigurations(call, inputs)
+        return Checked(self._with_secrets(inputs), found)
+
+    def _rule_problems(self, call: Call, inputs: Properties, *, is_new: bool) -> Iterator[tuple[str, str]]:
+        i = self.resource.inputs.model_validate(inputs)
+        yield from policy_problems(self.resource, i)
+        yield from self.resource.problems(i)
+        creation = plan_creation(self.resource, i, self._instance.settings(i.endpoint, self.resource.vendor))
+        if creation.refusal is not None:
+            yield (
+                fields_with(self.resource.inputs, Mark.ADOPTS)[0],
+                f"{creation.refusal.why}: {creation.refusal.way_out}",
+            )
+        if is_new:
+            # Of a policy that is in force a reader is told when it matters: see diff.
+            remarks = self.resource.remarks(i, None)
+            for text in (*warnings(i.rotation, self._instance.now()), *creation.says, *remarks):
+                call.remark("WARNING", text)
+
+    def _misconfigurations(self, call: Call, inputs: Properties) -> Iterator[tuple[str, str]]:
+        endpoint, vendor = inputs.get("endpoint"), self.resource.vendor
+        # What is not known yet, or no name at all, names no endpoint.
+        named = endpoint is None or isinstance(endpoint, str)
+        if vendor is not None and named:
+            wrong = self._instance.endpoints.misconfigured(endpoint, vendor)
+            if wrong is not None:
+                yield "endpoint", wrong
+        if creates(self.resource) and inputs.get("adopt") is None and not self._instance.owner:
+            yield "", _NO_OWNER
+        if call.urn is not None and named:
+            address = self._instance.address(endpoint, vendor)
+            for name, object_ in claims(self.resource, without_unknowns(inputs)):
+                rival = self._instance.claim_named(address, object_, call.urn)
+                if rival is not None:
+                    yield name, f"is taken by another resource of this program: {rival}"
+
+    def diff(self, call: Call, id_: str, olds: Properties, news: Properties) -> Difference:
+        """Tell what would change, and say under the resource why its credential rotates."""
+        unknown = {name for name, value in news.items() if holds_unknown(value)}
+        # What is not known yet is taken as it was, so that the rest can be compared.
+        known = {name: olds[name] for name in unknown & olds.keys()} | without_unknowns(news)
+        state = self.resource.state.model_validate(without_unknowns(olds))
+        try:
+            i = self.resource.inputs.model_validate(known)
+        except ValidationError:
+            if not unknown:
+                raise
+            return Difference(changes=True)
+        now = self._instance.now()
+        settings = self._instance.settings(i.endpoint, self.resource.vendor)
+        todo = plan(self.resource, id_, i, state, now, endpoint=settings)
+        # An object that is not known yet is another object.
+        replaces = sorted(todo.replace | (unknown & (fields_marked(self.resource.inputs, IMMUTABLE) | {"adopt"})))
+        if replaces:
+            return Difference(changes=True, replaces=replaces)
+        self._instance.claim_live(self._address(state.endpoint), claimed(self.resource, state), call.urn, state)
+        if todo.refusal is not None and (todo or unknown):
+            raise refused(i.endpoint or self.resource.vendor or self.resource.name, todo.refusal)
+        decides = unknown & {"rotation", *fields_with(self.resource.inputs, Mark.EXPLICIT_SECRET)}
+        for text in (_MAY_ROTATE,) if decides else todo.says:
+            call.remark("INFO", text)
+        deferred = warnings(i.rotation, now) if todo.decision.deferred else []
+        for text in (*deferred, *self.resource.remarks(i, state)):
+            call.remark("WARNING", text)
+        return Difference(changes=bool(todo or unknown))
+
+    # -- create, read, update, delete: real calls, several at once --------------------------------------------------
+
+    def create(self, call: Call, props: Properties) -> Found:
+        """Create or adopt the object."""
+        i = self.resource.inputs.model_validate(props)
+        with self._saving(None, None), self._protecting(i.endpoint):
+            state = self._reconciler(i.endpoint, call).create(i, self._mark(call))
+        self._instance.claim_live(self._address(i.endpoint), claimed(self.resource, state), call.urn, state)
+        return Found(object_id(state), self._outputs(state))
+
+    def update(self, call: Call, id_: str, olds: Properties, news: Properties) -> Found:
+        """Bring the object and its secret to what is wanted."""
+        i = self.resource.inputs.model_validate(news)
+        with self._saving(id_, None):
+            state = self._reconciler(i.endpoint, call).update(id_, i, self._state(olds))
+        self._instance.claim_live(self._address(i.endpoint), claimed(self.resource, state), call.urn, state)
+        return Found(id_, self._outputs(state))
+
+    def read(self, call: Call, id_: str, props: Properties) -> Found | None:
+        """Return the object as the vendor has it, or nothing if it is gone."""
+        before = self._state(props)
+        stored = None if call.stored_inputs is None else self._with_secrets(call.stored_inputs)
+        policy = (call.stored_inputs or {}).get("rotation")
+        verify = not isinstance(policy, dict) or policy.get("verify") is not False
+        with self._saving(id_, stored):
+            state = self._reconciler(before.endpoint, call).read(before, verify=verify)
+        if state is None:
+            return None
+        return Found(id_, self._outputs(state), stored and self._as_found(stored, before, state))
+
+    def delete(self, call: Call, props: Properties) -> None:
+        """End what rekey made, unless another resource of the program, or its own replacement, manages it now."""
+        state = self._state(props)
+        address, object_ = self._address(state.endpoint), claimed(self.resource, state)
+        if self._instance.is_protected(address, object_):
+            kept = Stopped(
+                f"{state.endpoint or self.resource.vendor}: {object_id(state)} is what another resource of this run was"
+                " refused to create again",
+                todo="give that one an alias if it was renamed in the program, or delete this one in a run of its own",
+            )
+            kept.aftermath = "nothing was changed"
+            raise kept
+        holder = self._instance.holder(address, object_)
+        if holder is not None and not (holder.urn == call.urn and holder.state == state):
+            if holder.urn != call.urn or not self._only_here(state, holder.state):
+                return
+            call.remark("WARNING", "ends the secret that rekey minted: what replaces it keeps none")
+        self._reconciler(state.endpoint, call).delete(state)
+
+    def _only_here(self, state: State, other: State | None) -> bool:
+        """Tell whether rekey's secret is in this state and its replacement has none."""
+        names = secret_fields(self.resource.state)
+        mine = any(getattr(state, name) is not None for name in names)
+        return other is not None and mine and all(getattr(other, name) is None for name in names)
+
+    # -- between properties and the models ----------------------------------------------------------------------------
+
+    def _state(self, props: Properties) -> Any:
+        return self.resource.state.model_validate(props)
+
+    def _outputs(self, state: State) -> Properties:
+        # What has its default says nothing: a state that lacks it reads the same.
+        return {
+            name: to_property(value)
+            for name, known in type(state).model_fields.items()
+            if (value := getattr(state, name)) is not None and value != known.get_default(call_default_factory=True)
+        }
+
+    def _with_secrets(self, inputs: Properties) -> Properties:
+        secrets = secret_fields(self.resource.inputs)
+        return {
+            name: Secret(value) if name in secrets and isinstance(value, str) else value
+            for name, value in inputs.items()
+        }
+
+    @staticmethod
+    def _as_found(stored: Properties, before: State, state: State) -> Properties:
+        """Return the stored inputs with what the vendor has now, so that drift shows and is repaired."""
+        found = dict(stored)
+        for name in found.keys() & type(state).model_fields.keys() - {"rotation", "endpoint"}:
+            if getattr(before, name) != (value := getattr(state, name)):
+                found[name] = to_property(value)
+        return found
+
+    def _reconciler(self, endpoint: str | None, call: Call) -> Reconciler[Any, Any, Any]:
+        session = self._instance.session(endpoint, self.resource.vendor, self.resource.name)
+        return Reconciler(self.resource, session, self._instance.now(), lambda text: call.remark("WARNING", text))
+
+    def _address(self, endpoint: str | None) -> str:
+        return self._instance.address(endpoint, self.resource.vendor)
+
+    def _mark(self, call: Call) -> str | None:
+        owner = self._instance.owner
+        return mark_of(owner, call.urn) if creates(self.resource) and owner and call.urn else None
+
+    @contextmanager
+    def _saving(self, id_: str | None, inputs: Properties | None) -> Iterator[None]:
+        """Hand on what was reached before a failure."""
+        try:
+            yield
+        except Partial as partial:
+            state: Any = partial.state
+            raise HalfDone(Found(id_ or object_id(state), self._outputs(state), inputs), partial) from partial
+
+    @contextmanager
+    def _protecting(self, endpoint: str | None) -> Iterator[None]:
+        """Keep what a refused create names from being ended in the same run."""
+        try:
+            yield
+        except Stopped as stopped:
+            if stopped.names is not None:
+                self._instance.protect(self._address(endpoint), f"{self.resource.name} {stopped.names}")
+            raise

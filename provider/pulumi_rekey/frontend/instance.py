@@ -1,0 +1,173 @@
+"""What one process that answers an engine has: configuration, endpoints, a clock, and who manages which object."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from ..endpoints import Endpoints
+    from ..endpoints.config import Endpoint
+    from ..endpoints.session import Runtime, Session
+
+#: The environment variable by which tests and rehearsals move the clock of rotation, such as ``31d``.
+CLOCK_ADVANCE: Final = "REKEY_CLOCK_ADVANCE"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """That a resource of this run's program manages an object of a vendor."""
+
+    urn: str
+    #: The state by which that is known; none where only the inputs name the object.
+    state: Any = None
+
+
+class Instance:
+    """What all resources of one process share."""
+
+    def __init__(
+        self,
+        *,
+        wanted: Callable[[], bool] = lambda: True,
+        warn: Callable[[str], None] = lambda _text: None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._wanted = wanted
+        self._warn = warn
+        self._environment: Mapping[str, str] = environment or {}
+        self._lock = threading.Lock()
+        self._endpoints: Endpoints | None = None
+        self._configured: str | None = None
+        #: The stack's ``rekey:owner``.
+        self.owner: str | None = None
+        self._claims: dict[tuple[str, str], Claim] = {}
+        #: Objects that a create was refused to take: whoever has them keeps them in this run.
+        self._protected: set[tuple[str, str]] = set()
+
+    def configure(self, get: Callable[[str], str | None]) -> None:
+        """Take the stack's configuration; every resource of the process is handed the same."""
+        self._configured, self.owner = get("rekey:endpoints"), get("rekey:owner")
+
+    # -- endpoints and clock ----------------------------------------------------------------------------------------
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """The configured endpoints.
+
+        :raises Misconfigured: if what is configured is no map.
+        """
+        with self._lock:
+            if self._endpoints is None:
+                from ..endpoints import Endpoints
+
+                self._endpoints = Endpoints(_map_of_endpoints(self._configured), self._runtime)
+            return self._endpoints
+
+    @cached_property
+    def _runtime(self) -> Runtime:
+        from ..endpoints.session import Runtime
+
+        return Runtime(wanted=self._wanted, warn=self._warn, now=self.now, environment=self._environment)
+
+    def session(self, endpoint: str | None, vendor: str | None, name: str) -> Session[Any] | Any:
+        """Return the session of a resource's endpoint; ``name`` is what a resource without a vendor is called."""
+        if vendor is not None:
+            return self.endpoints.session(endpoint, vendor)
+        from ..endpoints.no_vendor import NoVendor
+
+        return NoVendor(name, self._runtime)
+
+    def settings(self, endpoint: str | None, vendor: str | None) -> Endpoint | None:
+        """Return what an endpoint is set to; nothing where no vendor takes part, or the settings are wrong."""
+        from ..errors import Misconfigured
+
+        try:
+            return None if vendor is None else self.endpoints.settings(endpoint, vendor)
+        except Misconfigured:
+            return None
+
+    def address(self, endpoint: str | None, vendor: str | None) -> str:
+        """Return where an endpoint is; two names may stand for one address."""
+        return "" if vendor is None else self.endpoints.address(endpoint, vendor)
+
+    def now(self) -> datetime:
+        """Return the present moment, to the second; in a rehearsal, moved on by ``REKEY_CLOCK_ADVANCE``.
+
+        The variable is honoured only where every endpoint is on this machine: no real credential may rotate because
+        of it.
+        """
+        now = datetime.now(UTC).replace(microsecond=0)
+        advance = self._environment.get(CLOCK_ADVANCE)
+        if not advance:
+            return now
+        from ..errors import Misconfigured
+        from ..policy.durations import parse
+
+        try:
+            span = parse(advance)
+        except ValueError as wrong:
+            raise Misconfigured(f"{CLOCK_ADVANCE} {wrong}") from None
+        return now + span if self._rehearsal else now
+
+    @cached_property
+    def _rehearsal(self) -> bool:
+        loopback = self.endpoints.all_loopback()
+        if not loopback:
+            self._warn(f"{CLOCK_ADVANCE} is ignored: not every endpoint is on this machine")
+        return loopback
+
+    # -- who manages what -------------------------------------------------------------------------------------------
+
+    def claim_named(self, address: str, object_: str, urn: str) -> str | None:
+        """Note that a resource's inputs name an object; return another resource that manages it already."""
+        with self._lock:
+            holder = self._claims.setdefault((address, object_), Claim(urn))
+            return holder.urn if holder.urn != urn else None
+
+    def claim_live(self, address: str, object_: str, urn: str | None, state: Any) -> None:
+        """Note which object a resource of the program manages by its state; the last state counts."""
+        if urn is None:
+            return
+        with self._lock:
+            before = [place for place, claim in self._claims.items() if claim.urn == urn and claim.state is not None]
+            for place in before:
+                del self._claims[place]
+            holder = self._claims.get((address, object_))
+            if holder is None or holder.urn == urn:
+                self._claims[address, object_] = Claim(urn, state)
+
+    def holder(self, address: str, object_: str) -> Claim | None:
+        """Return who of this run's program manages an object now."""
+        with self._lock:
+            return self._claims.get((address, object_))
+
+    def protect(self, address: str, object_: str) -> None:
+        """Keep whoever has an object from ending it in this run: a create was refused because of it."""
+        with self._lock:
+            self._protected.add((address, object_))
+
+    def is_protected(self, address: str, object_: str) -> bool:
+        """Tell whether an object must not be ended in this run."""
+        with self._lock:
+            return (address, object_) in self._protected
+
+
+def _map_of_endpoints(configured: str | None) -> dict[str, Any]:
+    from ..errors import Misconfigured
+
+    try:
+        endpoints = json.loads(configured or "{}")
+    except ValueError:
+        endpoints = None
+    if not isinstance(endpoints, dict):
+        raise Misconfigured(
+            "rekey:endpoints is not a map of endpoints",
+            todo="remove it, then use `pulumi config set --path rekey:endpoints.<name>.<key>`",
+        )
+    return endpoints

@@ -1,0 +1,89 @@
+"""A call that may have taken effect although nobody heard so, in every resource, without the engine."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from pulumi_rekey.errors import Error
+
+from tests.lifecycle.case import Case
+from tests.lifecycle.in_process import InProcess
+from tests.lifecycle.cases import AT_A_VENDOR as CASES
+from tools.vendors import Sandbox
+
+lost = pytest.mark.parametrize("fault", [{"drop": "after"}, {"drop": "cut"}, {"status": 502, "commit": True}], ids=str)
+RELEASE, NEXT_RELEASE = ({"triggers": {"release": release}} for release in (1, 2))
+
+
+@pytest.fixture(params=CASES, ids=lambda case: case.resource)
+def program(request: pytest.FixtureRequest, sandbox: Sandbox) -> Iterator[InProcess]:
+    program = InProcess(request.param(sandbox))
+    yield program
+    program.close()
+
+
+def only(applies: Callable[[type[Case]], bool]) -> pytest.MarkDecorator:
+    """The cases to which a test applies."""
+    cases = [case for case in CASES if applies(case)]
+    return pytest.mark.parametrize("program", cases, indirect=True, ids=lambda case: case.resource)
+
+
+def posts(program: InProcess) -> int:
+    """How many objects were asked for."""
+    create = next(call for call in program.case.calls.create if call in program.case.minting).removeprefix("POST ")
+    path = create.split("{id}")[0]
+    calls = [call for call in program.sandbox.calls() if call["method"] == "POST" and call["path"].startswith(path)]
+    return sum(call["path"].count("/") == create.count("/") for call in calls)
+
+
+@lost
+@only(lambda case: case.creates)
+@pytest.mark.parametrize("changed", [False, True], ids=["the same program", "an edited program"])
+def test_create_whose_answer_is_lost_finds_its_own(program: InProcess, fault: dict[str, Any], *, changed: bool) -> None:
+    case, strangers = program.case, program.case.objects()
+    create = next(call for call in case.calls.create if call in case.minting)
+    program.sandbox.fault(create.rpartition("/")[2] + "$", method="POST", **fault)
+    with pytest.raises(Error, match="it is not known whether it took effect; run "):
+        program.apply()
+    assert program.state is None
+    assert len(case.objects() - strangers) == 1
+    outputs = program.apply(changed=changed)
+    assert case.objects() - strangers == {outputs[case.id_output]}
+    assert case.accepts(outputs)
+    assert outputs["generation"] == 1
+    assert posts(program) == 1
+    assert not program.has_changes()
+
+
+@lost
+def test_rotation_whose_answer_is_lost_is_repeated(program: InProcess, fault: dict[str, Any]) -> None:
+    case = program.case
+    first = program.apply(rotation=RELEASE)
+    method, path = case.minting_call()
+    program.sandbox.fault(path, method=method, count=0, **fault)
+    # A secret that rekey itself has chosen may be found to be in force at once.
+    with contextlib.suppress(Error):
+        program.apply(rotation=NEXT_RELEASE)
+    program.sandbox.clear_faults()
+    program.apply(rotation=NEXT_RELEASE)
+    program.end_overlap()
+    second = program.outputs()
+    assert case.accepts(second)
+    assert not case.knows(first)
+    assert second["generation"] == 2
+    assert not program.has_changes()
+
+
+def test_rotation_is_not_begun_for_an_engine_that_is_gone(program: InProcess) -> None:
+    first = program.apply(rotation=RELEASE)
+    program.wanted = lambda: False
+    program.sandbox.forget_calls()
+    with pytest.raises(Error, match=r"the engine that asked for this is gone: .*; run `pulumi cancel`"):
+        program.apply(rotation=NEXT_RELEASE)
+    program.wanted = lambda: True
+    method, path = program.case.minting_call()
+    assert not [
+        call for call in program.sandbox.calls() if call["method"] == method and call["path"].endswith(path[-9:-1])
+    ]
+    assert program.case.accepts(first)
