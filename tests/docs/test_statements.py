@@ -11,10 +11,10 @@ from pulumi.runtime import rpc
 from pulumi_rekey.dynamic.engine import to_engine
 from pulumi_rekey.frontend.values import Secret
 from pulumi_rekey.model import secret_fields
+from pulumi_rekey.resources import all_resources
 
 from tests.engine import Stack
 from tests.pages import ROOT
-from pulumi_rekey.resources import all_resources
 from tools.vendors import Sandbox
 
 PORTAL = """

@@ -312,6 +312,12 @@ class OrgOAuthApp(Credential, module="rekey", name="OrgOAuthApp"):
 
     secret_properties = ("secret", "previous_secret", "next_secret")
 
+    secret: pulumi.Output[str | None]
+    """The secret that the vendor accepts; unset while an adopted one has not rotated."""
+    previous_secret: pulumi.Output[str | None]
+    """The secret before, while it still works (see ``previous_expires_at``)."""
+    next_secret: pulumi.Output[str | None]
+    """A new secret that the vendor has been given and has not accepted so far, while ``secret`` still works."""
     org_id: pulumi.Output[str]
     """The organization (GUID)."""
     oauth_app_id: pulumi.Output[str]
@@ -326,12 +332,6 @@ class OrgOAuthApp(Credential, module="rekey", name="OrgOAuthApp"):
     """What the app may do; order does not matter, a part that is left out is not managed, and ``{}`` clears all."""
     owner_only_secret_rotation: pulumi.Output[bool | None]
     """Whether the app is forbidden to rotate its own secret."""
-    secret: pulumi.Output[str | None]
-    """The secret that the vendor accepts; unset while an adopted one has not rotated."""
-    previous_secret: pulumi.Output[str | None]
-    """The secret before, while it still works (see ``previous_expires_at``)."""
-    next_secret: pulumi.Output[str | None]
-    """A new secret that the vendor has been given and refuses so far, while ``secret`` still works."""
 
     def __init__(
         self,

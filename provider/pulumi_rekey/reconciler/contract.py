@@ -43,9 +43,8 @@ class State(RotationState):
     step: str | None = Field(
         default=None, description="What is still to be done of an interrupted change; unset when nothing is."
     )
-    unconfirmed: bool = Field(
-        default=False, description="Whether a change of settings was sent whose answer never came; the next run reads."
-    )
+    #: Whether a change of settings was sent whose answer never came; the next run reads them.
+    unconfirmed: bool = False
 
 
 InputsT = TypeVar("InputsT", bound=Inputs)
@@ -153,7 +152,8 @@ class TwoSecretsState(State):
         description="A new secret that the vendor has been given and has not accepted so far, while `secret` still"
         " works.",
     )
-    candidate: Candidate | None = Field(default=None, description="When and why `next_secret` was minted.")
+    #: When and why ``next_secret`` was minted.
+    candidate: Candidate | None = None
 
     @model_validator(mode="before")
     @classmethod
