@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent.parent
 SCHEMA = Draft202012Validator(json.loads((ROOT / "schemas" / "manifest.json").read_text()))
 POLICY = "triggers, max_age, renew_before, grace, windows, jitter, freeze, paused, rotate_now, on_adopt, verify"
 A_REFERENCE = "a reference is ${ENTRY.OUTPUT}, ${config.KEY} or ${values.KEY}; a plain ${ is written $${"
-NO_GRACE = "cannot be had from this vendor (no overlap: the vendor ends the old secret at once)"
+NO_GRACE = "is not supported by this vendor (no overlap: the vendor ends the old secret at once)"
 PARTY = "kind: OidcRelyingParty\nname: portal\nspec: {client_name: P, redirect_uris: [https://p.example.com]}\n"
 
 #: The kinds of which there can be a pair.

@@ -12,7 +12,8 @@ from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Any, Final
 
-from ..endpoints.config import Endpoint, origin
+from ..endpoints.address import same_system
+from ..endpoints.config import Endpoint
 from ..model import IMMUTABLE, fields_marked, rfc3339
 from ..policy import decide as policy
 from ..policy.decide import Decision
@@ -172,9 +173,9 @@ def _replacing(
 
 def moved(resource: Resource[Any, Any, Any], s: State, endpoint: Endpoint | None) -> Refusal | None:
     """Return why an object's secret or id must not be sent to where the endpoint is now, if it must not."""
-    if s.address is None or endpoint is None or origin(s.address) == origin(endpoint.url):
+    if s.address is None or endpoint is None or same_system(s.address, endpoint.url):
         return None
-    if endpoint.moved_from is not None and origin(s.address) == origin(endpoint.moved_from):
+    if endpoint.moved_from is not None and same_system(s.address, endpoint.moved_from):
         return None
     name = s.endpoint or resource.vendor
     return Refusal(
