@@ -28,7 +28,7 @@ from pydantic_core import ErrorDetails
 
 from ..errors import Misconfigured
 from ..model import NO_FLAG, Model, Secret, fields_marked, property_path, secret_fields
-from .address import BaseUrl, Url, is_loopback, origin, same_system
+from .address import BaseUrl, Url, same_system
 
 #: Part of a credential: the environment comes first for it.
 CREDENTIAL: Final[JsonDict] = {"credential": True}
@@ -262,10 +262,8 @@ __all__ = [
     "Url",
     "environment_names",
     "gather",
-    "is_loopback",
     "matching",
     "one_of",
-    "origin",
     "plain",
     "resolve",
 ]

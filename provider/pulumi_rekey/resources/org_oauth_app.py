@@ -20,7 +20,7 @@ from pydantic.alias_generators import to_camel
 
 from ..endpoints.answer import Body
 from ..endpoints.navigator import BASE, Navigator
-from ..errors import BadAnswer, Forbidden, NotFound, Rejected
+from ..errors import BadAnswer, Forbidden, NotFound, NotProvenGone, Rejected
 from ..key_material import generate_secret, secret_rule
 from ..model import IMMUTABLE, NO_FLAG, Mark, Model, Secret, VendorId
 from ..ownership import own_app_id
@@ -163,7 +163,7 @@ class OrgOAuthApp(TwoSecrets[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
             return self._patch(api, i, s, self.changed(i, s), save, secret=i.secret)
         secret = i.secret or generate_secret("navigator")
         own_id = None if mark is None else own_app_id(mark, i.org_id)
-        found = None if own_id is None else api.find(_APP, i.org_id, own_id)
+        found = None if own_id is None else self._left_behind(api, i.org_id, own_id)
         if own_id is not None and found is not None:
             s = _shown(OrgOAuthAppState(org_id=i.org_id, oauth_app_id=own_id), found)
             return self._patch(api, i, s, self.changed(i, s), save, secret=secret)
@@ -180,6 +180,15 @@ class OrgOAuthApp(TwoSecrets[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
             )
         )
         return _shown(s, api.get(_APP, s.org_id, s.oauth_app_id))
+
+    @staticmethod
+    def _left_behind(api: Navigator, org_id: str, own_id: str) -> Body | None:
+        """Return the app that an interrupted create or a destroy has left, as far as that can be told."""
+        try:
+            return api.find(_APP, org_id, own_id)
+        except NotProvenGone:
+            # An id that is taken after all is refused.
+            return None
 
     def read(self, api: Navigator, s: OrgOAuthAppState) -> OrgOAuthAppState | None:
         """GET the app; its secret is not shown."""
