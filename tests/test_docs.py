@@ -35,6 +35,8 @@ from tools import reference
 from tools.vendors import Sandbox
 
 LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
+#: The tests that prove what a page says before it.
+PROOF = re.compile(r"<!-- proved by ([^>]+?) -->")
 #: A command and what it is told, up to where the shell goes on with something else.
 COMMAND = re.compile(
     r"(?:^|(?<!-n)\s)(?P<program>pulumi|make|rekey|python -m pulumi_rekey\.sandbox)"
@@ -356,6 +358,21 @@ def headings(page: Path) -> set[str]:
     """The names by which a page's headings are linked to."""
     found = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
+
+
+def test_every_proof_is_a_test() -> None:
+    """A sentence that states behaviour names the tests that prove it, and these are there."""
+    tests = {
+        name for file in ROOT.glob("tests/**/*.py") for name in re.findall(r"^ *def (test_\w+)", file.read_text(), re.M)
+    }
+    named = [
+        (page.name, name)
+        for page in PAGES
+        for said in PROOF.findall(page.read_text())
+        for name in re.split(r",\s+", said)
+    ]
+    assert len(named) > 50
+    assert [(page, name) for page, name in named if name not in tests] == []
 
 
 @pytest.mark.parametrize("page", reference.pages(), ids=lambda page: page.name)

@@ -242,11 +242,13 @@ class _Unwrapped(ast.NodeTransformer):
 
 def bounds(field: dict[str, Any]) -> str:
     """What a value's bounds are, unless its description says so already."""
-    least = field.get("minLength", field.get("minimum", field.get("exclusiveMinimum")))
+    least = field.get("minLength", field.get("minimum"))
     most = field.get("maxLength", field.get("maximum"))
     if most is None or str(most) in field.get("description", ""):
         return ""
     unit = " characters" if "maxLength" in field else ""
+    if "exclusiveMinimum" in field:
+        return f"More than {field['exclusiveMinimum']}, at most {most}{unit}."
     return f"At most {most}{unit}." if least is None else f"From {least} to {most}{unit}."
 
 

@@ -1,7 +1,7 @@
-"""What a field is, written on the field; the models of inputs, state and policy build on this.
+"""The facts about a field are marks on the field; the models of inputs, state and policy build on this.
 
-A field is *secret* when its type is :data:`Secret`, *immutable* or *write-only* when its ``json_schema_extra``
-says so, and an *output* when only the state has it.
+A field is *secret* if its type is :data:`Secret`, *immutable* or *write-only* if its ``json_schema_extra`` says so.
+The fields of a state are the resource's outputs.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _no_flag(value: Any) -> Any:
             return value
 
 
-#: On every number: true and false are none.
+#: For every number: refuse true and false.
 NO_FLAG: Final = BeforeValidator(_no_flag)
 
 
@@ -93,7 +93,7 @@ def rfc3339(moment: datetime) -> str:
 
 
 class Model(BaseModel):
-    """Immutable, closed against unknown fields, and silent about values in errors and in its repr."""
+    """A frozen model that refuses unknown fields, and shows no value in an error or in its repr."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -140,7 +140,7 @@ def _is_secret(annotation: Any) -> bool:
 
 
 def property_path(location: tuple[int | str, ...]) -> str:
-    """Return a validation error's location as a Pulumi property path, such as ``rotation.windows[0].cron``."""
+    """Return the location of a validation error as a Pulumi property path, such as ``rotation.windows[0].cron``."""
     path = ""
     for part in location:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
@@ -148,10 +148,11 @@ def property_path(location: tuple[int | str, ...]) -> str:
 
 
 def problems(model: type[BaseModel], raw: dict[str, Any], unknown: Callable[[Any], bool]) -> list[tuple[str, str]]:
-    """Validate what is known of ``raw`` and return (property path, reason) pairs.
+    """Validate the known part of ``raw`` and return pairs of property path and reason.
 
-    ``unknown`` tells whether a value is, or holds at any depth, one that only ``pulumi up`` will know. An error
-    about such a value is not one: it is judged when the value is there. No reason holds an input's value.
+    ``unknown`` tells whether a value is, or holds at any depth, one that only ``pulumi up`` will know. Errors about
+    such a value are left out: it is validated when it is known. No reason holds a secret; of other values, only
+    durations of the policy appear.
     """
     try:
         model.model_validate(raw)

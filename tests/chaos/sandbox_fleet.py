@@ -45,7 +45,13 @@ class FleetServer:
         self._listeners = listeners
         self._instances = {port: SandboxInstance(Vendors(f"http://127.0.0.1:{port}")) for port in self._ports[1:]}
         self._config = uvicorn.Config(
-            self, http=_TransportInScope, ws="none", lifespan="off", timeout_keep_alive=120, access_log=False
+            self,
+            http=_TransportInScope,
+            ws="none",
+            lifespan="off",
+            timeout_keep_alive=120,
+            access_log=False,
+            date_header=False,
         )
         self._config.load()
         self._state = ServerState()

@@ -132,8 +132,13 @@ def test_status_of_a_secret_that_ended_while_the_next_one_waits() -> None:
     ended = app(2, {}, **waiting)
     assert ended.health is Health.EXPIRED
     assert ended.why == "expired 2026-11-26T12:00:00Z; not done yet: verify the next secret"
-    renamed: dict[str, Any] = {"step": "verify the next secret", "next_secret": SECRET, "expires_at": MINTED + 2 * DAY}
-    assert app(2, {}, **renamed) == ended
+    of_today: dict[str, Any] = {"candidate": {}, "expires_at": MINTED + 2 * DAY, "previous_expires_at": None}
+    assert app(2, {}, **waiting | of_today) == ended
+
+
+def test_status_of_a_change_whose_answer_was_lost_is_failing() -> None:
+    lost = judge(credential(QUARTERLY, unconfirmed=True), MINTED)
+    assert lost == Verdict(Health.FAILING, "not done yet: find out whether the last change took effect")
 
 
 def side(after: float, **state: Any) -> Verdict:

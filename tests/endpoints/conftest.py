@@ -75,4 +75,4 @@ def server() -> Iterator[Scripted]:
 @pytest.fixture
 def signed(server: Scripted, connect: Connect) -> Any:
     """A session that signs its requests, so that the server's script needs no login."""
-    return connect("roma", url=server.url, accessKey="AK", secretKey="SK", projectId="p", timeout=0.2)
+    return connect("roma", url=server.url, accessKey="AK", secretKey="SK", projectId="p", timeout=1)

@@ -1,5 +1,6 @@
 """A vendor's answer, read field by field."""
 
+import json
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ JSON = st.recursive(
 
 
 def body(value: object) -> Body:
-    return Body("vcd: GET /x", {"f": value})
+    return Body("vcd: GET /x", {"f": value}, strict=True)
 
 
 @pytest.mark.parametrize(
@@ -95,6 +96,29 @@ def test_what_may_be_absent_is_still_of_its_kind(value: object, kind: type) -> N
         return
     with pytest.raises(BadAnswer):
         body(value).maybe("f", kind)
+
+
+@pytest.mark.parametrize(
+    "number", ["NaN", "Infinity", "-Infinity", "1e400", "-1e400", "9" * 21, "9" * 400, "-" + "9" * 5000]
+)
+def test_a_number_that_no_state_can_hold_does_not_cost_the_secret(number: str) -> None:
+    answer = decode("x", f'{{"clientSecret": "{SECRET}", "ttl": {number}, "n": [{{"a": {number}}}]}}'.encode())
+    assert answer.secret("clientSecret").get_secret_value() == SECRET
+    assert answer.maybe("ttl", int) is None
+    assert dict(answer)["n"] == [{"a": None}]
+
+
+@pytest.mark.parametrize(("text", "number"), [("0", 0), ("-5", -5), (str(2**63), 2**63), ("1.5", 1.5), ("1e3", 1000.0)])
+def test_other_numbers_are_as_they_are(text: str, number: float) -> None:
+    assert decode("x", f'{{"f": {text}}}'.encode())["f"] == number
+
+
+@pytest.mark.parametrize("value", ["x", True, 1.5, [], {}])
+def test_information_of_another_type_does_not_cost_a_minted_secret(value: object) -> None:
+    content = json.dumps({"clientSecret": SECRET, "ttl": value}).encode()
+    assert decode("x", content).maybe("ttl", int) is None
+    with pytest.raises(BadAnswer):
+        decode("x", content, strict=True).maybe("ttl", int)
 
 
 def test_a_secret_is_in_no_repr() -> None:

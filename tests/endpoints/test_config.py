@@ -403,7 +403,7 @@ def test_an_address_that_is_one(url: str, canonical: str) -> None:
         ("vcd", "apiVersion", "37.2;x", "is not a version"),
         ("vcd", "org", "a/b", "is not an organization: write its name, which has no spaces"),
         ("vcd", "org", "", "is not an organization"),
-        ("vcd", "timeout", 0, "must be more than 0: correct rekey:endpoints.vcd.timeout"),
+        ("vcd", "timeout", 0, "must be at least 0.001: correct rekey:endpoints.vcd.timeout"),
         ("vcd", "timeout", 301, "must be at most 300"),
         ("vcd", "timeout", "soon", "must be a number"),
         ("vcd", "timeout", float("nan"), "must be "),

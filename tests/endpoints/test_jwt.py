@@ -17,9 +17,10 @@ def test_expiry(padding: str) -> None:
     assert expiry(token(f'{{"exp": 1795539402, "sub": "{padding}"}}')) == datetime(2026, 11, 24, 16, 56, 42, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", "opaque", "a.b", "a.!!.c", token("[]"), token("{}"), token('{"exp": "soon"}'), token('{"exp": 1e300}')],
-)
+NUMBERS = ["NaN", "Infinity", "-Infinity", "1e400", "9" * 400, "9" * 5000, "-99999999999999", "true", "null"]
+UNREADABLE = ["[]", "{}", '{"exp": "soon"}', '{"exp": 1e300}', *(f'{{"exp": {number}}}' for number in NUMBERS)]
+
+
+@pytest.mark.parametrize("text", ["", "opaque", "a.b", "a.!!.c", *map(token, UNREADABLE)])
 def test_what_has_no_expiry(text: Any) -> None:
     assert expiry(text) is None

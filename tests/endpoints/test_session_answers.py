@@ -50,7 +50,7 @@ def failure(session: Any, method: str = "post") -> str:
         (b"17", "is not a JSON object"),
         (b"[" * 100_000, "is not JSON"),
         (b'{"a": ' * 100_000, "is not JSON"),
-        (b'{"a": ' + b"9" * 10_000 + b"}", "is not JSON"),
+        (b'{"a": ' + b"9" * 10_000 + b"}", None),
         (b"\xff\xfe\x00", "is not JSON"),
         (b"\xef\xbb\xbf{}", None),
         (b'{"a": "\\ud800"}', "is not JSON"),

@@ -2,14 +2,16 @@
 
 import base64
 import json
+import math
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from pulumi_rekey.endpoints.session import Session
+from pulumi_rekey.endpoints.session import MAX_RUN_S, Session
 from pulumi_rekey.errors import BadAnswer, Misconfigured, Unauthenticated, Unavailable
+from pydantic import SecretStr
 
 from tools.vendors import SECRET_SETTINGS, SETTINGS, Sandbox
 
@@ -143,6 +145,12 @@ def test_a_token_without_an_end_is_used_until_it_is_refused(server: Scripted, vc
     time.passed = 10**9
     vcd.get(THING)
     assert len(server.lines) == 3
+
+
+@pytest.mark.parametrize("seconds", [math.nan, math.inf, -math.inf, 10**400, -(10**400), 0, -5, 1, 3600.5])
+def test_any_lifetime_is_one(vcd: Any, seconds: float) -> None:
+    ends = vcd.ends_in(seconds)
+    assert 0 <= ends <= MAX_RUN_S
 
 
 @pytest.mark.parametrize("life", [0, -5])
@@ -299,7 +307,6 @@ def test_missing_credentials_are_named_and_nothing_is_sent(
         ("vcd", said({})),
         ("vcd", answer(200, b"")),
         ("broker", said({"access_token": "ключ"})),
-        ("broker", said({"access_token": "a", "expires_in": "600"})),
         ("navigator", said({"accessToken": None}, 201)),
         ("navigator", said({"accessToken": "a b"}, 201)),
         ("roma", said({"token": []}, 201, "x-subject-token: S")),
@@ -346,3 +353,54 @@ def test_a_lifetime_without_bounds_does_no_harm(server: Scripted, connect: Conne
     time.passed = 86400
     assert session.get("/x")["a"] == 1
     assert server.lines == ["POST /oauth/provider/token", "GET /x", "GET /x"]
+
+
+@pytest.mark.parametrize("expires_in", [b"NaN", b"Infinity", b"1e400", b"9" * 400, b'"600"', b"[]", b"true", b"null"])
+def test_a_lifetime_that_is_none_does_not_cost_the_token(server: Scripted, vcd: Any, expires_in: bytes) -> None:
+    server.script(answer(200, b'{"access_token": "T", "expires_in": ' + expires_in + b"}"), said({"a": 1}))
+    assert vcd.get("/x")["a"] == 1
+    assert server.heard[1].headers["authorization"] == "Bearer T"
+
+
+KEY = "ключ"
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "source"),
+    [
+        ("roma", {"accessKey": KEY, "secretKey": "s"}, "endpoint 'roma'"),
+        ("roma", {"accessKey": "a", "secretKey": "s", "securityToken": KEY}, None),
+        ("roma", {"accessKey": "a", "secretKey": KEY}, None),
+        ("vcd", {"apiToken": KEY}, None),
+        ("vcd", {"user": KEY, "password": KEY}, None),
+        ("broker", {"clientId": KEY, "clientSecret": KEY}, None),
+        ("navigator", {"apiToken": KEY}, None),
+    ],
+)
+def test_a_credential_in_other_letters_is_sent_or_refused_in_one_line(
+    server: Scripted, connect: Connect, kind: str, settings: dict[str, Any], source: str | None
+) -> None:
+    token = {"access_token": "T", "accessToken": "T"}
+    server.script(said(token, 200, "x-vmware-vcloud-access-token: T"), said({}))
+    session = connect(kind, url=server.url, **settings)
+    if source is None:
+        session.post("/x")
+        return
+    with pytest.raises(Misconfigured) as refused:
+        session.post("/x")
+    assert str(refused.value) == (
+        f"{source}: nothing was sent, because a credential or a setting has a character that no header can carry:"
+        " correct it: ASCII letters, digits and signs only"
+    )
+    assert server.lines == []
+
+
+@pytest.mark.parametrize("token", [KEY, "a\nb", "a\r\nX-Evil: 1", "\x00"])
+def test_a_minted_token_that_no_header_can_carry_is_refused_in_one_line(
+    server: Scripted, connect: Connect, token: str
+) -> None:
+    server.script(said({"schemas": []}))
+    broker = connect("broker", url=server.url, clientId="i", clientSecret="s")
+    with pytest.raises(Misconfigured, match="nothing was sent, because a credential or a setting has a character"):
+        broker.accepts_token(None, SecretStr(token))
+    assert server.lines == []

@@ -37,8 +37,9 @@ def complaints(stack: Stack, run: Run, sandbox: Sandbox) -> list[str]:
 
 
 def test_claim_of_one_object_by_two_resources_is_refused(stack: Stack, sandbox: Sandbox) -> None:
-    """Also where two endpoints are one address."""
-    stack.configure({"rekey:endpoints.again.kind": "roma", "rekey:endpoints.again.url": sandbox.url})
+    """Also where two endpoints are one address, which each writes in its way."""
+    url = f"{sandbox.url.replace('http:', 'HTTP:')}/"
+    stack.configure({"rekey:endpoints.again.kind": "roma", "rekey:endpoints.again.url": url})
     case = AppSecretCase(sandbox)
     declare(stack, case, [ProgramSpec("a"), ProgramSpec("b", more={"endpoint": '"again"'})])
     run = stack.preview(fails=True)
@@ -128,6 +129,47 @@ def test_endpoint_that_is_not_configured_is_refused(stack: Stack, sandbox: Sandb
     assert error.endswith(
         "property endpoint value {nowhere} has a problem: endpoint 'nowhere' is not configured: use one of: roma"
     )
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("url", "127.0.0.1:8201", "rekey:endpoints.roma.url has no scheme: write http://127.0.0.1:8201"),
+        (
+            "url",
+            "http://roma.example.com",
+            "rekey:endpoints.roma.url must be https, as http is for loopback only: write https://roma.example.com",
+        ),
+        (
+            "url",
+            "https://roma.example.com/api",
+            "rekey:endpoints.roma.url has the path /api, which does not belong to it: write https://roma.example.com",
+        ),
+        (
+            "caBundle",
+            "/nowhere/ca.pem",
+            "rekey:endpoints.roma.caBundle names a file that does not exist: write the path",
+        ),
+        ("acessKey", "a", "rekey:endpoints.roma.acessKey is not a setting of kind roma: use one of: "),
+    ],
+)
+def test_preview_refuses_bad_endpoint_settings(
+    stack: Stack, sandbox: Sandbox, key: str, value: str, message: str
+) -> None:
+    declare(stack, AppSecretCase(sandbox), [ProgramSpec("a")])
+    stack.configure({f"rekey:endpoints.roma.{key}": value})
+    sandbox.forget_calls()
+    (error,) = complaints(stack, stack.preview(fails=True), sandbox)
+    assert message in error
+
+
+def test_user_name_of_digits_is_taken(stack: Stack, sandbox: Sandbox) -> None:
+    """Pulumi hands it over as a number."""
+    stack.configure({"rekey:endpoints.roma.userName": "4711"})
+    (settings,) = stack.folder.glob("Pulumi.*.yaml")
+    assert "userName: 4711\n" in settings.read_text()
+    declare(stack, AppSecretCase(sandbox), [ProgramSpec("a")])
+    assert stack.preview().steps == ["create a"]
 
 
 def test_credential_in_plain_config_is_refused(bare_stack: Stack, sandbox: Sandbox) -> None:

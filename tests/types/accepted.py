@@ -34,7 +34,7 @@ app_secret = rekey.AppSecret(
     rotation=rotation,
     opts=pulumi.ResourceOptions(protect=True),
 )
-assert_type(app_secret.secret, pulumi.Output[str])
+assert_type(app_secret.secret, pulumi.Output[str | None])
 assert_type(app_secret.project_id, pulumi.Output[str | None])
 
 relying_party = rekey.OidcRelyingParty(
@@ -43,7 +43,7 @@ relying_party = rekey.OidcRelyingParty(
     redirect_uris=["https://portal.example.com/callback", text],
     adopt="4c1f0a52-3a0c-4d52-9a0e-0c8d3f9f1a11",
 )
-assert_type(relying_party.client_secret, pulumi.Output[str])
+assert_type(relying_party.client_secret, pulumi.Output[str | None])
 assert_type(relying_party.redirect_uris, pulumi.Output[list[str]])
 
 key = rekey.OpenIdProviderKey("key", algorithm="EC", curve="P-384", private_key_passphrase=text, activate=True)

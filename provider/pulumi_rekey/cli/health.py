@@ -16,7 +16,7 @@ from ..policy import decide as rotation
 from ..policy.decide import DEADLINE
 from ..policy.durations import in_words
 from ..policy.model import Policy
-from ..reconciler.contract import State
+from ..reconciler.contract import State, has_candidate
 from ..reconciler.plan import Plan, plan
 from .stack_state import Credential
 
@@ -75,10 +75,11 @@ def planned(credential: Credential, at: datetime) -> Plan | None:
 def _verdicts(credential: Credential, now: datetime, overdue_after: timedelta) -> Iterator[Verdict]:
     """Yield what can be said of it, worst first; the last always holds."""
     s, policy = credential.state, credential.policy
-    unfinished = "; ".join(credential.errors) or (f"not done yet: {s.step}" if s.step is not None else None)
-    end = present_end(s)
-    expired = f"expired {rfc3339(end)}" if end is not None and end <= now else None
-    if expired and _next_waits(s):
+    unfinished = "; ".join(credential.errors)
+    if not unfinished and (s.step is not None or s.unconfirmed):
+        unfinished = f"not done yet: {s.step or 'find out whether the last change took effect'}"
+    expired = f"expired {rfc3339(s.expires_at)}" if s.expires_at is not None and s.expires_at <= now else None
+    if expired and has_candidate(s):
         yield Verdict(Health.EXPIRED, f"{expired}; {unfinished or 'the next secret waits'}")
     if unfinished:
         yield Verdict(Health.FAILING, unfinished)
@@ -122,22 +123,6 @@ def _possible_since(credential: Credential, policy: Policy, now: datetime) -> da
         return None
     then = planned(credential, since)
     return since if then is not None and then.decision.reason is not None else None
-
-
-def _next_waits(s: State) -> bool:
-    return getattr(s, "next_secret", None) is not None
-
-
-def present_end(s: State) -> datetime | None:
-    """Return when the present secret stops working; none if never."""
-    # While the next one waits, the present one is the old one in its grace.
-    ends = (s.expires_at, s.previous_expires_at if _next_waits(s) else None)
-    return min((end for end in ends if end is not None), default=None)
-
-
-def previous_end(s: State) -> datetime | None:
-    """Return until when the secret before the present one works."""
-    return None if _next_waits(s) else s.previous_expires_at
 
 
 def due_at(policy: Policy, s: State) -> datetime | None:

@@ -11,7 +11,7 @@ from pydantic import Field, field_serializer
 
 from ..model import Model, Moment, rfc3339
 from ..policy.durations import in_words
-from .health import OVERDUE_AFTER, Health, Verdict, due_at, judge, present_end, previous_end
+from .health import OVERDUE_AFTER, Health, Verdict, due_at, judge
 from .stack_state import Credential, Stack
 
 #: Raised when a field changes its meaning or is removed; new fields may come at any time.
@@ -35,16 +35,6 @@ class Row:
             return due_at(policy, state)
         except OverflowError:
             return None
-
-    @property
-    def expires(self) -> datetime | None:
-        """When the present secret stops working."""
-        return present_end(self.credential.state)
-
-    @property
-    def previous_until(self) -> datetime | None:
-        """Until when the previous secret works."""
-        return previous_end(self.credential.state)
 
     def age(self, now: datetime) -> str | None:
         """Return the age of the present secret, in words."""
@@ -220,7 +210,7 @@ def _credential_document(row: Row, at: datetime) -> CredentialDocument:
         age_seconds=None if s.rotated_at is None else int((at - s.rotated_at).total_seconds()),
         rotation_reason=s.rotation_reason,
         next_rotation_at=row.due,
-        expires_at=row.expires,
-        previous_expires_at=row.previous_until,
+        expires_at=s.expires_at,
+        previous_expires_at=s.previous_expires_at,
         step=s.step,
     )

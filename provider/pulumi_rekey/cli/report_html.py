@@ -95,7 +95,7 @@ def _cells(row: Row, now: datetime) -> Iterator[str]:
     yield _cell("Age", f"<span>{row.age(now) or '-'}</span>")
     reason = f"<small>{escape(s.rotation_reason)}</small>" if s.rotation_reason else ""
     yield _cell("Generation", f"{s.generation}{reason}")
-    for label, moment in (("Expires", row.expires), ("Next due", row.due), ("Previous until", row.previous_until)):
+    for label, moment in (("Expires", s.expires_at), ("Next due", row.due), ("Previous until", s.previous_expires_at)):
         yield _cell(label, "-" if moment is None else _day_and_time(moment, now))
 
 

@@ -68,5 +68,5 @@ def _cells(row: Row, now: datetime) -> Iterator[str]:
     yield _NOTHING if found.endpoint is None else literal(found.endpoint)
     yield row.age(now) or _NOTHING
     yield str(s.generation)
-    for moment in (row.expires, row.due, row.previous_until):
+    for moment in (s.expires_at, row.due, s.previous_expires_at):
         yield _NOTHING if moment is None else f"{moment.date()} ({from_now(moment, now)})"

@@ -44,6 +44,7 @@ def plain(report: Report) -> Iterator[str]:
 
 
 def _plain_cells(section: Section, row: Row, now: datetime) -> tuple[str, ...]:
+    s = row.credential.state
     return (
         # First, so that no line begins with text from outside, which a CI system might take for a command.
         str(row.verdict.health),
@@ -52,8 +53,8 @@ def _plain_cells(section: Section, row: Row, now: datetime) -> tuple[str, ...]:
         row.credential.kind,
         row.credential.endpoint or _NOTHING,
         (row.age(now) or _NOTHING).replace(" ", ""),
-        str(row.credential.state.generation),
-        *(_NOTHING if moment is None else rfc3339(moment) for moment in (row.expires, row.due, row.previous_until)),
+        str(s.generation),
+        *(_NOTHING if moment is None else rfc3339(moment) for moment in (s.expires_at, row.due, s.previous_expires_at)),
         row.verdict.why or _NOTHING,
     )
 
@@ -93,12 +94,12 @@ def for_terminal(report: Report) -> Iterator[RenderableType]:
 def _terminal_cells(row: Row, now: datetime) -> Iterator[RenderableType]:
     from rich.text import Text
 
-    found = row.credential
+    found, s = row.credential, row.credential.state
     yield Text(str(row.verdict.health), _STYLES[row.verdict.health])
     yield Text.assemble(found.name, (f"\n{found.kind}{f' ({found.endpoint})' if found.endpoint else ''}", "dim"))
     yield Text(row.age(now) or _NOTHING)
-    yield Text(str(found.state.generation))
-    for moment, hurries in ((row.expires, True), (row.due, True), (row.previous_until, False)):
+    yield Text(str(s.generation))
+    for moment, hurries in ((s.expires_at, True), (row.due, True), (s.previous_expires_at, False)):
         if moment is None:
             yield Text(_NOTHING, "dim")
         else:

@@ -71,7 +71,7 @@ def axis(report: Report) -> Axis:
     for _, row in report.rows:
         s = row.credential.state
         before += [moment for moment in (s.rotated_at, row.due) if moment is not None]
-        after += [moment for moment in (row.expires, row.due, row.previous_until) if moment is not None]
+        after += [moment for moment in (s.expires_at, row.due, s.previous_expires_at) if moment is not None]
     start = max(min(before), report.at - _MAX_BEFORE)
     end = min(max(after), report.at + _MAX_AFTER)
     room = max((end - start) / 20, (_LEAST - (end - start)) / 2)
@@ -110,17 +110,17 @@ def _row(row: Row, along: Axis, now: datetime, anchor: str, top: int) -> Iterato
             yield _span("window", along, first, last, y=bar + 15, height=4)
     if s.rotated_at is not None:
         yield _span("life", along, s.rotated_at, now, y=bar, height=14)
-        end = row.expires or row.due
+        end = s.expires_at or row.due
         if end is not None and end > now:
             yield _span("future", along, now, end, y=bar, height=14)
         if row.verdict.health in _BAD and row.due is not None and row.due < now:
             yield _span("late", along, row.due, now, y=bar, height=14)
-        if row.previous_until is not None and row.previous_until > s.rotated_at:
-            yield _span("overlap", along, s.rotated_at, row.previous_until, y=bar + 3, height=8)
+        if s.previous_expires_at is not None and s.previous_expires_at > s.rotated_at:
+            yield _span("overlap", along, s.rotated_at, s.previous_expires_at, y=bar + 3, height=8)
     for freeze in policy.freeze if policy is not None else ():
         yield _span("freeze", along, *_bounds(freeze), y=bar - 3, height=20)
-    if row.expires is not None and along.shows(row.expires):
-        x = along.place(row.expires)
+    if s.expires_at is not None and along.shows(s.expires_at):
+        x = along.place(s.expires_at)
         yield f'<line class="end" x1="{x}%" x2="{x}%" y1="{bar - 3}" y2="{bar + 17}"/>'
     if row.due is not None and along.shows(row.due):
         # Shapes cannot be placed in percent, but a nested picture can.
@@ -162,13 +162,14 @@ def _bounds(freeze: Freeze) -> tuple[datetime, datetime]:
 
 def _in_words(row: Row, now: datetime) -> str:
     """Describe the row for a screen reader."""
+    s = row.credential.state
     said = [f"{row.credential.name}: {row.verdict.health}"]
     if (age := row.age(now)) is not None:
         said.append(f"{age} old")
     if row.due is not None:
         said.append(f"due {row.due.date()}")
-    if row.expires is not None:
-        said.append(f"{'expires' if row.expires > now else 'expired'} {row.expires.date()}")
-    if row.previous_until is not None and row.previous_until > now:
-        said.append(f"the previous secret works until {row.previous_until.date()}")
+    if s.expires_at is not None:
+        said.append(f"{'expires' if s.expires_at > now else 'expired'} {s.expires_at.date()}")
+    if s.previous_expires_at is not None and s.previous_expires_at > now:
+        said.append(f"the previous secret works until {s.previous_expires_at.date()}")
     return ", ".join(said)

@@ -1,7 +1,8 @@
-"""What the Pulumi engine and its Python host do beyond their documented interface, and what rekey makes of it.
+"""What the Pulumi engine and its Python host do beyond their documented interface, and how rekey uses it.
 
-Everything here is undocumented or odd, so each use has a contract test (``tests/engine``) and a soft fallback:
-where a fact no longer holds, rekey still works, with a longer message, a slower run or a larger state.
+Everything here is undocumented or odd, so ``tests/test_engine_facts.py`` shows each fact on the engine in use. Where a
+fact no longer holds, rekey still works, with a longer message, a slower run or a larger state. Two facts have no
+substitute, the marks of secrets and of unknown values: without them a call fails, and no secret is saved in plain text.
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ _UNKNOWN_CODE: Final = 2
 
 
 def to_engine(value: Any) -> Any:
-    """Return a property as a provider must return it: secrets with Pulumi's mark."""
+    """Return a property as a provider must return it: secrets with Pulumi's mark.
+
+    :raises AttributeError: if the SDK has no such mark; a secret is never returned without it.
+    """
     match value:
         case Secret():
             return {rpc._special_sig_key: rpc._special_secret_sig, "value": value.value}
@@ -43,7 +47,7 @@ def to_engine(value: Any) -> Any:
 
 
 def from_engine(value: Any) -> Any:
-    """Return a property as the host hands it over, with what is not known yet in the core's terms."""
+    """Return a property of the host's in the core's terms: what is not known yet is ``UNKNOWN``."""
     match value:
         case Unknown():
             return UNKNOWN
@@ -56,20 +60,20 @@ def from_engine(value: Any) -> Any:
 
 
 class EngineCall(NamedTuple):
-    """The engine's call that this thread answers, as far as it can be found."""
+    """The engine's call that this thread answers; members that cannot be found are None."""
 
     context: Any
     request: Any
 
     @property
     def urn(self) -> str | None:
-        """The URN of the resource in question."""
+        """The URN of the resource that the call is about, if the request has one."""
         urn = getattr(self.request, "urn", None)
         return urn if isinstance(urn, str) and urn else None
 
 
 def current_call() -> EngineCall:
-    """Find the call that this thread answers: the host keeps it in its own locals and passes little of it on."""
+    """Find the call that this thread answers, in the host's local variables: the host passes little of it on."""
     frame = sys._getframe(1)
     while frame is not None:
         context = frame.f_locals.get("context")
@@ -90,7 +94,7 @@ def stored_inputs(call: EngineCall) -> dict[str, Any] | None:
 
 
 def fail_in_one_line(call: EngineCall, message: str) -> None:
-    """Replace the traceback that the host is about to send by one line."""
+    """Send one line instead of the traceback that the host is about to send."""
     if call.context is None:
         return
     from pulumi.runtime.proto import status_pb2
@@ -102,7 +106,7 @@ def fail_in_one_line(call: EngineCall, message: str) -> None:
 def fail_partly(
     call: EngineCall, message: str, id_: str, outputs: dict[str, Any], inputs: dict[str, Any] | None
 ) -> None:
-    """Fail the call, and have the engine save what was reached."""
+    """Fail the call, and make the engine save the state that was reached."""
     if call.context is None:
         return
     import asyncio
@@ -128,16 +132,16 @@ def fail_partly(
 
 
 def engine_address() -> tuple[str, int] | None:
-    """Return where the engine that started this host listens, if this process is such a host."""
+    """Return the address of the engine that started this host; None if this process is not a host."""
     host, _, port = (sys.argv[1] if len(sys.argv) > 1 else "").rpartition(":")
     return (host, int(port)) if host and port.isdigit() else None
 
 
 def is_wanted() -> bool:
-    """Tell whether somebody still waits for what this thread does.
+    """Tell whether the engine still waits for the answer of this thread.
 
-    The host goes on after the death of its engine, and after its own SIGINT, and its parent does not change. The call
-    that the thread answers ends with its connection; where that cannot be told, the engine's address tells.
+    A host outlives its engine and its own SIGINT, and its parent process stays the same. So ask the call, which ends
+    with its connection, and try to connect to the engine's address.
     """
     context = current_call().context
     active = getattr(context, "is_active", None)
@@ -145,7 +149,7 @@ def is_wanted() -> bool:
 
 
 def engine_answers() -> bool:
-    """Tell whether the engine that started this host is still there."""
+    """Tell whether the engine that started this host accepts a connection."""
     address = engine_address()
     if address is None:
         return True
@@ -161,7 +165,7 @@ _log_stub: Any = None
 
 
 def log(severity: Literal["INFO", "WARNING"], message: str, urn: str | None) -> None:
-    """Say something under a resource in the run's display, its diagnostics and ``--json``."""
+    """Print a message under a resource in the run's display, its diagnostics and ``--json``."""
     global _log_stub  # noqa: PLW0603 - one channel a process
     address = engine_address()
     if address is None:
@@ -181,7 +185,7 @@ def log(severity: Literal["INFO", "WARNING"], message: str, urn: str | None) -> 
 
 
 def more_workers() -> None:
-    """Let the host take more calls at once than its fixed four."""
+    """Let the host answer more calls at once than its fixed four."""
     frame = sys._current_frames().get(threading.main_thread().ident or 0)
     while frame is not None:
         pool = getattr(getattr(frame.f_locals.get("server"), "_state", None), "thread_pool", None)
@@ -193,7 +197,7 @@ def more_workers() -> None:
 
 @contextlib.contextmanager
 def one_stack_frame(package: str) -> Iterator[None]:
-    """Keep one frame of a resource's stack trace: the user's line. The rest is half of its bytes in the state."""
+    """Keep only the user's frame of a resource's stack trace: the rest is half of its bytes in the state."""
     from pulumi.runtime import resource as runtime
     from pulumi.runtime.proto import source_pb2
 

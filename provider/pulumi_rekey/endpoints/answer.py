@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
@@ -14,17 +15,26 @@ from ..model import VendorId
 T = TypeVar("T")
 
 _ID: Final = TypeAdapter(VendorId)
+#: As many characters as a number of 64 bits has, with its sign.
+_MAX_DIGITS: Final = 20
 
 
 class Body(Mapping[str, Any]):
     """A JSON object of the vendor, read field by field; a field of another type is a :class:`BadAnswer`."""
 
     def __init__(
-        self, source: str, fields: dict[str, Any], *, from_task: bool = False, no_effect: bool = False
+        self,
+        source: str,
+        fields: dict[str, Any],
+        *,
+        from_task: bool = False,
+        no_effect: bool = False,
+        strict: bool = False,
     ) -> None:
         self._source = source
         self._fields = fields
         self._no_effect = no_effect
+        self._strict = strict
         #: Whether it was read after a task had made the change: what the vendor shows only once is not in it.
         self.from_task = from_task
 
@@ -44,7 +54,7 @@ class Body(Mapping[str, Any]):
         return BadAnswer(f"{self._source}: {what}", no_effect=self._no_effect)
 
     def _part(self, fields: dict[str, Any]) -> Body:
-        return Body(self._source, fields, no_effect=self._no_effect)
+        return Body(self._source, fields, no_effect=self._no_effect, strict=self._strict)
 
     def _typed(self, name: str, kind: type[T], what: str) -> T:
         value = self._fields.get(name)
@@ -98,8 +108,19 @@ class Body(Mapping[str, Any]):
         return self._part(self._typed(name, dict, "object"))
 
     def maybe(self, name: str, kind: type[T]) -> T | None:
-        """Return a field that may be absent or null."""
-        return None if self._fields.get(name) is None else self._typed(name, kind, kind.__name__)
+        """Return a field that may be absent or null.
+
+        One of another type counts as absent, so that it does not cost the secret beside it; where the answer is
+        strict, it is an error.
+        """
+        if self._fields.get(name) is None:
+            return None
+        try:
+            return self._typed(name, kind, kind.__name__)
+        except BadAnswer:
+            if self._strict:
+                raise
+            return None
 
     def some_of(self, *names: str) -> None:
         """Make sure that one of these fields is there: where all are optional, what has none is another thing."""
@@ -107,11 +128,22 @@ class Body(Mapping[str, Any]):
             raise self._wrong(f"the answer has none of {', '.join(names)}")
 
 
-def decode(source: str, content: bytes, *, from_task: bool = False, no_effect: bool = False) -> Body:
-    """Decode a JSON object.
+def _whole(digits: str) -> int | None:
+    return int(digits) if len(digits) <= _MAX_DIGITS else None
+
+
+def _fraction(digits: str) -> float | None:
+    number = float(digits)
+    return number if math.isfinite(number) else None
+
+
+def decode(
+    source: str, content: bytes, *, from_task: bool = False, no_effect: bool = False, strict: bool = False
+) -> Body:
+    """Decode a JSON object; a number that neither JSON nor a state can hold becomes null.
 
     ``source``, such as ``roma: GET …/secret``, begins each error about it; ``no_effect`` says that what was asked for
-    only reads.
+    changes nothing, ``strict`` that a field of another type is an error even if it may be absent.
     """
 
     def wrong(what: str) -> BadAnswer:
@@ -120,11 +152,11 @@ def decode(source: str, content: bytes, *, from_task: bool = False, no_effect: b
     if not content:
         raise wrong("is empty")
     try:
-        fields = json.loads(content)
+        fields = json.loads(content, parse_int=_whole, parse_float=_fraction, parse_constant=lambda _name: None)
         # Half of a surrogate pair can be parsed, but neither sent nor saved.
         json.dumps(fields, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise wrong("is not JSON") from None
     if not isinstance(fields, dict):
         raise wrong("is not a JSON object")
-    return Body(source, fields, from_task=from_task, no_effect=no_effect)
+    return Body(source, fields, from_task=from_task, no_effect=no_effect, strict=strict)

@@ -41,8 +41,7 @@ _WORDS: Final = {
     "string_too_short": "must not be empty",
     "string_too_long": "must have at most {max_length} characters",
     "literal_error": "must be {expected}",
-    "greater_than": "must be more than {gt:g}",
-    "greater_than_equal": "must be at least {ge}",
+    "greater_than_equal": "must be at least {ge:g}",
     "less_than_equal": "must be at most {le:g}",
     **dict.fromkeys(("bool_type", "bool_parsing"), "must be true or false"),
     **dict.fromkeys(("int_type", "int_parsing", "int_parsing_size", "int_from_float"), "must be a whole number"),
@@ -92,7 +91,7 @@ class Endpoint(Model):
     )
     timeout: Annotated[float, NO_FLAG] = Field(
         default=30,
-        gt=0,
+        ge=0.001,
         le=300,
         description="Seconds that one attempt may take to connect, and between bytes.",
     )

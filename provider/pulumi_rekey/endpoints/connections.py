@@ -32,6 +32,14 @@ _TLS_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
 _QUEUE_LOOK_S = 1.0
 
 
+def unsendable(source: str) -> Misconfigured:
+    """Return the error of a request with a header that cannot be written."""
+    return Misconfigured(
+        f"{source}: nothing was sent, because a credential or a setting has a character that no header can carry",
+        todo="correct it: ASCII letters, digits and signs only",
+    )
+
+
 class PooledClient:
     """A client with one connection, which carries one request at a time.
 
@@ -103,7 +111,10 @@ class Connections:
 
     def request(self, method: str, url: str, **how: Any) -> httpx.Request:
         """Build a request with what every request to the endpoint has."""
-        return self._builder.build_request(method, url, **how)
+        try:
+            return self._builder.build_request(method, url, **how)
+        except UnicodeEncodeError:
+            raise unsendable(f"{method} {origin(url)[1]}") from None
 
     @contextmanager
     def lease(self, source: str, left: Callable[[], float]) -> Iterator[PooledClient]:

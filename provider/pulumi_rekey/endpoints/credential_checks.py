@@ -56,7 +56,8 @@ class CredentialChecks:
         """Ask whether the endpoint accepts a credential, which has a name in this run; nothing if it cannot be told.
 
         A refused one waits for those that are tried at the same time. ``explained`` says that a refusal is expected,
-        because an answer to rekey's own write was lost: then it is no sign of a fault.
+        because an answer to rekey's own write was lost, or an earlier run found the credential replaced when it judged
+        the endpoint: then it is no sign of a fault.
 
         :raises Stopped: if it is refused and so many others are that the endpoint may be at fault.
         """

@@ -1,4 +1,4 @@
-"""A JSON Web Token's expiry, read without verifying it: only its issuer and its audience can, and rekey is neither."""
+"""A JSON Web Token's expiry, read without verification: that is for its issuer and audience, and rekey is neither."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 
 
 def expiry(token: str) -> datetime | None:
-    """Return the moment in the token's ``exp``; nothing if it has none or is no such token."""
+    """Return the moment in the token's ``exp``; nothing if it has none or is not a JWT."""
     _, _, rest = token.partition(".")
     payload = rest.partition(".")[0]
     try:
-        # More padding than is needed does no harm, and a JWT has none.
+        # A JWT has no padding, and too much of it does no harm.
         exp = json.loads(urlsafe_b64decode(payload + "==")).get("exp")
-        return datetime.fromtimestamp(exp, UTC)
+        return None if isinstance(exp, bool) else datetime.fromtimestamp(exp, UTC)
     except (ValueError, TypeError, AttributeError, OverflowError, OSError, RecursionError):
         return None

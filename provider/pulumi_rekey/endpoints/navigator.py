@@ -79,7 +79,7 @@ class Navigator(Session[NavigatorEndpoint]):
                 )
         token = body.secret("accessToken").get_secret_value()
         ends = expiry(token)
-        return Token(token, self.ends_in((ends - self.runtime.now()).total_seconds() if ends else None))
+        return Token(token, self.ends_in((ends - self.vendor_now()).total_seconds() if ends else None))
 
     def find(self, path: str, org_id: str, app_id: str) -> Body | None:
         """GET something of an app, by organization and app; nothing only if the app is certainly gone.

@@ -237,7 +237,7 @@ class Roma(Session[RomaEndpoint]):
             raise Unauthenticated(f"{self.name}: IAM gave no X-Subject-Token")
         expires = body.object("token").text("expires_at")
         try:
-            left = (datetime.fromisoformat(expires) - self.runtime.now()).total_seconds()
+            left = (datetime.fromisoformat(expires) - self.vendor_now()).total_seconds()
         except (ValueError, TypeError):
             left = None
         return Token(token, self.ends_in(left))

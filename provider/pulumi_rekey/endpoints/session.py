@@ -16,7 +16,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from urllib.parse import quote, urljoin
@@ -43,7 +43,7 @@ from ..errors import (
 from .address import origin
 from .answer import Body, decode
 from .config import Endpoint
-from .connections import PLAIN, Connections
+from .connections import PLAIN, Connections, unsendable
 from .credential_checks import CredentialChecks
 from .deadline import Deadline
 
@@ -65,6 +65,12 @@ MAX_ATTEMPTS_S = 60.0
 MAX_ATTEMPTS = 5
 #: Seconds before its expiry at which a token is no longer used.
 TOKEN_MARGIN_S = 60.0
+#: Clocks that differ by more are worth a warning: signatures and tokens begin to fail.
+MAX_CLOCK_SKEW = timedelta(minutes=5)
+#: Clocks that differ by less are taken to agree: a ``Date`` is as old as the answer took.
+MIN_CLOCK_SKEW = timedelta(minutes=1)
+#: What differs by more is no clock.
+MAX_CLOCK_OFFSET = timedelta(days=3650)
 #: A week in seconds: no run takes that long, so a longer lifetime of a token makes no difference.
 MAX_RUN_S = 604800.0
 
@@ -118,8 +124,9 @@ class Reply:
     no_effect: bool | None
 
     def decode(self) -> Body:
-        """Return the answer's JSON object."""
-        return decode(self.source, self.answer.content, no_effect=self.no_effect is True)
+        """Return the answer's JSON object, which is strict where nothing can be lost."""
+        reads = self.no_effect is True
+        return decode(self.source, self.answer.content, no_effect=reads, strict=reads)
 
 
 def fill(path: str, ids: tuple[str, ...]) -> str:
@@ -150,6 +157,9 @@ class Session(ABC, Generic[EndpointT]):
         self._refused_login: Unauthenticated | None = None
         self._failed_logins: list[Error] = []
         self._login = threading.Lock()
+        self._clock = threading.Lock()
+        self._clock_offset = timedelta()
+        self._warned_of_clock = False
         #: What the endpoint has said about credentials that it should accept.
         self.checks = CredentialChecks(name, runtime.sleep)
         #: Serialises read-modify-write of an object that all resources of the endpoint share.
@@ -288,13 +298,22 @@ class Session(ABC, Generic[EndpointT]):
             raise BadAnswer(f"{source}: the answer points to another host; it was not followed", no_effect=no_effect)
         return url
 
+    def vendor_now(self) -> datetime:
+        """Return the present moment by the endpoint's clock; by this machine's where no answer has shown it yet.
+
+        The vendor decides by its own clock when a secret ends.
+        """
+        return self.runtime.now() + self._clock_offset
+
     # -- for a vendor's login -----------------------------------------------------------------------------------
 
     def log_in_with(self, method: str, url: str, **how: Any) -> tuple[httpx.Response, Body]:
         """Send a login, which is safe to repeat: it makes a token and ends none."""
         reply = self._send(self.connections.request(method, url, **how), authorized=False)
         if reply.answer.is_success:
-            return reply.answer, (reply.decode() if reply.answer.content else Body(reply.source, {}, no_effect=True))
+            self._note_clock(reply.answer)
+            content = reply.answer.content or b"{}"
+            return reply.answer, decode(reply.source, content, no_effect=True)
         refusal = self._refusal(reply)
         if reply.answer.status_code == _NOT_FOUND:
             # Not NotFound: the login is missing, which says nothing about any object.
@@ -373,8 +392,8 @@ class Session(ABC, Generic[EndpointT]):
         """Return the monotonic second from which a token of this lifetime is no longer used."""
         if seconds is None:
             return None
-        # A longer lifetime makes no difference, and could be too much for a float.
-        seconds = min(seconds, MAX_RUN_S)
+        # A longer lifetime makes no difference, and no number may be too much for a float.
+        seconds = max(0.0, min(seconds, MAX_RUN_S))
         # A token whose lifetime is shorter than the margin is used for half of it.
         return self.runtime.monotonic() + max(seconds - TOKEN_MARGIN_S, seconds / 2)
 
@@ -417,7 +436,28 @@ class Session(ABC, Generic[EndpointT]):
         reply = self._send(request, authorized=True, repeatable=repeatable)
         if not reply.answer.is_success:
             raise self._refusal(reply)
+        self._note_clock(reply.answer)
         return reply
+
+    def _note_clock(self, answer: httpx.Response) -> None:
+        """Note how far the clock of a vendor that knows the account is ahead of this machine's."""
+        shown = _date(answer)
+        # What comes out of a cache is older than its answer.
+        if shown is None or shown.tzinfo is None or "age" in answer.headers:
+            return
+        offset = shown - self.runtime.now()
+        if abs(offset) > MAX_CLOCK_OFFSET:
+            return
+        with self._clock:
+            self._clock_offset = offset if abs(offset) >= MIN_CLOCK_SKEW else timedelta()
+            warns = abs(offset) > MAX_CLOCK_SKEW and not self._warned_of_clock
+            self._warned_of_clock |= warns
+        if warns:
+            which = "ahead of" if offset > timedelta() else "behind"
+            off = timedelta(seconds=round(abs(offset).total_seconds()))
+            self.runtime.warn(
+                f"endpoint {self.name}: its clock is {off} {which} this machine's: have this machine's clock set by NTP"
+            )
 
     def _send(self, request: httpx.Request, *, authorized: bool, repeatable: bool = True) -> Reply:
         """Send a request until it is answered for good or there is no time for another attempt.
@@ -440,6 +480,8 @@ class Session(ABC, Generic[EndpointT]):
             try:
                 token = self._usable_token(turned_away) if authorized else None
                 answer = self._exchange(request, source, deadline, token, asked=asked, writes=writes)
+            except httpx.LocalProtocolError:
+                ended, took_effect = unsendable(source), False
             except httpx.TransportError as failed:
                 ended = self._failure(source, failed)
                 took_effect = not ended.no_effect
@@ -497,7 +539,10 @@ class Session(ABC, Generic[EndpointT]):
             deadline.put_off(self.runtime.monotonic() - asked)
             if token is not None:
                 # Now, because a signature holds for some minutes only.
-                self.authorize(request, token)
+                try:
+                    self.authorize(request, token)
+                except UnicodeEncodeError:
+                    raise unsendable(f"endpoint {self.name!r}") from None
             answer = client.send(request, left=deadline.left, before_sending=before_sending)
             try:
                 if answer.status_code in _REDIRECTS:

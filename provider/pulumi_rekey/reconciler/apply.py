@@ -256,7 +256,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         if retry is Retry.TRUST:
             return new
         if phase is not Phase.UNCERTAIN:
-            return self._checked_overlap(i, new) if self._verify(new) else None
+            return self._checked_overlap(i, new) if self._verify(new, explained=True) else None
         if has_candidate(s) and self._accepts(i, new):
             new = new.model_copy(update={"rotation": policy.applied_by_rotation(i.rotation)})
             return self._checked_overlap(i, new)
@@ -350,9 +350,9 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
 
     # -- trying a secret --------------------------------------------------------------------------------------------
 
-    def _verify(self, s: StateT) -> bool:
+    def _verify(self, s: StateT, *, explained: bool = False) -> bool:
         """Try a secret until it is accepted, or refused over some seconds; one that cannot be tried passes."""
-        verdict = self._patiently(s)
+        verdict = self._patiently(s, explained=explained)
         if verdict is None:
             self.warn("the new secret could not be tried from here: it is handed on unverified")
         return verdict is not False

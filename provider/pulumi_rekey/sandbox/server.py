@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from functools import partial
 from http import HTTPStatus
 from typing import Any, ClassVar, Protocol
@@ -95,6 +96,8 @@ class Sandbox:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                date = format_datetime(self._world.now(), usegmt=True)
+                message["headers"] = [*message["headers"], (b"date", date.encode())]
             await send(message)
 
         fault = next((rule for rule in self._faults if rule.meets(method, path)), None) if self._faults else None
@@ -307,6 +310,8 @@ def serve(host: str, port: int, tls: tuple[str, str] | None = None, *, seed: boo
         access_log=False,
         log_level="warning",
         server_header=False,
+        # The vendors show their own clock, which can be moved.
+        date_header=False,
         timeout_graceful_shutdown=1,
         **certificate,
     )

@@ -1,0 +1,1 @@
+"""What the pages say of behaviour, tried as the pages say it."""
