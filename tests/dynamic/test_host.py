@@ -132,16 +132,21 @@ class Host:
         self.context = Context()
         self._monkeypatch = monkeypatch
         self._instances: list[Instance] = []
+        self._known: dict[str, str] = {}
 
     def configure(self, endpoints: str | dict[str, Any] | None = None, owner: str | None = "owner") -> None:
         """Start a process of its own, as far as it keeps anything, and hand over the stack's configuration."""
+        sites = {name: {"url": f"https://{name}.example.com"} for name in KINDS}
+        configured = endpoints if isinstance(endpoints, str) else json.dumps(sites | (endpoints or {}))
+        self._known = {"rekey:endpoints": configured} | ({"rekey:owner": owner} if owner else {})
+        self.restart()
+
+    def restart(self) -> None:
+        """Start another process with the same configuration, as the next run does."""
         self._monkeypatch.setattr(host, "_HOST", host.Host())
         self._monkeypatch.setattr(host, "_PROVIDERS", {})
         self._instances.append(host._HOST.instance)
-        sites = {name: {"url": f"https://{name}.example.com"} for name in KINDS}
-        configured = endpoints if isinstance(endpoints, str) else json.dumps(sites | (endpoints or {}))
-        known = {"rekey:endpoints": configured} | ({"rekey:owner": owner} if owner else {})
-        host.app_secret.configure(ConfigureRequest(known))  # type: ignore[arg-type]  # only its get() is used
+        host.app_secret.configure(ConfigureRequest(self._known))  # type: ignore[arg-type]  # only its get() is used
 
     def close(self) -> None:
         """Hang up; in the engine's host the end of the process does that."""
@@ -692,6 +697,7 @@ def plain_texts(properties: Struct) -> set[str]:
 def test_what_another_resource_manages_now_is_not_ended(roma: Host, sandbox: Sandbox) -> None:
     inputs = application(sandbox)
     created = roma.call("app_secret", "create", inputs)
+    roma.restart()
     roma.check("app_secret", {name: inputs[name] for name in ("instance_id", "app_id")}, urn=f"{URN}-renamed")
     sandbox.forget_calls()
     roma.call("app_secret", "delete", created.id, stored(created.outs))
@@ -702,8 +708,9 @@ def test_a_replacement_that_is_the_same_object_is_not_ended(roma: Host, sandbox:
     """`pulumi up --replace` creates the new resource, and then deletes the old one, which may be the same object."""
     inputs = application(sandbox)
     old = roma.call("app_secret", "create", {**inputs, "secret": SECRET})
+    roma.restart()
     new = roma.call("app_secret", "create", {**inputs, "secret": SECRET})
-    roma.call("app_secret", "delete", old.id, stored(old.outs))
+    roma.call("app_secret", "delete", old.id, {**stored(old.outs), "rotated_at": "2026-11-01T00:00:00Z"})
     found = roma.call("app_secret", "read", new.id, stored(new.outs))
     assert found.outs["secret"]["value"] == SECRET
 
@@ -714,3 +721,21 @@ def test_without_the_engines_call_at_hand_it_still_works(stack_host: Host) -> No
     assert verb({}, {**ROMA, PROVIDER_KEY: "p"}).failures == []
     with pytest.raises(Error):
         host.app_secret.create({**ROMA, PROVIDER_KEY: "p"})
+
+
+def test_without_the_engines_call_at_hand_what_is_half_done_is_returned(
+    roma: Host, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine saves it as done, and the next run goes on."""
+    monkeypatch.setattr("pulumi_rekey.reconciler.apply._VERIFY_PAUSES_S", (0.0,))
+    sandbox.fault("/secret$", method="GET", status=200, body='{"secret": "Another1"}', count=0)
+    inputs = {**application(sandbox), "secret": SECRET}
+    created = host.app_secret.create(inputs).outs or {}
+    assert created["step"] == "verify the new secret"
+    assert is_marked(created["secret"])
+    (said,) = roma.said
+    assert "the new secret is minted, and the vendor refuses it" in said
+    sandbox.clear_faults()
+    updated = host.app_secret.update(inputs["app_id"], stored(created), inputs).outs or {}
+    assert is_marked(updated["secret"])
+    assert "step" not in updated
