@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
-from pulumi_rekey.endpoints.credential_checks import LINGER_S, MAX_REFUSED, CredentialChecks
+from pulumi_rekey.endpoints.credential_checks import LINGER_S, MAX_LINGERS, MAX_REFUSED, CredentialChecks
 from pulumi_rekey.errors import Stopped
 
 
@@ -58,12 +58,12 @@ def test_the_order_does_not_matter() -> None:
 
     def pause(seconds: float) -> None:
         pauses.append(seconds)
-        if len(pauses) == 3:
+        if len(pauses) == MAX_LINGERS:
             checks.check("good", lambda: True)
 
     checks = CredentialChecks("vcd", pause)
     assert refused(checks, "a", "b", "c") == [False] * 3
-    assert pauses == [LINGER_S] * 3
+    assert pauses == [LINGER_S] * MAX_LINGERS
 
 
 def test_one_that_is_refused_only_now_and_then_is_not_replaced() -> None:

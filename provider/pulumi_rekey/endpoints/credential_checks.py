@@ -19,6 +19,8 @@ MAX_REFUSED: Final = 2
 #: Seconds that a refused credential waits for those of the run that are about to be tried: the host takes its calls
 #: one after the other, and the first verdict can be there before the second try has begun.
 LINGER_S: Final = 2.0
+#: So often it does so before the breaker opens: another one that is accepted makes the difference.
+MAX_LINGERS: Final = 5
 #: Seconds that it then waits for those that are being tried at the same time.
 MAX_WAIT_S: Final = 60.0
 
@@ -64,16 +66,18 @@ class CredentialChecks:
         verdict = self._ask(credential, ask, counts=not explained)
         if verdict is not False or explained:
             return verdict
-        self._sleep(LINGER_S)
-        with self._settled:
-            self._settled.wait_for(lambda: self._being_tried == 0, MAX_WAIT_S)
-            refused, accepted = len(self._refused), len(self._accepted)
-        if refused <= MAX_REFUSED:
-            return False
-        if not accepted:
-            raise self._open(refused)
-        # An endpoint that accepts some may still refuse good ones now and then; it is asked again.
-        return self._ask(credential, ask, counts=True)
+        refused = 0
+        for _ in range(MAX_LINGERS):
+            self._sleep(LINGER_S)
+            with self._settled:
+                self._settled.wait_for(lambda: self._being_tried == 0, MAX_WAIT_S)
+                refused, accepted = len(self._refused), len(self._accepted)
+            if refused <= MAX_REFUSED:
+                return False
+            if accepted:
+                # An endpoint that accepts some may still refuse good ones now and then; it is asked again.
+                return self._ask(credential, ask, counts=True)
+        raise self._open(refused)
 
     def _ask(self, credential: str, ask: Callable[[], bool | None], *, counts: bool) -> bool | None:
         with self._settled:
