@@ -16,8 +16,8 @@ pytest := -m pytest -n $(WORKERS) --dist worksteal
 help:
 	@echo "make demo      watch a real pulumi up manage five credentials, on a sandbox of the vendors"
 	@echo "make test      run the tests, on the real engine and the sandbox"
-	@echo "make check     lint and the tests, with the coverage of branches: what has to be good before a merge"
-	@echo "make coverage  the tests, with the coverage of branches and its floor"
+	@echo "make check     lint and the tests: what must pass before a merge"
+	@echo "make coverage  the tests, with branch coverage and its floor"
 	@echo "make pythons   the tests on every Python, 3.11 to 3.14, that this machine has"
 	@echo "make dist      build the sdist and the wheel into dist/"
 	@echo "make chaos     make every call fail, and every process die (within an hour; make test has a sample)"
@@ -35,7 +35,7 @@ demo: $(venv) engine
 test: $(venv) engine browser consumers
 	@$(bin)/python $(pytest) $(ARGS)
 
-check: lint coverage
+check: lint test
 
 coverage: export COVERAGE_FILE = $(CURDIR)/.build/coverage/data
 coverage: $(venv) engine browser consumers
