@@ -10,6 +10,7 @@ from tests.engine import Stack
 from tests.lifecycle.all_resources import AllResources
 from tests.lifecycle.case import Case
 from tests.lifecycle.cases import AT_A_VENDOR
+from tests.lifecycle.in_process import InProcess
 from tests.lifecycle.oidc_relying_party import REGENERATE, OidcRelyingPartyCase
 from tests.lifecycle.org_oauth_app import OrgOAuthAppCase
 from tests.lifecycle.scenario import Scenario
@@ -96,6 +97,20 @@ def test_rotation_by_another_stack_is_found_by_refresh(stack: Stack, sandbox: Sa
     ours.up()
     for scenario, outputs in ours.outputs().items():
         assert scenario.case.accepts(outputs)
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in AT_A_VENDOR if case.remains or not case.creates], ids=lambda case: case.resource
+)
+def test_delete_spares_a_secret_made_by_hand(case: type[Case], sandbox: Sandbox) -> None:
+    """Rekey ends its own secrets only, also where it knows the object for its own."""
+    program = InProcess(case(sandbox))
+    ours = program.apply(rotation={"on_adopt": "rotate"})
+    theirs = program.case.rotate_by_hand(ours)
+    program.destroy()
+    program.close()
+    assert program.case.accepts(theirs)
+    assert not program.case.accepts(ours)
 
 
 def test_create_stops_at_a_stranger_of_the_same_name(stack: Stack, sandbox: Sandbox) -> None:

@@ -28,7 +28,7 @@ class OpenIdProviderKeyCase(Case):
     stops_when_renamed = True
     rotates_into_another = True
     setting = "description"
-    # The set of keys may be cached for five minutes; an ID token resources for an hour.
+    # The set of keys may be cached for five minutes; an ID token lives for an hour.
     overlap_steps = (6, 70)
     minting = frozenset({CREATE})
     calls = Calls(

@@ -17,10 +17,10 @@ def scenario(request: pytest.FixtureRequest, stack: Stack, sandbox: Sandbox) -> 
     return Scenario(request.param(sandbox), stack, sandbox)
 
 
-def only(applies: Callable[[type[Case]], bool]) -> pytest.MarkDecorator:
+def only(applies: Callable[[type[Case]], bool], fixture: str = "scenario") -> pytest.MarkDecorator:
     """The cases to which a test applies."""
     cases = [case for case in CASES if applies(case)]
-    return pytest.mark.parametrize("scenario", cases, indirect=True, ids=lambda case: case.resource)
+    return pytest.mark.parametrize(fixture, cases, indirect=True, ids=lambda case: case.resource)
 
 
 def test_lifecycle_from_create_to_delete(scenario: Scenario) -> None:
