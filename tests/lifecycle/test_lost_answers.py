@@ -14,7 +14,7 @@ RELEASE, NEXT_RELEASE = ({"triggers": {"release": release}} for release in (1, 2
 
 
 @lost
-@only(lambda case: case.creates, "program")
+@only(lambda case: case.creates and case.at_a_vendor, "program")
 @pytest.mark.parametrize("changed", [False, True], ids=["the same program", "an edited program"])
 def test_create_whose_answer_is_lost_finds_its_own(program: InProcess, fault: dict[str, Any], *, changed: bool) -> None:
     case, strangers = program.case, program.case.objects()
