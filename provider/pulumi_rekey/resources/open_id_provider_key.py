@@ -181,7 +181,7 @@ class OpenIdProviderKey(InSteps[OpenIdProviderKeyInputs, OpenIdProviderKeyState,
         save(s)
         if not i.activate or s.active:
             return s
-        # Whoever names a key has decided that it signs: it may replace one that has the mark beside another.
+        # Whoever names a key has decided that it signs, whichever key does now: also that of the one adopted before.
         return self._activated(api, s, save, named=i.adopt is not None)
 
     def read(self, api: Vcd, s: OpenIdProviderKeyState) -> OpenIdProviderKeyState | None:
