@@ -11,7 +11,7 @@ from pulumi_rekey.policy.decide import applied_by_rotation
 from pulumi_rekey.reconciler.plan import Phase, Plan, Retry, plan
 from pydantic import SecretStr
 
-from .fake_vendor import LOCKER, START, Locker, LockerInputs, LockerState, Vendor
+from .fake_vendor import KEY, LOCKER, START, Locker, LockerInputs, LockerState, Vendor
 
 DAY = timedelta(days=1)
 #: When the run of the test is.
@@ -63,7 +63,7 @@ class Situation:
                 "secret": SecretStr(PRESENT),
                 "generation": 1,
                 "rotated_at": START,
-                "rotation": applied_by_rotation(before.rotation),
+                "rotation": applied_by_rotation(before.rotation, KEY),
                 "step": self.phase,
             }
             | waiting

@@ -139,13 +139,16 @@ class Answers:
         """Tell what would change, and say under the resource why its credential rotates."""
         unknown = {name for name, value in news.items() if holds_unknown(value)}
         # What is not known yet is taken as it was, so that the rest can be compared.
-        known = {name: olds[name] for name in unknown & olds.keys()} | without_unknowns(news)
+        known = {name: olds[name] for name in unknown & olds.keys() - {"rotation"}} | without_unknowns(news)
         state = self.resource.state.model_validate(without_unknowns(olds))
+        may_rotate = bool(unknown & {"rotation", *self._explicit, *fields_with(self.resource.inputs, Mark.MINTS)})
         try:
             i = self.resource.inputs.model_validate(known)
         except ValidationError:
             if not unknown:
                 raise
+            if may_rotate:
+                call.remark("INFO", _MAY_ROTATE)
             return Difference(changes=True)
         now = self._instance.now()
         settings = self._instance.settings(i.endpoint, self.resource.vendor)
@@ -157,8 +160,7 @@ class Answers:
         self._instance.claim_live(self._address(state.endpoint), claimed(self.resource, state), call.urn, state)
         if todo.refusal is not None and (todo or unknown):
             raise refused(todo.refusal)
-        decides = unknown & {"rotation", *self._explicit}
-        for text in (_MAY_ROTATE,) if decides else todo.says:
+        for text in (_MAY_ROTATE,) if may_rotate else todo.says:
             call.remark("INFO", text)
         deferred = warnings(i.rotation, now) if todo.decision.deferred else []
         for text in (*deferred, *self.resource.remarks(i, state)):

@@ -6,15 +6,19 @@ What has been reached at the vendor is kept in a :class:`Journal`, whatever fail
 from __future__ import annotations
 
 import random
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Generic
+
+from pydantic import SecretStr
 
 from ..errors import Error, Forbidden, Gone, NotFound, Partial, Refused, Stopped
 from ..model import rfc3339, secret_fields
 from ..policy import decide as policy
+from ..policy.model import AppliedPolicy
 from .contract import (
     Inputs,
     InputsT,
@@ -93,6 +97,8 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
     now: datetime
     #: Where a remark on this resource goes.
     warn: Callable[[str], None] = lambda _text: None
+    #: Keys what is kept of the policy of a credential that has no key yet.
+    new_key: SecretStr = field(default_factory=lambda: SecretStr(secrets.token_hex(16)))
 
     # -- what the engine asks for ---------------------------------------------------------------------------------
 
@@ -118,7 +124,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         """Bring the vendor's object, and then its secret, to what is wanted."""
         todo = plan(self.resource, id_, i, s, self.now, endpoint=self.api.endpoint)
         self._obey(todo.refusal)
-        s = policy.with_clock_corrected(s, self.now)
+        s = self._keyed(policy.with_clock_corrected(s, self.now))
         with self._journal(s, _UNCHANGED) as journal:
             if todo.read_back:
                 s = self._read_back(s)
@@ -146,7 +152,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             if found is None:
                 self._stop_if_not_gone(s)
                 return None
-            found = self._without_ended(found).model_copy(update={"unconfirmed": False})
+            found = self._keyed(self._without_ended(found)).model_copy(update={"unconfirmed": False})
             expired = s.expires_at is not None and s.expires_at <= self.now
             tried = verify and not self.resource.verified_by_read and not expired and found.step is None
             if tried and self._check(found) is False:
@@ -259,7 +265,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         if phase is not Phase.UNCERTAIN:
             return self._checked_overlap(i, new) if self._verify(new, explained=True) else None
         if has_candidate(s) and self._accepts(i, new):
-            new = new.model_copy(update={"rotation": policy.applied_by_rotation(i.rotation)})
+            new = new.model_copy(update={"rotation": self._applied(i, s)})
             return self._checked_overlap(i, new)
         if retry is Retry.SEND_AGAIN:
             return None
@@ -469,15 +475,26 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
                 "rotated_at": self.now + self._clock_offset(),
                 "rotation_reason": reason,
                 "spread": spread,
-                "rotation": policy.applied_by_rotation(i.rotation),
+                "rotation": self._applied(i, s),
                 # What was to be tried before was the secret before.
                 "step": None,
             }
         )
         return self._stamp(i, kept)
 
+    def _applied(self, i: InputsT, s: StateT) -> AppliedPolicy:
+        return policy.applied_by_rotation(i.rotation, self._key(s))
+
+    def _key(self, s: StateT) -> SecretStr:
+        return s.rotation.key or self.new_key
+
+    def _keyed(self, s: StateT) -> StateT:
+        """Return it without the values that another version kept: nothing that is written holds them."""
+        return s.model_copy(update={"rotation": s.rotation.keyed(self.new_key)})
+
     def _record(self, i: InputsT, s: StateT) -> StateT:
-        kept = s.model_copy(update={"rotation": policy.applied_without_rotation(i.rotation, s)})
+        applied = policy.applied_without_rotation(i.rotation, s, self._key(s))
+        kept = s.model_copy(update={"rotation": applied})
         return self._stamp(i, self._without_ended(kept))
 
     def _without_ended(self, s: StateT) -> StateT:

@@ -245,7 +245,7 @@ def _retry(
 def _differs_in_the_books(i: Inputs, s: State, now: datetime) -> bool:
     ended = s.previous_expires_at is not None and s.previous_expires_at <= now
     return (
-        s.rotation != policy.applied_without_rotation(i.rotation, s)
+        policy.differs_in_the_books(i.rotation, s)
         or s.endpoint != i.endpoint
         or s.next_rotation_at != next_rotation(i, s)
         or (isinstance(s, TwoSecretsState) and ended)
