@@ -71,6 +71,11 @@ class EngineCall(NamedTuple):
         urn = getattr(self.request, "urn", None)
         return urn if isinstance(urn, str) and urn else None
 
+    @property
+    def name(self) -> str | None:
+        """The name of that resource in the program."""
+        return None if self.urn is None else self.urn.split("::", 3)[-1]
+
 
 def current_call() -> EngineCall:
     """Find the call that this thread answers, in the host's local variables: the host passes little of it on."""

@@ -161,7 +161,8 @@ class Provider(ResourceProvider):
         engine_call = current_call()
 
         def remark(severity: Any, text: str) -> None:
-            log(severity, text, engine_call.urn)
+            # `--diff` shows the text alone, without the resource that it is about.
+            log(severity, text if engine_call.name is None else f"{engine_call.name}: {text}", engine_call.urn)
 
         try:
             return work(Call(engine_call.urn, stored_inputs(engine_call), remark))

@@ -141,7 +141,7 @@ class Answers:
         # What is not known yet is taken as it was, so that the rest can be compared.
         known = {name: olds[name] for name in unknown & olds.keys() - {"rotation"}} | without_unknowns(news)
         state = self.resource.state.model_validate(without_unknowns(olds))
-        may_rotate = bool(unknown & {"rotation", *self._explicit, *fields_with(self.resource.inputs, Mark.MINTS)})
+        may_rotate = bool(unknown & {"rotation", *self._explicit, *fields_with(self.resource.inputs, Mark.DECIDES)})
         try:
             i = self.resource.inputs.model_validate(known)
         except ValidationError:
