@@ -1,6 +1,7 @@
 """Policies whose values are secret: what is kept of them, on the real engine, also once they are secret no more."""
 
 import json
+import textwrap
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -111,6 +112,38 @@ def test_what_was_secret_once_is_in_plain_text_nowhere(stack: Stack, sandbox: Sa
     assert stack.up("--expect-no-changes").steps == []
     stack.program(program(sandbox, **PLAINLY))
     runs += [stack.up(), stack.destroy()]
+    assert leaks(stack, runs) == []
+
+
+def test_setting_that_was_secret_once_is_in_plain_text_nowhere(stack: Stack, sandbox: Sandbox) -> None:
+    stack.program(program(sandbox, **SECRETLY))
+    runs = [stack.up()]
+    # The settings become plain, and others, in runs in which the vendors do not take them.
+    stack.program(program(sandbox, **PLAINLY))
+    for method in ("PUT", "PATCH"):
+        sandbox.fault("/(relyingParties|oauth-apps|keys)/", method=method, drop="before", count=0)
+    for _ in range(2):
+        runs.append(stack.up("--continue-on-error", fails=True))
+        assert leaks(stack, runs) == []
+    sandbox.http.delete("/_sandbox/faults").raise_for_status()
+    runs.append(stack.up())
+    assert stack.resource("portal", show_secrets=False)["outputs"]["client_name"] == "Portal"
+    assert leaks(stack, runs) == []
+
+
+def test_setting_that_is_taken_away_stays_secret(stack: Stack, sandbox: Sandbox) -> None:
+    text = """
+    import pulumi, pulumi_rekey as rekey
+    rekey.OrgOAuthApp("app", org_id={org!r}, {settings})
+    """
+    org = sandbox.credentials["navigator"]["org_id"]
+    runs = []
+    for name in ('secret("canary-name-1")', None, None):
+        described = "" if name is None else 'display_name=pulumi.Output.secret("canary-name-1"), '
+        settings = f"{described}description={str(len(runs))!r}"
+        stack.program(textwrap.dedent(text).format(org=org, settings=settings))
+        runs.append(stack.up())
+        assert is_encrypted(stack.resource("app", show_secrets=False)["outputs"]["display_name"])
     assert leaks(stack, runs) == []
 
 

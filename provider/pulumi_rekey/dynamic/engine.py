@@ -89,8 +89,8 @@ def current_call() -> EngineCall:
 
 
 def stored_inputs(call: EngineCall) -> dict[str, Any] | None:
-    """Return the inputs that the engine sends along with a read; the host does not pass them on."""
-    stored = getattr(call.request, "inputs", None)
+    """Return the inputs in the state, which the engine sends along with a read or an update and the host drops."""
+    stored = getattr(call.request, "inputs", None) or getattr(call.request, "old_inputs", None)
     if stored is None or not stored.fields:
         return None
     inputs: dict[str, Any] = from_engine(rpc.deserialize_properties(stored))

@@ -15,7 +15,7 @@ from ..ownership import mark_of
 from ..policy.decide import warnings
 from ..policy.model import Policy
 from ..reconciler.apply import Reconciler, refused
-from ..reconciler.contract import Resource, State, claimed, claims, creates, object_id
+from ..reconciler.contract import Inputs, Resource, State, claimed, claims, creates, object_id
 from ..reconciler.plan import plan, plan_creation, policy_problems
 from .instance import Instance
 from .values import Properties, Secret, holds_unknown, to_property, without_unknowns
@@ -180,8 +180,14 @@ class Answers:
     def update(self, call: Call, id_: str, olds: Properties, news: Properties) -> Found:
         """Bring the object and its secret to what is wanted."""
         i = self.resource.inputs.model_validate(news)
-        with self._saving(id_, None):
-            state = self._reconciler(i.endpoint, call).update(id_, i, self._state(olds))
+        before = self._state(olds)
+        said = (call.stored_inputs or {}).keys() | set(before.encrypted or ())
+
+        def closed(state: State) -> State:
+            return state.model_copy(update={"encrypted": self._unsaid(said, i, state)})
+
+        with self._saving(id_, None, closed):
+            state = closed(self._reconciler(i.endpoint, call).update(id_, i, before))
         self._instance.claim_live(self._address(i.endpoint), claimed(self.resource, state), call.urn, state)
         return Found(id_, self._outputs(state))
 
@@ -229,11 +235,22 @@ class Answers:
 
     def _outputs(self, state: State) -> Properties:
         # What has its default says nothing: a state that lacks it reads the same.
-        return {
+        outputs = {
             name: to_property(value)
             for name, known in type(state).model_fields.items()
             if (value := getattr(state, name)) is not None and value != known.get_default(call_default_factory=True)
         }
+        return outputs | {name: Secret(outputs[name]) for name in outputs.keys() & set(state.encrypted or ())}
+
+    def _unsaid(self, said: set[str], i: Inputs, state: State) -> tuple[str, ...] | None:
+        """Return the outputs that hold what was said before and the inputs do not say.
+
+        It may have been secret then. The engine marks an output only if the present input of its name is secret.
+        """
+        differs = {name for name in said & type(i).model_fields.keys() if getattr(i, name) is None}
+        differs |= said & (self.resource.changed(i, state) | ({"endpoint"} if i.endpoint != state.endpoint else set()))
+        shown = type(state).model_fields.keys() - secret_fields(type(state))
+        return tuple(sorted(differs & shown)) or None
 
     def _with_secrets(self, inputs: Properties) -> Properties:
         secrets = secret_fields(self.resource.inputs)
@@ -263,12 +280,15 @@ class Answers:
         return mark_of(owner, call.urn) if creates(self.resource) and owner and call.urn else None
 
     @contextmanager
-    def _saving(self, id_: str | None, inputs: Properties | None) -> Iterator[None]:
+    def _saving(
+        self, id_: str | None, inputs: Properties | None, closed: Callable[[State], State] = lambda state: state
+    ) -> Iterator[None]:
         """Hand on what was reached before a failure."""
         try:
             yield
         except Partial as partial:
-            state: Any = partial.state
+            reached: Any = partial.state
+            state = closed(reached)
             raise HalfDone(Found(id_ or object_id(state), self._outputs(state), inputs), partial) from partial
 
     @contextmanager
