@@ -231,3 +231,47 @@ def test_preview_names_the_resource_in_every_display(stack: Stack, sandbox: Sand
     for arguments in ((), ("--diff",), ("--json",)):
         assert said in stack.preview(*arguments).text
     assert said in stack.up("--diff").text
+
+
+MANIFEST = """
+kind: GeneratedSecret
+name: loaded
+spec:
+  vendor: roma
+  rotation: {rotate_now: "${values.why}"}
+---
+kind: Pair
+name: both
+spec:
+  of: OidcRelyingParty
+  every: 30d
+  both: {redirect_uris: ["https://portal.example.com/callback"]}
+  blue: {client_name: blue}
+  green: {client_name: green}
+  rotate_now: {blue: "because of ${values.why}"}
+"""
+LOADING = """
+import pulumi
+import pulumi_rekey as rekey
+
+why = pulumi.Output.secret({why!r})
+rekey.load("manifest.yaml", values={{"why": why}})
+rekey.Pair(
+    "pair",
+    lambda side, its: rekey.OidcRelyingParty(client_name=side + " 2", redirect_uris=["https://b.example.com/"], **its),
+    every="30d",
+    rotate_now={{"green": why}},
+)
+"""
+
+
+def test_secret_rotate_now_is_repeated_by_no_front_door(stack: Stack, sandbox: Sandbox) -> None:
+    (stack.folder / "manifest.yaml").write_text(MANIFEST)
+    stack.program(LOADING.format(why="canary-asked-1"))
+    runs = [stack.up()]
+    stack.program(LOADING.format(why="canary-asked-2"))
+    runs += [stack.preview(), stack.up("--diff")]
+    for name in ("loaded", "both-blue", "pair-green"):
+        assert f"{name}: rotates: rotate_now: [secret]; " in runs[1].text
+        assert stack.resource(name)["outputs"]["rotation_reason"] == "rotate_now: [secret]"
+    assert leaks(stack, runs) == []
