@@ -187,7 +187,7 @@ class ResourceUnderTest:
             self.wrong("said that nothing was changed")
         if "nothing was created" in said and self.case.objects() != self.present:
             self.wrong("said that nothing was created")
-        self.goes_on = "what was done before is kept" in said
+        self.goes_on = "it goes on from here" in said
         if self.goes_on and outputs is None:
             self.wrong("said that what was done is kept, and it is not in the state")
 

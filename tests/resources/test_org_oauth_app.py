@@ -455,6 +455,9 @@ def test_rotation_whose_answer_is_lost_is_found_out(navigator: Navigator) -> Non
     assert (navigator.lets_in(done), navigator.lets_in(done, previous=True)) == (True, True)
     assert len([call for call in navigator.calls() if call.endswith("/secret")]) == 1
     assert not program.planned(**navigator.org, rotation=rotation)
+    # Its last change was rekey's own: nothing tells of somebody else whose secret would have to be spared.
+    program.destroy()
+    assert (navigator.lets_in(done), navigator.lets_in(done, previous=True)) == (False, False)
 
 
 def test_made_secrets_satisfy_every_reading_of_the_rule() -> None:
