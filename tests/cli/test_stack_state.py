@@ -146,10 +146,11 @@ def nested(depth: int) -> Any:
     return value
 
 
+@pytest.mark.parametrize("depth", [100, 900])
 @pytest.mark.parametrize("place", ["inputs", "outputs"])
-def test_status_of_deeply_nested_properties_names_them(place: str) -> None:
+def test_status_of_deeply_nested_properties_names_them(place: str, depth: int) -> None:
     found = resource(name="deep")
-    found[place] |= {"notes": nested(900)}
+    found[place] |= {"notes": nested(depth)}
     rows = {row.credential.name: row for _, row in of(found, resource()).rows}
     assert set(rows) == {"deep", "shop"}
     assert (rows["deep"].verdict.why or "").endswith("cannot be read: notes (nested too deeply)")

@@ -484,7 +484,7 @@ def test_given_secret_that_breaks_the_rule(secret: str) -> None:
 
 def test_given_secret_beside_a_policy_that_mints() -> None:
     wanted = RESOURCE.inputs.model_validate({"org_id": "o", "secret": GIVEN, "rotation": {"max_age": "90d"}})
-    assert [path for path, _ in policy_problems(RESOURCE, wanted)] == ["rotation"]
+    assert [path for path, _ in policy_problems(RESOURCE, wanted.rotation, gives=True)] == ["rotation"]
 
 
 # -- adoption ---------------------------------------------------------------------------------------------------------

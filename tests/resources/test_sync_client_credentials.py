@@ -441,8 +441,7 @@ def test_odd_settings_do_not_lose_a_minted_secret(broker: Broker) -> None:
     wanted["token_ttl"] = 60
     body = '{"generate_token": true, "access_token": "a.b.c", "access_token_expire_in": 1e30, "token_ttl": "long"}'
     broker.sandbox.fault("/sync-client$", method="POST", status=200, body=body)
-    with pytest.raises(Partial, match="the answer has no int 'token_ttl'"):
-        program.up(**wanted)
+    program.up(**wanted)
     assert program.state.access_token.get_secret_value() == "a.b.c"
     assert program.planned(**wanted).decision.reason is None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from .credential_checks import CredentialChecks
@@ -23,3 +24,10 @@ class NoVendor:
         self.runtime = runtime
         self.checks = CredentialChecks(name, runtime.sleep)
         self.exclusive = threading.RLock()
+
+    def vendor_now(self) -> datetime:
+        """Return the present moment by this machine's clock: nobody else's counts."""
+        return self.runtime.now()
+
+    def log_in_now(self) -> None:
+        """There is nobody to log in to."""

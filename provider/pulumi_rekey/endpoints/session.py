@@ -305,6 +305,10 @@ class Session(ABC, Generic[EndpointT]):
         """
         return self.runtime.now() + self._clock_offset
 
+    def log_in_now(self) -> None:
+        """Log in, if that has not been done in this run: then :meth:`vendor_now` is the vendor's."""
+        self._usable_token(None)
+
     # -- for a vendor's login -----------------------------------------------------------------------------------
 
     def log_in_with(self, method: str, url: str, **how: Any) -> tuple[httpx.Response, Body]:

@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Generic
 
 from ..errors import Error, Forbidden, Gone, NotFound, Partial, Refused, Stopped
@@ -118,6 +118,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         """Bring the vendor's object, and then its secret, to what is wanted."""
         todo = plan(self.resource, id_, i, s, self.now, endpoint=self.api.endpoint)
         self._obey(todo.refusal)
+        s = policy.with_clock_corrected(s, self.now)
         with self._journal(s, _UNCHANGED) as journal:
             if todo.read_back:
                 s = self._read_back(s)
@@ -276,12 +277,23 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         return i.rotation.verify and self._patiently(s, explained=True) is True
 
     def _rotate(self, journal: Journal[StateT], i: InputsT, s: StateT, todo: Plan) -> StateT:
+        if todo.decision.by_time and not self._is_due_at_the_vendor(i, s):
+            return self._record(i, s)
         expected = not policy.asked_now(i.rotation, s) and phase_of(s) is not Phase.UNCERTAIN
         tells = self.resource.vendor is not None and not self.resource.verified_by_read
         if expected and i.rotation.verify and tells:
             # The endpoint must know a good secret when it sees one, before the first of a run is ended.
             self.api.checks.ensure_endpoint_sane(self._name(s), lambda: self._probe(s))
         return self._mint_next(journal, i, s, s.generation + 1, str(todo.decision.reason))
+
+    def _is_due_at_the_vendor(self, i: InputsT, s: StateT) -> bool:
+        """Tell whether a rotation is due by the vendor's clock, too: one that is wrong here must not end secrets."""
+        self.api.log_in_now()
+        offset = self._clock_offset()
+        if abs(offset) <= policy.MAX_SKEW or policy.decide(i.rotation, s, self.now + offset).reason is not None:
+            return True
+        self.warn("does not rotate: it is not due by the vendor's clock")
+        return False
 
     def _mint_next(self, journal: Journal[StateT], i: InputsT, s: StateT, generation: int, reason: str) -> StateT:
         journal.on_lost = _uncertain
@@ -441,7 +453,11 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
     # -- the books ----------------------------------------------------------------------------------------------------
 
     def _clock(self) -> datetime:
-        return self.api.runtime.now()
+        return self.api.vendor_now()
+
+    def _clock_offset(self) -> timedelta:
+        """Return how far the vendor's clock is ahead of this machine's, to the second."""
+        return timedelta(seconds=round((self.api.vendor_now() - self.api.runtime.now()).total_seconds()))
 
     @property
     def _where(self) -> str:
@@ -451,7 +467,8 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         kept = s.model_copy(
             update={
                 "generation": generation,
-                "rotated_at": self.now,
+                # The vendor decides by its own clock when a secret ends.
+                "rotated_at": self.now + self._clock_offset(),
                 "rotation_reason": reason,
                 "spread": spread,
                 "rotation": policy.applied_by_rotation(i.rotation),
