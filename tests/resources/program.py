@@ -18,7 +18,7 @@ from tools.vendors import Sandbox
 
 MARK = "0123456789abcdef01234567"
 #: More than a few runs' looks at the clock take: by so much it may be ahead of the vendor's.
-LOOKS = timedelta(minutes=1)
+CLOCK_TOLERANCE = timedelta(minutes=1)
 
 
 class Clock:
