@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, Generic
 
 from ..errors import Error, Forbidden, Gone, NotFound, Partial, Refused, Stopped
@@ -289,7 +289,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
     def _is_due_at_the_vendor(self, i: InputsT, s: StateT) -> bool:
         """Tell whether a rotation is due by the vendor's clock, too: one that is wrong here must not end secrets."""
         self.api.log_in_now()
-        offset = self._clock_offset()
+        offset = self.api.clock_offset
         if abs(offset) <= policy.MAX_SKEW or policy.decide(i.rotation, s, self.now + offset).reason is not None:
             return True
         self.warn("does not rotate: it is not due by the vendor's clock")
@@ -455,10 +455,6 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
     def _clock(self) -> datetime:
         return self.api.vendor_now()
 
-    def _clock_offset(self) -> timedelta:
-        """Return how far the vendor's clock is ahead of this machine's, to the second."""
-        return timedelta(seconds=round((self.api.vendor_now() - self.api.runtime.now()).total_seconds()))
-
     @property
     def _where(self) -> str:
         return self.api.name
@@ -468,7 +464,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             update={
                 "generation": generation,
                 # The vendor decides by its own clock when a secret ends.
-                "rotated_at": self.now + self._clock_offset(),
+                "rotated_at": (self.now + self.api.clock_offset).replace(microsecond=0),
                 "rotation_reason": reason,
                 "spread": spread,
                 "rotation": policy.applied_by_rotation(i.rotation),
