@@ -113,7 +113,7 @@ def test_create_goes_on_after_a_failed_call(scenario: Scenario) -> None:
     step = scenario.up(fails=True)
     assert ": 503: " in step.error
     assert "it is not known whether it took effect" in step.error
-    assert step.error.endswith("then run `pulumi up` again: it goes on from here")
+    assert step.error.endswith("; run again when the vendor has recovered")
     kept = scenario.outputs()
     scenario.sandbox.clear_faults()
     scenario.refresh()
