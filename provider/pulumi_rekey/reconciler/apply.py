@@ -259,6 +259,8 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         if phase is not Phase.UNCERTAIN:
             return self._checked_overlap(i, new) if self._verify(new, explained=True) else None
         if has_candidate(s) and self._accepts(i, new):
+            if isinstance(self.resource, TwoSecrets):
+                new = self.resource.recover(self.api, new)
             new = new.model_copy(update={"rotation": policy.applied_by_rotation(i.rotation)})
             return self._checked_overlap(i, new)
         if retry is Retry.SEND_AGAIN:
