@@ -184,8 +184,9 @@ class Lockers(Session[LockersEndpoint]):
     def log_in(self) -> Token:
         return Token("token")
 
-    def vendor_now(self) -> datetime:
-        return self.vendor.now + self.vendor.ahead
+    @property
+    def clock_offset(self) -> timedelta:
+        return self.vendor.ahead
 
     def authorize(self, request: "httpx.Request", token: Token) -> None:
         raise NotImplementedError

@@ -137,7 +137,7 @@ def test_setting_that_is_taken_away_stays_secret(stack: Stack, sandbox: Sandbox)
     rekey.OrgOAuthApp("app", org_id={org!r}, {settings})
     """
     org = sandbox.credentials["navigator"]["org_id"]
-    runs = []
+    runs: list[Run] = []
     for name in ('secret("canary-name-1")', None, None):
         described = "" if name is None else 'display_name=pulumi.Output.secret("canary-name-1"), '
         settings = f"{described}description={str(len(runs))!r}"
@@ -174,17 +174,18 @@ def test_key_of_the_digests_is_encrypted(stack: Stack, sandbox: Sandbox) -> None
     stack.up()
     key = stack.resource("portal")["outputs"]["rotation"]["key"]
     assert len(key) == 32
-    operations = [
-        lambda: write(stack, 'triggers={"release": 1}', name="Portal 2"),
-        lambda: write(stack, 'triggers={"release": 2}, paused=True'),
-        lambda: write(stack, 'triggers={"release": 2}'),
-        lambda: write(stack, 'max_age="90d", rotate_now="INC-1"'),
+    edits = [
+        ('triggers={"release": 1}', "Portal 2"),
+        ('triggers={"release": 2}, paused=True', "Portal 2"),
+        ('triggers={"release": 2}', "Portal 2"),
+        ('max_age="90d", rotate_now="INC-1"', "Portal 2"),
     ]
-    for edit in operations:
-        assert is_encrypted(kept(stack, "portal")["key"])
-        edit()
+    for rotation, name in edits:
+        write(stack, rotation, name=name)
         stack.up()
+        assert is_encrypted(kept(stack, "portal")["key"])
         stack.refresh()
+        assert is_encrypted(kept(stack, "portal")["key"])
     # A rotation whose answer is lost, and one that is partly done.
     write(stack, 'rotate_now="INC-2"', name="Portal 3")
     sandbox.fault("/regenerateSecret$", method="POST", drop="after")

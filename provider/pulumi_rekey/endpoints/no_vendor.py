@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from .credential_checks import CredentialChecks
@@ -17,6 +17,8 @@ class NoVendor:
 
     #: No address that could move, and no login that could lock itself out.
     endpoint: None = None
+    #: No other clock than this machine's.
+    clock_offset = timedelta()
 
     def __init__(self, name: str, runtime: Runtime) -> None:
         #: Stands in messages where others have their endpoint's name.

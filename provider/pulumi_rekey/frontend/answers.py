@@ -174,7 +174,8 @@ class Answers:
         i = self.resource.inputs.model_validate(props)
         with self._saving(None, None), self._protecting(i.endpoint):
             state = self._reconciler(i.endpoint, call).create(i, self._mark(call))
-        self._instance.claim_live(self._address(i.endpoint), claimed(self.resource, state), call.urn, state)
+        object_ = claimed(self.resource, state)
+        self._instance.claim_live(self._address(i.endpoint), object_, call.urn, state, created=True)
         return Found(object_id(state), self._outputs(state))
 
     def update(self, call: Call, id_: str, olds: Properties, news: Properties) -> Found:
@@ -216,7 +217,8 @@ class Answers:
             kept.aftermath = "nothing was changed"
             raise kept
         holder = self._instance.holder(address, object_)
-        if holder is not None and not (holder.urn == call.urn and holder.state == state):
+        is_this = holder is not None and holder.urn == call.urn and holder.state == state and not holder.created
+        if holder is not None and not is_this:
             if holder.urn != call.urn or not self._only_here(state, holder.state):
                 return
             call.remark("WARNING", "ends the secret that rekey minted: what replaces it keeps none")

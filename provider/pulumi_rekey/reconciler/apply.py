@@ -10,7 +10,8 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import partial
 from typing import Final, Generic
 
 from pydantic import SecretStr
@@ -250,12 +251,16 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         if retry is Retry.SEND_AGAIN and isinstance(self.resource, TwoSecrets):
             again = self.resource.resend_inputs(i, s, self._clock)
             reason = (isinstance(s, TwoSecretsState) and s.candidate and s.candidate.rotation_reason) or because
-            return self._mint_next(journal, again, s, s.generation + 1, reason), False
+            minted = self._mint(journal, again, s, self._rotating(again, s), generation=s.generation + 1, reason=reason)
+            return minted, False
         self._stop_before_own_login(s)
         new = _promoted(s)
         # Nobody can use what is refused: it is no previous secret.
         unknown = new.model_copy(update=dict.fromkeys(secret_fields(type(s))))
-        return self._mint_next(journal, i, unknown, new.generation + 1, because), False
+        minted = self._mint(
+            journal, i, unknown, self._rotating(i, unknown), generation=new.generation + 1, reason=because
+        )
+        return minted, False
 
     def _certain(self, i: InputsT, s: StateT, phase: Phase | None, retry: Retry) -> StateT | None:
         """Return the state with the secret that is accepted, or trusted; nothing if none is."""
@@ -265,6 +270,8 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         if phase is not Phase.UNCERTAIN:
             return self._checked_overlap(i, new) if self._verify(new, explained=True) else None
         if has_candidate(s) and self._accepts(i, new):
+            if isinstance(self.resource, TwoSecrets):
+                new = self.resource.recover(self.api, new)
             new = new.model_copy(update={"rotation": self._applied(i, s)})
             return self._checked_overlap(i, new)
         if retry is Retry.SEND_AGAIN:
@@ -288,23 +295,21 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         if expected and i.rotation.verify and tells:
             # The endpoint must know a good secret when it sees one, before the first of a run is ended.
             self.api.checks.ensure_endpoint_sane(self._name(s), lambda: self._probe(s))
-        return self._mint_next(journal, i, s, s.generation + 1, str(todo.decision.reason))
+        return self._mint(
+            journal, i, s, self._rotating(i, s), generation=s.generation + 1, reason=str(todo.decision.reason)
+        )
 
     def _is_due_at_the_vendor(self, i: InputsT, s: StateT) -> bool:
         """Tell whether a rotation is due by the vendor's clock, too: one that is wrong here must not end secrets."""
         self.api.log_in_now()
-        offset = self._clock_offset()
+        offset = self.api.clock_offset
         if abs(offset) <= policy.MAX_SKEW or policy.decide(i.rotation, s, self.now + offset).reason is not None:
             return True
         self.warn("does not rotate: it is not due by the vendor's clock")
         return False
 
-    def _mint_next(self, journal: Journal[StateT], i: InputsT, s: StateT, generation: int, reason: str) -> StateT:
-        journal.on_lost = _uncertain
-        return self._mint(journal, i, s, self._rotating(i, s), generation=generation, reason=reason)
-
     def _rotating(self, i: InputsT, s: StateT) -> Callable[[Save[StateT]], StateT]:
-        return lambda save: self.resource.rotate(self.api, i, s, save, self._clock)
+        return partial(self.resource.rotate, self.api, i, s, now=self._clock)
 
     def _mint(
         self,
@@ -318,6 +323,8 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
     ) -> StateT:
         """Keep each state that a mint reaches, then try the secret before it is handed on."""
         spread = _drawn_spread(i)
+        if before is not None:
+            journal.on_lost = _uncertain
 
         def stamped(s: StateT) -> StateT:
             return self._record_rotation(i, s, generation, reason, spread=spread)
@@ -459,10 +466,6 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
     def _clock(self) -> datetime:
         return self.api.vendor_now()
 
-    def _clock_offset(self) -> timedelta:
-        """Return how far the vendor's clock is ahead of this machine's, to the second."""
-        return timedelta(seconds=round((self.api.vendor_now() - self.api.runtime.now()).total_seconds()))
-
     @property
     def _where(self) -> str:
         return self.api.name
@@ -472,7 +475,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             update={
                 "generation": generation,
                 # The vendor decides by its own clock when a secret ends.
-                "rotated_at": self.now + self._clock_offset(),
+                "rotated_at": (self.now + self.api.clock_offset).replace(microsecond=0),
                 "rotation_reason": reason,
                 "spread": spread,
                 "rotation": self._applied(i, s),

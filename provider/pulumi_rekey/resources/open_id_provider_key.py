@@ -452,8 +452,9 @@ class OpenIdProviderKey(InSteps[OpenIdProviderKeyInputs, OpenIdProviderKeyState,
     def _given_back(self, api: Vcd, s: OpenIdProviderKeyState, present: list[Body]) -> OpenIdProviderKeyState:
         """Let the key sign again that did before rekey's."""
         ids = {key.id("id") for key in present}
-        predecessor = s.predecessor_key_id or self._only_other(s, present)
-        if predecessor is None or predecessor not in ids:
+        known = s.predecessor_key_id
+        predecessor = known if known in ids else self._only_other(s, present)
+        if predecessor is None:
             raise Stopped(
                 f"{api.name}: key {s.key_id} signs, and the key that signed before it is gone",
                 todo="make another key active in Cloud Director, then run again",

@@ -242,6 +242,10 @@ class OrgOAuthApp(TwoSecrets[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
         s = save(minted)
         return _shown(s, api.get(_APP, s.org_id, s.oauth_app_id))
 
+    def recover(self, api: Navigator, s: OrgOAuthAppState) -> OrgOAuthAppState:
+        """GET the app: its last change was rekey's own, and no sign that somebody else has set a secret."""
+        return _shown(s, api.get(_APP, s.org_id, s.oauth_app_id))
+
     def resend_inputs(self, i: OrgOAuthAppInputs, s: OrgOAuthAppState, now: Clock) -> OrgOAuthAppInputs:
         """Give the next secret, with what is left of the old one's grace."""
         left = timedelta() if s.expires_at is None else max(s.expires_at - now(), timedelta())
