@@ -139,7 +139,7 @@ def decide(policy: Policy, life: RotationState, now: datetime) -> Decision:
     """Return whether the credential rotates now, and why or why not; no trigger's value and no secret is in it."""
     asked = asked_now(policy, life)
     triggered = _triggered(policy, life)
-    why = f"rotate_now: {policy.told}" if asked else triggered or _due_by_time(policy, life, now)
+    why = f"rotate_now: {policy.rotate_now_in_words}" if asked else triggered or _due_by_time(policy, life, now)
     if why is None:
         return Decision()
     if policy.paused:

@@ -197,7 +197,7 @@ class Policy(Model):
         return bool(self.triggers) or self.on_adopt == "rotate" or any(value is not None for value in asks)
 
     @property
-    def told(self) -> str:
+    def rotate_now_in_words(self) -> str:
         """What may be said of the text of ``rotate_now``."""
         return "[secret]" if self.rotate_now_is_secret else str(self.rotate_now)
 
