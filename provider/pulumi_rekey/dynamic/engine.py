@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final, Literal, NamedTuple
 
 from pulumi.output import Unknown
@@ -25,6 +26,8 @@ from ..frontend.values import UNKNOWN, Secret
 PROVIDER_KEY: Final = "__provider"
 #: Calls that the dynamic host takes at once; the stock host has four workers.
 WORKERS: Final = 64
+# What `python -m pulumi.dynamic` runs.
+_HOST_MODULE: Final = "pulumi.dynamic.__main__"
 # grpc-go takes the status out of this trailer if its code is the call's own.
 _STATUS_TRAILER: Final = "grpc-status-details-bin"
 _UNKNOWN_CODE: Final = 2
@@ -74,12 +77,15 @@ class EngineCall(NamedTuple):
 
 def current_call() -> EngineCall:
     """Find the call that this thread answers, in the host's local variables: the host passes little of it on."""
-    frame = sys._getframe(1)
+    return _call_of(sys._getframe(1))
+
+
+def _call_of(frame: FrameType | None) -> EngineCall:
     while frame is not None:
         context = frame.f_locals.get("context")
         if hasattr(context, "set_trailing_metadata"):
             return EngineCall(context, frame.f_locals.get("request"))
-        frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
+        frame = frame.f_back
     return EngineCall(None, None)
 
 
@@ -131,9 +137,16 @@ def fail_partly(
     call.context.set_trailing_metadata(((_STATUS_TRAILER, status.SerializeToString()),))
 
 
+def is_host() -> bool:
+    """Tell whether this process is a host that an engine has started, and not a program or a test."""
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    return getattr(spec, "name", None) == _HOST_MODULE and engine_address() is not None
+
+
 def engine_address() -> tuple[str, int] | None:
     """Return the address of the engine that started this host; None if this process is not a host."""
-    host, _, port = (sys.argv[1] if len(sys.argv) > 1 else "").rpartition(":")
+    # Flags of the engine's, such as `--tracing`, precede it.
+    host, _, port = (sys.argv[-1] if len(sys.argv) > 1 else "").rpartition(":")
     return (host, int(port)) if host and port.isdigit() else None
 
 

@@ -32,12 +32,14 @@ from .engine import (
     fail_in_one_line,
     fail_partly,
     from_engine,
+    is_host,
     is_wanted,
     log,
     more_workers,
     stored_inputs,
     to_engine,
 )
+from .import_order import put_own_first
 
 if TYPE_CHECKING:
     from ..errors import Error
@@ -67,6 +69,8 @@ class Host:
             )
 
 
+#: Files of the user's that are loaded in this host as modules that rekey needs.
+_STAND_INS: Final = put_own_first() if is_host() else []
 _HOST: Final = Host()
 
 
@@ -156,9 +160,11 @@ class Provider(ResourceProvider):
     ) -> Result:
         """Do the work of one of the engine's calls; an expected error reaches it as one line."""
         from ..errors import Error
-        from ..frontend.answers import Call, HalfDone
 
         engine_call = current_call()
+        if _STAND_INS:
+            _refuse_stand_ins(engine_call)
+        from ..frontend.answers import Call, HalfDone
 
         def remark(severity: Any, text: str) -> None:
             log(severity, text, engine_call.urn)
@@ -182,6 +188,18 @@ def _fail_partly(call: EngineCall, failed: Any, provider: Properties) -> None:
     found: Found = failed.found
     inputs = None if found.inputs is None else to_engine(found.inputs) | provider
     fail_partly(call, str(failed), found.id, to_engine(found.outputs) | provider, inputs)
+
+
+def _refuse_stand_ins(call: EngineCall) -> NoReturn:
+    from ..errors import Stopped
+
+    failed = Stopped(
+        f"Rekey needs modules in whose place files of this project are loaded ({', '.join(_STAND_INS)})",
+        todo="rename each to what is no module of Python's and no installed one",
+    )
+    failed.aftermath = "nothing was changed"
+    fail_in_one_line(call, str(failed))
+    _raise(failed)
 
 
 def _raise(failed: Error) -> NoReturn:
