@@ -173,6 +173,25 @@ def engine_answers() -> bool:
         return False
 
 
+def engine_is_gone() -> bool:
+    """Tell whether nobody listens any more where the engine did; a connection that fails otherwise is no proof."""
+    address = engine_address()
+    if address is None:
+        return False
+    try:
+        with socket.create_connection(address, timeout=5):
+            return False
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False
+
+
+def calls_under_way() -> bool:
+    """Tell whether any thread of this host, for whatever provider, answers a call of the engine."""
+    return any(_call_of(frame).context is not None for frame in sys._current_frames().values())
+
+
 _log_lock = threading.Lock()
 _log_stub: Any = None
 

@@ -40,6 +40,7 @@ from .engine import (
     to_engine,
 )
 from .import_order import put_own_first
+from .lifetime import end_in_time
 
 if TYPE_CHECKING:
     from ..errors import Error
@@ -59,6 +60,8 @@ class Host:
         """Take the stack's configuration; every provider of the host is handed the same."""
         self.instance.configure(get)
         more_workers()
+        if is_host():
+            end_in_time()
         # Every provider of the host is configured, and one warning is enough.
         if os.environ.get("PULUMI_DEBUG_GRPC") and not self._warned:
             self._warned = True
