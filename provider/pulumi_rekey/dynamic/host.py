@@ -29,6 +29,7 @@ from .engine import (
     PROVIDER_KEY,
     EngineCall,
     current_call,
+    exposures,
     fail_in_one_line,
     fail_partly,
     from_engine,
@@ -63,13 +64,10 @@ class Host:
         if is_host():
             end_in_time()
         # Every provider of the host is configured, and one warning is enough.
-        if os.environ.get("PULUMI_DEBUG_GRPC") and not self._warned:
+        if not self._warned:
             self._warned = True
-            log(
-                "WARNING",
-                "PULUMI_DEBUG_GRPC is set: every secret of this run is written to its file in plain text",
-                None,
-            )
+            for text in exposures(os.environ):
+                log("WARNING", text, None)
 
 
 #: Files of the user's that are loaded in this host as modules that rekey needs.
