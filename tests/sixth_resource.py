@@ -32,18 +32,18 @@ QUICK: Final = (
         *("tests/test_constructors.py", "tests/test_schemas.py", "tests/test_imports.py", "tests/test_model.py"),
         *("tests/test_files.py", "tests/manifest/test_entries.py"),
     ),
-    ("pytest", "-q", "tests/test_docs.py", "-k", "links or tables or table or page"),
+    ("pytest", "-q", "tests/test_docs.py", "-k", "links or tables or pages"),
     ("ruff", "check"),
 )
 #: The rest, mostly on the engine.
 THOROUGH: Final = (
     ("mypy",),
     ("pytest", "-q", "tests/test_docs.py", "-k", "type_check"),
-    ("pytest", "-q", "tests/test_docs_site.py", "-k", "sixth_secret or another_host"),
+    ("pytest", "-q", "tests/test_docs_site.py", "-k", "sixth_secret or other_hosts"),
     ("pytest", "-q", "tests/lifecycle/test_lifecycle.py", "-k", "SixthSecret"),
     ("pytest", "-q", "tests/lifecycle/test_all_resources.py"),
     ("pytest", "-q", "tests/examples/test_examples.py", "-k", "sixth_secret"),
-    ("pytest", "-q", "tests/chaos/test_matrices.py", "-k", "faults"),
+    ("pytest", "-q", "tests/chaos/test_matrices.py", "-k", "fault_matrix"),
     ("tests.chaos", "--matrix", "faults", "--only", "SixthSecret |", "--by", "after the change", "--instances", "32"),
 )
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import dill  # type: ignore[import-untyped]  # ships no types
@@ -302,6 +303,19 @@ def test_more_workers_without_a_server_changes_nothing() -> None:
     engine.more_workers()
     server: Any = object()  # noqa: F841 - found by its name
     engine.more_workers()
+
+
+def test_more_workers_take_what_waits_already() -> None:
+    """A host is configured by its first call, when others may be queued behind it."""
+    free, taken = threading.Event(), threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        server = SimpleNamespace(_state=SimpleNamespace(thread_pool=pool))  # noqa: F841 - found by its name
+        pool.submit(free.wait, 60)
+        pool.submit(taken.set)
+        engine.more_workers()
+        was_taken = taken.wait(timeout=10)
+        free.set()
+    assert was_taken
 
 
 @pytest.fixture

@@ -63,8 +63,7 @@ def test_partial_keeps_the_message_of_its_cause() -> None:
     partial = Partial({"a": 1}, cause)
     assert partial.state == {"a": 1}
     assert str(partial) == (
-        "vcd: PUT /x: 409: resolve the conflict at the vendor, then run again (request r): what was done before is"
-        " kept; run `pulumi up` again: it goes on from here"
+        "vcd: PUT /x: 409: what was done before is kept; resolve the conflict at the vendor, then run again (request r)"
     )
 
 

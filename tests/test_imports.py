@@ -32,7 +32,7 @@ def test_imports_of_administrators_and_consumers_hold_nothing_of_the_product() -
 
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_of_a_comparing_host_hold_no_http(module: str) -> None:
-    found = loaded(f"import pulumi_rekey.dynamic.host as host\nhost.{module}.resource")
+    found = loaded(f"import pulumi_rekey.dynamic.host as host\nhost.{module}.answers")
     assert "pydantic" in found
     assert found.isdisjoint({"httpx", "deepdiff", "cryptography", "rich", "typer"})
 

@@ -228,7 +228,7 @@ REQUIRES = re.compile(
 )
 LISTING = {".txt", ".in", ".toml", ".cfg", ".yaml", ".yml", ".md", ".lock"}
 #: The tests' own extra adds up others of the project that pip has at hand.
-OF_THE_PROJECT_ITSELF = {"pyproject.toml": ['  "pulumi-rekey[cli,docs,sandbox]",']}
+OF_THE_PROJECT_ITSELF = {"pyproject.toml": ['source_pkgs = ["pulumi_rekey"]']}
 
 
 def asked_by_name(file: Path, text: str) -> list[str]:

@@ -480,4 +480,5 @@ def test_creation_says_what_ends_the_secret_in_use() -> None:
 def test_policy_problems(
     resource: Resource[Any, Any, Any], fields: dict[str, Any], found: list[tuple[str, str]]
 ) -> None:
-    assert list(policy_problems(resource, inputs(**fields))) == found
+    i = inputs(**fields)
+    assert list(policy_problems(resource, i.rotation, gives=explicit_secret(i) is not None)) == found

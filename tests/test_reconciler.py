@@ -9,7 +9,7 @@ import pytest
 from pulumi_rekey.endpoints.credential_checks import LINGER_S
 from pulumi_rekey.endpoints.no_vendor import NoVendor
 from pulumi_rekey.endpoints.session import Runtime
-from pulumi_rekey.errors import AnswerLost, NotFound, Partial, Refused, Rejected, Stopped, Unreachable
+from pulumi_rekey.errors import AnswerLost, Gone, NotFound, Partial, Refused, Rejected, Stopped, Unreachable
 from pulumi_rekey.policy.model import AppliedPolicy
 from pulumi_rekey.reconciler.apply import Reconciler
 from pulumi_rekey.reconciler.contract import Candidate, Inputs
@@ -510,6 +510,131 @@ def test_what_rekey_logs_in_with_is_adopted_where_nothing_ends_its_secret(vendor
     for fields in ({"secret": "0000"}, {"rotation": NINETY}):
         with pytest.raises(Stopped, match="locker-9 is what this endpoint itself logs in with"):
             own.create(LockerInputs.model_validate({"adopt": "locker-9"} | fields), None)
+
+
+# -- lost answers --------------------------------------------------------------------------------------------
+
+LOST = "lockers: no whole answer in time"
+
+
+def lost(vendor: Vendor, s: LockerState, *, commit: bool, **rules: Any) -> LockerState:
+    """What is kept of a rotation whose answer is lost, whether the vendor did it or not."""
+    if commit:
+        vendor.lost["set"] = AnswerLost(LOST)
+    else:
+        vendor.faults["set"] = AnswerLost(LOST)
+    with pytest.raises(Partial, match="it is not known whether it took effect") as failed:
+        vendor.up(s, rotation={"rotate_now": "INC-1"} | rules)
+    vendor.faults.clear()
+    vendor.later("1h")
+    return reached(failed)
+
+
+def test_lost_rotation_is_in_the_state_with_what_may_be_in_force(vendor: Vendor) -> None:
+    s = lost(vendor, put_up(vendor), commit=True, grace="2d")
+    assert (s.step, s.codes, s.generation) == (Phase.UNCERTAIN, ("code 1", None, "code 2"), 1)
+    assert s.rotation.rotate_now is None, "that the policy was obeyed is not certain"
+    assert s.candidate == Candidate(rotated_at=START, rotation_reason="rotate_now: INC-1")
+
+
+@pytest.mark.parametrize("rules", [{}, {"grace": "2d"}, {"freeze": ["2026-11-01/2026-12-31"]}])
+def test_lost_rotation_that_took_effect_is_handed_on_though_the_edit_is_reverted(
+    vendor: Vendor, rules: dict[str, Any]
+) -> None:
+    s = lost(vendor, put_up(vendor), commit=True, **rules)
+    s = vendor.up(s, rotation=rules)
+    assert vendor.calls[:2] == ["read", "try code 2"]
+    assert not any(call.startswith("set") for call in vendor.calls)
+    assert (s.step, s.secret, s.generation) == (None, SecretStr("code 2"), 2)
+    assert (s.rotation_reason, s.rotated_at) == ("rotate_now: INC-1", START)
+
+
+def test_lost_rotation_that_took_no_effect_is_dropped_where_the_edit_is_reverted(vendor: Vendor) -> None:
+    s = lost(vendor, put_up(vendor), commit=False, grace="2d")
+    s = vendor.up(s)
+    assert vendor.calls == ["read", *["try code 2"] * 5, "try code 1"]
+    assert (s.step, s.codes, s.generation, s.expires_at) == (None, ("code 1", None, None), 1, None)
+
+
+def test_lost_rotation_is_sent_again_where_it_is_still_wanted(vendor: Vendor) -> None:
+    s = lost(vendor, put_up(vendor), commit=False, grace="2d")
+    s = vendor.up(s, rotation={"rotate_now": "INC-1", "grace": "2d"})
+    assert [call for call in vendor.calls if call.startswith("set")] == ["set code 2"]
+    assert (s.step, s.codes, s.generation) == (None, ("code 2", "code 1", None), 2)
+    assert s.rotation.rotate_now == "INC-1"
+
+
+def test_lost_rotation_is_found_out_but_nothing_minted_while_paused(vendor: Vendor) -> None:
+    s = lost(vendor, put_up(vendor), commit=True)
+    assert vendor.up(s, rotation={"paused": True}).codes == ("code 2", None, None)
+    s = lost(vendor, put_up(vendor), commit=True)
+    vendor.lockers["locker-2"].codes = {"somebody's": None}
+    with pytest.raises(Refused, match="and rotation is paused"):
+        vendor.up(s, rotation={"paused": True})
+    assert not any(call.startswith("set") for call in vendor.calls)
+
+
+def test_lost_rotation_is_replaced_where_neither_secret_is_accepted(vendor: Vendor) -> None:
+    s = lost(vendor, put_up(vendor), commit=True)
+    vendor.lockers["locker-1"].codes = {"somebody's": None}
+    s = vendor.up(s)
+    assert (s.step, s.codes, s.generation) == (None, ("code 3", None, None), 3)
+    assert s.rotation_reason == Phase.UNCERTAIN.because
+
+
+def test_lost_setting_is_read_back_though_the_edit_is_reverted(vendor: Vendor) -> None:
+    s = put_up(vendor, label="tools")
+    vendor.faults["note"] = AnswerLost(LOST)
+    vendor.lockers["locker-1"].note = "keep shut"
+    s = fails(vendor, s, label="tools", note="keep shut")
+    assert (s.unconfirmed, s.note, s.step) == (True, "blank", None)
+    vendor.forget()
+    s = vendor.up(s, label="tools", note="blank")
+    assert vendor.calls == ["read", "open", "note"]
+    assert (s.unconfirmed, s.note) == (False, "blank")
+
+
+def test_bug_in_the_middle_of_a_mint_is_a_lost_answer(vendor: Vendor) -> None:
+    s = put_up(vendor)
+    vendor.lost["set"] = BROKEN
+    with pytest.raises(Partial, match="unexpected RuntimeError") as failed:
+        vendor.up(s, rotation={"rotate_now": "INC-1"})
+    assert reached(failed).step == Phase.UNCERTAIN
+
+
+def test_object_that_is_gone_is_said_to_be(vendor: Vendor) -> None:
+    s = put_up(vendor)
+    vendor.lockers.clear()
+    with pytest.raises(Gone, match="LockerResource locker-1 is gone: nothing was changed; run `pulumi up --refresh`"):
+        vendor.up(s, rotation={"rotate_now": "INC-1"})
+
+
+# -- clocks --------------------------------------------------------------------------------------------------
+
+
+def test_moment_of_a_rotation_is_by_the_vendors_clock(vendor: Vendor) -> None:
+    s = put_up(vendor)
+    vendor.ahead = timedelta(hours=2)
+    assert vendor.up(s, rotation={"rotate_now": "INC-1"}).rotated_at == START + timedelta(hours=2)
+
+
+def test_rotation_that_only_a_wrong_clock_makes_due_does_not_happen(vendor: Vendor) -> None:
+    s = put_up(vendor, rotation=NINETY)
+    vendor.later("90d")
+    vendor.ahead = -timedelta(days=80)
+    s = vendor.up(s, rotation=NINETY)
+    assert (s.generation, vendor.said) == (1, ["does not rotate: it is not due by the vendor's clock"])
+    assert vendor.calls == []
+    vendor.ahead = timedelta(minutes=5)
+    assert vendor.up(s, rotation=NINETY).generation == 2
+
+
+def test_rotation_that_a_clock_put_into_the_future_counts_from_now(vendor: Vendor) -> None:
+    s = put_up(vendor, rotation=NINETY)
+    s = s.model_copy(update={"rotated_at": START + 200 * DAY, "expires_at": START + 210 * DAY})
+    s = vendor.up(s, rotation=NINETY)
+    assert (s.rotated_at, s.expires_at, s.generation) == (START, START + 10 * DAY, 1)
+    assert vendor.calls == []
 
 
 # -- a secret that is to be tried again ----------------------------------------------------------------------

@@ -33,7 +33,7 @@ import re
 from typing import ClassVar
 
 #: Advice that says so already needs no more of it.
-_UP = "run `pulumi up`"
+_AGAIN = re.compile(r"run again|run `pulumi")
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -188,8 +188,10 @@ class Stopped(Error):
     ``names`` is the vendor's id of the object that is in the way, which must not be ended in the same run.
     """
 
-    def __init__(self, happened: str, *, todo: str | None = None, names: str | None = None) -> None:
-        super().__init__(happened, todo=todo)
+    def __init__(
+        self, happened: str, *, todo: str | None = None, request_id: str | None = None, names: str | None = None
+    ) -> None:
+        super().__init__(happened, todo=todo, request_id=request_id)
         self.names = names
 
 
@@ -213,4 +215,4 @@ class Partial(Error):
         said = "it is not known whether it took effect" if lost else "what was done before is kept"
         self.aftermath = (known and known.aftermath) or said
         if known is not None and known.advice != Error.todo:
-            self.advice = known.advice if _UP in known.advice else f"{known.advice}, then {self.todo}"
+            self.advice = known.advice if _AGAIN.search(known.advice) else f"{known.advice}, then {self.todo}"

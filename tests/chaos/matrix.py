@@ -119,7 +119,7 @@ class ResourceUnderTest:
         self.worked = False
         #: What a failed run has left half done, with a secret that is good.
         self.half_done: Outputs | None = None
-        #: Whether a failed run has said that the next one goes on from where it came to.
+        #: Whether a failed run has left something that the next one has to go on with.
         self.goes_on = False
         #: Whether a run has said which secret it leaves at the vendor, as one that it could not know for its own.
         self.named = False
@@ -187,9 +187,9 @@ class ResourceUnderTest:
             self.wrong("said that nothing was changed")
         if "nothing was created" in said and self.case.objects() != self.present:
             self.wrong("said that nothing was created")
-        self.goes_on = "what was done before is kept" in said
-        if self.goes_on and outputs is None:
+        if "it goes on from here" in said and outputs is None:
             self.wrong("said that what was done is kept, and it is not in the state")
+        self.goes_on = outputs is not None and bool(outputs.get("step") or outputs.get("unconfirmed"))
 
     def follow_instruction(self, errors: list[str]) -> bool:
         """Do what the one line says, where it stops before an object that has no mark (any more)."""
@@ -211,7 +211,7 @@ class ResourceUnderTest:
             self.wrong(f"is not in the state:\n{converged.text}")
             return
         if self.goes_on and not {f"update {self.name}", f"create {self.name}"} & set(converged.steps):
-            self.wrong("said that it goes on from there, and did not")
+            self.wrong("did not go on with what was left half done")
         if outputs.get("step"):
             self.wrong(f"is not done: {outputs['step']}")
         before = self.before

@@ -110,7 +110,7 @@ def test_endpoint_that_moved_needs_moved_from(stack: Stack, sandbox: Sandbox) ->
     assert scenario.up("--expect-no-changes").calls == ()
     step = scenario.up(fails=True, rotation={"triggers": {"release": 2}})
     assert step.error == (
-        f"roma: endpoint 'roma' is at {moved}, and this object was made at {sandbox.url}: nothing was changed;"
+        f"endpoint 'roma' is at {moved}, and this object was made at {sandbox.url}: nothing was changed;"
         f" set rekey:endpoints.roma.movedFrom to {sandbox.url} if the system has moved"
     )
     assert step.calls == ()

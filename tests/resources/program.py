@@ -17,6 +17,8 @@ from pulumi_rekey.reconciler.plan import Plan, plan, plan_creation
 from tools.vendors import Sandbox
 
 MARK = "0123456789abcdef01234567"
+#: More than a few runs' looks at the clock take: by so much it may be ahead of the vendor's.
+CLOCK_TOLERANCE = timedelta(minutes=1)
 
 
 class Clock:

@@ -164,7 +164,7 @@ def test_a_policy_beside_a_given_secret_is_refused() -> None:
         inputs = RESOURCE.inputs.model_validate(
             {"instance_id": "i", "app_id": "a", "secret": GIVEN, "rotation": policy}
         )
-        assert [path for path, _ in policy_problems(RESOURCE, inputs)] == ["rotation"]
+        assert [path for path, _ in policy_problems(RESOURCE, inputs.rotation, gives=True)] == ["rotation"]
 
 
 @given(st.text(min_size=1))

@@ -167,7 +167,7 @@ def test_a_key_of_the_vendors_that_cannot_be_read_is_no_reason_to_rotate(vcd: Di
 
 def test_a_policy_beside_a_given_key_is_refused() -> None:
     inputs = RESOURCE.inputs.model_validate({"private_key": pem("EC"), **ROTATE})
-    assert [path for path, _ in policy_problems(RESOURCE, inputs)] == ["rotation"]
+    assert [path for path, _ in policy_problems(RESOURCE, inputs.rotation, gives=True)] == ["rotation"]
 
 
 def test_the_longest_description_fits_with_its_mark(vcd: Director) -> None:

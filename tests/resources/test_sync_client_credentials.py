@@ -21,7 +21,7 @@ from tests.engine import Stack
 from tools.consumers import IdentityProvider
 from tools.vendors import Sandbox
 
-from .program import Program
+from .program import CLOCK_TOLERANCE, Program
 
 ROTATE, KEEP = {"on_adopt": "rotate"}, {"on_adopt": "keep"}
 
@@ -155,7 +155,7 @@ def test_token_expires_after_minutes_that_are_answered_in_seconds(broker: Broker
     state = program.up(**broker.directory, generate_token=True, token_ttl=1440, rotation=ROTATE)
     assert broker.lets_in(state)
     assert (state.client_secret, broker.lets_the_first_in()) == (None, False)
-    assert abs(state.expires_at - program.clock.now() - timedelta(minutes=1440)) < timedelta(seconds=3)
+    assert abs(state.expires_at - program.clock.now() - timedelta(minutes=1440)) < CLOCK_TOLERANCE
     program.advance("1d")
     assert not broker.lets_in(state)
 
@@ -407,7 +407,7 @@ def test_answer_of_the_vendors_page(broker: Broker) -> None:
     broker.sandbox.fault("/sync-client$", method="POST", status=200, body=EXAMPLE)
     state = program.up(**broker.directory, rotation={**ROTATE, "verify": False})
     assert (state.access_token.get_secret_value(), state.client_secret) == ("eyJ0eXAi.xxxx.HVcA", None)
-    assert abs(state.expires_at - program.clock.now() - timedelta(seconds=21599)) < timedelta(seconds=3)
+    assert abs(state.expires_at - program.clock.now() - timedelta(seconds=21599)) < CLOCK_TOLERANCE
 
 
 def test_answer_that_does_not_say_its_kind(broker: Broker) -> None:
@@ -441,8 +441,7 @@ def test_odd_settings_do_not_lose_a_minted_secret(broker: Broker) -> None:
     wanted["token_ttl"] = 60
     body = '{"generate_token": true, "access_token": "a.b.c", "access_token_expire_in": 1e30, "token_ttl": "long"}'
     broker.sandbox.fault("/sync-client$", method="POST", status=200, body=body)
-    with pytest.raises(Partial, match="the answer has no int 'token_ttl'"):
-        program.up(**wanted)
+    program.up(**wanted)
     assert program.state.access_token.get_secret_value() == "a.b.c"
     assert program.planned(**wanted).decision.reason is None
 

@@ -239,6 +239,9 @@ def more_workers() -> None:
         pool = getattr(getattr(frame.f_locals.get("server"), "_state", None), "thread_pool", None)
         if pool is not None and isinstance(getattr(pool, "_max_workers", None), int):
             pool._max_workers = max(pool._max_workers, WORKERS)
+            # A call that waits already gets a worker only when another one comes.
+            for _ in range(pool._work_queue.qsize()):
+                pool.submit(int)
             return
         frame = frame.f_back
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from .credential_checks import CredentialChecks
@@ -16,6 +17,8 @@ class NoVendor:
 
     #: No address that could move, and no login that could lock itself out.
     endpoint: None = None
+    #: No other clock than this machine's.
+    clock_offset = timedelta()
 
     def __init__(self, name: str, runtime: Runtime) -> None:
         #: Stands in messages where others have their endpoint's name.
@@ -23,3 +26,10 @@ class NoVendor:
         self.runtime = runtime
         self.checks = CredentialChecks(name, runtime.sleep)
         self.exclusive = threading.RLock()
+
+    def vendor_now(self) -> datetime:
+        """Return the present moment by this machine's clock: nobody else's counts."""
+        return self.runtime.now()
+
+    def log_in_now(self) -> None:
+        """There is nobody to log in to."""

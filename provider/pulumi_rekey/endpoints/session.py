@@ -298,12 +298,21 @@ class Session(ABC, Generic[EndpointT]):
             raise BadAnswer(f"{source}: the answer points to another host; it was not followed", no_effect=no_effect)
         return url
 
+    @property
+    def clock_offset(self) -> timedelta:
+        """How far the endpoint's clock is ahead of this machine's, as far as an answer has shown it."""
+        return self._clock_offset
+
     def vendor_now(self) -> datetime:
         """Return the present moment by the endpoint's clock; by this machine's where no answer has shown it yet.
 
         The vendor decides by its own clock when a secret ends.
         """
         return self.runtime.now() + self._clock_offset
+
+    def log_in_now(self) -> None:
+        """Log in, if that has not been done in this run: then :meth:`vendor_now` is the vendor's."""
+        self._usable_token(None)
 
     # -- for a vendor's login -----------------------------------------------------------------------------------
 

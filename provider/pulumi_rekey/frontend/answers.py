@@ -13,6 +13,7 @@ from ..errors import Error, Partial, Stopped
 from ..model import IMMUTABLE, Mark, fields_marked, fields_with, problems, secret_fields
 from ..ownership import mark_of
 from ..policy.decide import warnings
+from ..policy.model import Policy
 from ..reconciler.apply import Reconciler, refused
 from ..reconciler.contract import Resource, State, claimed, claims, creates, object_id
 from ..reconciler.plan import plan, plan_creation, policy_problems
@@ -84,14 +85,26 @@ class Answers:
         """Validate what is known of the inputs, naming each property that is wrong."""
         inputs = dict(news)
         found = problems(self.resource.inputs, inputs, holds_unknown)
+        if not found:
+            found = list(self._policy_problems(inputs))
         if not found and not holds_unknown(inputs):
             found = list(self._rule_problems(call, inputs, is_new=not olds))
         found += self._misconfigurations(call, inputs)
         return Checked(self._with_secrets(inputs), found)
 
+    def _policy_problems(self, inputs: Properties) -> Iterator[tuple[str, str]]:
+        """Judge what is known of the policy; that a secret will be given is known before the secret is."""
+        rotation = inputs.get("rotation")
+        if not holds_unknown(rotation):
+            gives = any(inputs.get(name) is not None for name in self._explicit)
+            yield from policy_problems(self.resource, Policy.model_validate(rotation or {}), gives=gives)
+
+    @property
+    def _explicit(self) -> tuple[str, ...]:
+        return fields_with(self.resource.inputs, Mark.EXPLICIT_SECRET)
+
     def _rule_problems(self, call: Call, inputs: Properties, *, is_new: bool) -> Iterator[tuple[str, str]]:
         i = self.resource.inputs.model_validate(inputs)
-        yield from policy_problems(self.resource, i)
         yield from self.resource.problems(i)
         creation = plan_creation(self.resource, i, self._instance.settings(i.endpoint, self.resource.vendor))
         if creation.refusal is not None:
@@ -144,7 +157,7 @@ class Answers:
         self._instance.claim_live(self._address(state.endpoint), claimed(self.resource, state), call.urn, state)
         if todo.refusal is not None and (todo or unknown):
             raise refused(todo.refusal)
-        decides = unknown & {"rotation", *fields_with(self.resource.inputs, Mark.EXPLICIT_SECRET)}
+        decides = unknown & {"rotation", *self._explicit}
         for text in (_MAY_ROTATE,) if decides else todo.says:
             call.remark("INFO", text)
         deferred = warnings(i.rotation, now) if todo.decision.deferred else []
@@ -159,7 +172,8 @@ class Answers:
         i = self.resource.inputs.model_validate(props)
         with self._saving(None, None), self._protecting(i.endpoint):
             state = self._reconciler(i.endpoint, call).create(i, self._mark(call))
-        self._instance.claim_live(self._address(i.endpoint), claimed(self.resource, state), call.urn, state)
+        object_ = claimed(self.resource, state)
+        self._instance.claim_live(self._address(i.endpoint), object_, call.urn, state, created=True)
         return Found(object_id(state), self._outputs(state))
 
     def update(self, call: Call, id_: str, olds: Properties, news: Properties) -> Found:
@@ -195,7 +209,8 @@ class Answers:
             kept.aftermath = "nothing was changed"
             raise kept
         holder = self._instance.holder(address, object_)
-        if holder is not None and not (holder.urn == call.urn and holder.state == state):
+        is_this = holder is not None and holder.urn == call.urn and holder.state == state and not holder.created
+        if holder is not None and not is_this:
             if holder.urn != call.urn or not self._only_here(state, holder.state):
                 return
             call.remark("WARNING", "ends the secret that rekey minted: what replaces it keeps none")

@@ -26,6 +26,8 @@ class Claim:
     urn: str
     #: The state by which that is known; none where only the inputs name the object.
     state: Any = None
+    #: Whether this run has created it, so that whatever else has its object is what it replaces.
+    created: bool = False
 
 
 class Instance:
@@ -130,7 +132,7 @@ class Instance:
             holder = self._claims.setdefault((address, object_), Claim(urn))
             return holder.urn if holder.urn != urn else None
 
-    def claim_live(self, address: str, object_: str, urn: str | None, state: Any) -> None:
+    def claim_live(self, address: str, object_: str, urn: str | None, state: Any, *, created: bool = False) -> None:
         """Note which object a resource of the program manages by its state; the last state counts."""
         if urn is None:
             return
@@ -140,7 +142,7 @@ class Instance:
                 del self._claims[place]
             holder = self._claims.get((address, object_))
             if holder is None or holder.urn == urn:
-                self._claims[address, object_] = Claim(urn, state)
+                self._claims[address, object_] = Claim(urn, state, created)
 
     def holder(self, address: str, object_: str) -> Claim | None:
         """Return who of this run's program manages an object now."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from ..model import secret_fields
+from ..reconciler.contract import explicit_secret
 from ..reconciler.plan import policy_problems
 from .defaults import Defaults, filled
 from .kinds import PAIR_ARGUMENTS, PAIR_POLICY, POLICY, SIDES, arguments, credentials, resource_of
@@ -38,7 +39,10 @@ def judge(kind: str, spec: Node, found: Findings, policy_keys: Sequence[str] = P
     found.problems += problems
     if inputs is None or len(found.problems) > before:
         return
-    for path, reason in (*policy_problems(resource, inputs), *resource.problems(inputs)):
+    for path, reason in (
+        *policy_problems(resource, inputs.rotation, gives=explicit_secret(inputs) is not None),
+        *resource.problems(inputs),
+    ):
         found.wrong(spec.find(tuple(path.split(".")), key=True), f"spec.{path}: {reason}")
 
 

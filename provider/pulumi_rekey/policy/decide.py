@@ -21,18 +21,22 @@ a renamed stack or resource, not another version. ``next_rotation_at`` in the st
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 from ..model import rfc3339
 from .durations import in_words
 from .model import AppliedPolicy, Policy, RotationState
 from .windows import allowed_from, can_stay_closed, frozen_until, met_by_a_daily_run
 
+LifeT = TypeVar("LifeT", bound=RotationState)
+
 _NONE: Final = timedelta()
 #: A secret that has no more than this to live waits for nothing: one of two daily runs may fail.
 DEADLINE: Final = timedelta(days=2)
+#: How far two good clocks may be apart.
+MAX_SKEW: Final = timedelta(minutes=5)
 #: Slots of a turn that are looked through for one that windows and freezes leave open.
 _MAX_SLOTS: Final = 64
 
@@ -47,6 +51,8 @@ class Decision:
     deferred: str | None = None
     #: Whether the old secret is to be ended at once, whatever that breaks.
     compromised: bool = False
+    #: Whether it rotates because of the time, so that a wrong clock would be a wrong reason.
+    by_time: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,19 @@ def next_rotation_at(
     return None if due is None else due.at
 
 
+def with_clock_corrected(life: LifeT, now: datetime) -> LifeT:
+    """Return the state of a credential that was minted by a clock which was ahead, its times as seen from now.
+
+    When it was really minted nobody knows; it was before now, and it lives as long as it was to live.
+    """
+    if life.rotated_at is None or life.rotated_at - now <= MAX_SKEW:
+        return life
+    ahead = life.rotated_at - now
+    ends = {name: getattr(life, name) for name in ("expires_at", "previous_expires_at")}
+    earlier = {name: moment - ahead for name, moment in ends.items() if moment is not None}
+    return life.model_copy(update={"rotated_at": now, **earlier})
+
+
 def asked_now(policy: Policy, life: RotationState) -> bool:
     """Tell whether ``rotate_now`` asks for a rotation that this credential has not had."""
     return policy.rotate_now is not None and policy.rotate_now != life.rotation.rotate_now
@@ -104,7 +123,8 @@ def asked_now(policy: Policy, life: RotationState) -> bool:
 def decide(policy: Policy, life: RotationState, now: datetime) -> Decision:
     """Return whether the credential rotates now, and why or why not. Trigger values never appear in it."""
     asked = asked_now(policy, life)
-    why = f"rotate_now: {policy.rotate_now}" if asked else _scheduled(policy, life, now)
+    triggered = _triggered(policy, life)
+    why = f"rotate_now: {policy.rotate_now}" if asked else triggered or _due_by_time(policy, life, now)
     if why is None:
         return Decision()
     if policy.paused:
@@ -113,18 +133,21 @@ def decide(policy: Policy, life: RotationState, now: datetime) -> Decision:
         return Decision(reason=why, compromised=policy.means_compromise)
     obstacle, until = _obstacle(policy, life, now)
     if obstacle is None:
-        return Decision(reason=why)
+        return Decision(reason=why, by_time=triggered is None)
     if life.expires_at is not None and (until is None or life.expires_at - until < DEADLINE):
-        return Decision(reason=f"{_expiry(life.expires_at, now)}, too soon to wait: {obstacle}")
+        return Decision(reason=f"{_expiry(life.expires_at, now)}, too soon to wait: {obstacle}", by_time=True)
     return Decision(deferred=f"{obstacle}; due: {why}")
 
 
-def _scheduled(policy: Policy, life: RotationState, now: datetime) -> str | None:
-    """Return why the credential is due by a trigger or by time, if it is."""
+def _triggered(policy: Policy, life: RotationState) -> str | None:
+    """Return why the credential is due by a trigger, if it is."""
     seen = life.rotation.triggers
     changed = sorted(name for name, value in policy.triggers.items() if seen.get(name, value) != value)
-    if changed:
-        return f"trigger changed: {', '.join(changed)}"
+    return f"trigger changed: {', '.join(changed)}" if changed else None
+
+
+def _due_by_time(policy: Policy, life: RotationState, now: datetime) -> str | None:
+    """Return why the credential is due by age or expiry, if it is."""
     if life.rotated_at is None:
         return None
     due = _due(policy, life.rotated_at, life.expires_at, life.spread)

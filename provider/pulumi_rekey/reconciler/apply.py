@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final, Generic
 
 from ..errors import Error, Forbidden, Gone, NotFound, Partial, Refused, Stopped
@@ -118,6 +119,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         """Bring the vendor's object, and then its secret, to what is wanted."""
         todo = plan(self.resource, id_, i, s, self.now, endpoint=self.api.endpoint)
         self._obey(todo.refusal)
+        s = policy.with_clock_corrected(s, self.now)
         with self._journal(s, _UNCHANGED) as journal:
             if todo.read_back:
                 s = self._read_back(s)
@@ -243,12 +245,16 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         if retry is Retry.SEND_AGAIN and isinstance(self.resource, TwoSecrets):
             again = self.resource.resend_inputs(i, s, self._clock)
             reason = (isinstance(s, TwoSecretsState) and s.candidate and s.candidate.rotation_reason) or because
-            return self._mint_next(journal, again, s, s.generation + 1, reason), False
+            minted = self._mint(journal, again, s, self._rotating(again, s), generation=s.generation + 1, reason=reason)
+            return minted, False
         self._stop_before_own_login(s)
         new = _promoted(s)
         # Nobody can use what is refused: it is no previous secret.
         unknown = new.model_copy(update=dict.fromkeys(secret_fields(type(s))))
-        return self._mint_next(journal, i, unknown, new.generation + 1, because), False
+        minted = self._mint(
+            journal, i, unknown, self._rotating(i, unknown), generation=new.generation + 1, reason=because
+        )
+        return minted, False
 
     def _certain(self, i: InputsT, s: StateT, phase: Phase | None, retry: Retry) -> StateT | None:
         """Return the state with the secret that is accepted, or trusted; nothing if none is."""
@@ -258,6 +264,8 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         if phase is not Phase.UNCERTAIN:
             return self._checked_overlap(i, new) if self._verify(new, explained=True) else None
         if has_candidate(s) and self._accepts(i, new):
+            if isinstance(self.resource, TwoSecrets):
+                new = self.resource.recover(self.api, new)
             new = new.model_copy(update={"rotation": policy.applied_by_rotation(i.rotation)})
             return self._checked_overlap(i, new)
         if retry is Retry.SEND_AGAIN:
@@ -274,19 +282,28 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         return i.rotation.verify and self._patiently(s, explained=True) is True
 
     def _rotate(self, journal: Journal[StateT], i: InputsT, s: StateT, todo: Plan) -> StateT:
+        if todo.decision.by_time and not self._is_due_at_the_vendor(i, s):
+            return self._record(i, s)
         expected = not policy.asked_now(i.rotation, s) and phase_of(s) is not Phase.UNCERTAIN
         tells = self.resource.vendor is not None and not self.resource.verified_by_read
         if expected and i.rotation.verify and tells:
             # The endpoint must know a good secret when it sees one, before the first of a run is ended.
             self.api.checks.ensure_endpoint_sane(self._name(s), lambda: self._probe(s))
-        return self._mint_next(journal, i, s, s.generation + 1, str(todo.decision.reason))
+        return self._mint(
+            journal, i, s, self._rotating(i, s), generation=s.generation + 1, reason=str(todo.decision.reason)
+        )
 
-    def _mint_next(self, journal: Journal[StateT], i: InputsT, s: StateT, generation: int, reason: str) -> StateT:
-        journal.on_lost = _uncertain
-        return self._mint(journal, i, s, self._rotating(i, s), generation=generation, reason=reason)
+    def _is_due_at_the_vendor(self, i: InputsT, s: StateT) -> bool:
+        """Tell whether a rotation is due by the vendor's clock, too: one that is wrong here must not end secrets."""
+        self.api.log_in_now()
+        offset = self.api.clock_offset
+        if abs(offset) <= policy.MAX_SKEW or policy.decide(i.rotation, s, self.now + offset).reason is not None:
+            return True
+        self.warn("does not rotate: it is not due by the vendor's clock")
+        return False
 
     def _rotating(self, i: InputsT, s: StateT) -> Callable[[Save[StateT]], StateT]:
-        return lambda save: self.resource.rotate(self.api, i, s, save, self._clock)
+        return partial(self.resource.rotate, self.api, i, s, now=self._clock)
 
     def _mint(
         self,
@@ -300,6 +317,8 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
     ) -> StateT:
         """Keep each state that a mint reaches, then try the secret before it is handed on."""
         spread = _drawn_spread(i)
+        if before is not None:
+            journal.on_lost = _uncertain
 
         def stamped(s: StateT) -> StateT:
             return self._record_rotation(i, s, generation, reason, spread=spread)
@@ -439,7 +458,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
     # -- the books ----------------------------------------------------------------------------------------------------
 
     def _clock(self) -> datetime:
-        return self.api.runtime.now()
+        return self.api.vendor_now()
 
     @property
     def _where(self) -> str:
@@ -449,7 +468,8 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         kept = s.model_copy(
             update={
                 "generation": generation,
-                "rotated_at": self.now,
+                # The vendor decides by its own clock when a secret ends.
+                "rotated_at": (self.now + self.api.clock_offset).replace(microsecond=0),
                 "rotation_reason": reason,
                 "spread": spread,
                 "rotation": policy.applied_by_rotation(i.rotation),

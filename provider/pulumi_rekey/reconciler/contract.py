@@ -199,6 +199,10 @@ class TwoSecrets(Resource[InputsT, TwoSecretsT, SessionT]):
         """Return how long the old secret lives where the policy asks for no grace; nothing if it ends at once."""
         return None
 
+    def recover(self, api: SessionT, s: TwoSecretsT) -> TwoSecretsT:
+        """Take in what a minting did whose answer was lost, and whose secret turns out to be in force."""
+        return s
+
     @abstractmethod
     def resend_inputs(self, i: InputsT, s: TwoSecretsT, now: Clock) -> InputsT:
         """Return inputs with which `rotate` sends ``next_secret`` again, with what is left of the old one's grace."""

@@ -17,6 +17,7 @@ from ..endpoints.config import Endpoint
 from ..model import IMMUTABLE, fields_marked, rfc3339
 from ..policy import decide as policy
 from ..policy.decide import Decision
+from ..policy.model import Policy
 from .contract import (
     Inputs,
     InputsT,
@@ -121,6 +122,7 @@ def plan(
 
     ``id_`` is Pulumi's id of the object, ``endpoint`` what its endpoint is set to, where that is known.
     """
+    ahead, s = s.rotated_at, policy.with_clock_corrected(s, now)
     phase = phase_of(s)
     decision = _decision(resource, i, s, phase, now)
     login = own_login(i.endpoint or resource.vendor, client_id(s), endpoint)
@@ -129,6 +131,8 @@ def plan(
     said = [f"goes on: {phase}: {retry.value}"] if retry else _words(i, decision, _meaning(resource, i, s, now), now)
     if follow_up is not None and decision.reason is None:
         said.append(follow_up)
+    if s.rotated_at != ahead:
+        said.append("was minted by a clock that was ahead: its age counts from now")
     return Plan(
         replace=_replacing(resource, id_, i, s, endpoint),
         changed=resource.changed(i, s),
@@ -138,7 +142,7 @@ def plan(
         read_back=s.unconfirmed or phase is Phase.UNCERTAIN,
         follow_up=None if decision.reason else follow_up,
         refusal=moved(resource, s, endpoint) or (login if decision.reason else None),
-        bookkeeping=_differs_in_the_books(i, s, now),
+        bookkeeping=s.rotated_at != ahead or _differs_in_the_books(i, s, now),
         says=tuple(said),
     )
 
@@ -314,9 +318,12 @@ def plan_creation(resource: Resource[Any, Any, Any], i: Inputs, endpoint: Endpoi
     )
 
 
-def policy_problems(resource: Resource[InputsT, StateT, SessionT], i: InputsT) -> Iterator[tuple[str, str]]:
-    """Yield (property path, reason) where the policy asks for what this resource, or its vendor, cannot do."""
-    if i.rotation.grace and not isinstance(resource, TwoSecrets):
+def policy_problems(resource: Resource[Any, Any, Any], rotation: Policy, *, gives: bool) -> Iterator[tuple[str, str]]:
+    """Yield (property path, reason) where the policy asks for what this resource, or its vendor, cannot do.
+
+    ``gives`` tells whether the user gives the secret, known already or not.
+    """
+    if rotation.grace and not isinstance(resource, TwoSecrets):
         yield "rotation.grace", f"is not supported by this vendor ({resource.overlap})"
-    if explicit_secret(i) is not None and i.rotation.mints:
+    if gives and rotation.mints:
         yield "rotation", "would mint beside the secret that is given: give one of the two"

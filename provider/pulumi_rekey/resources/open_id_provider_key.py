@@ -179,7 +179,10 @@ class OpenIdProviderKey(InSteps[OpenIdProviderKeyInputs, OpenIdProviderKeyState,
                 self._stop_before_anothers(api, api.configuration(), mark, present)
             s = self._found_again(api, i, mark, present) or self._published(api, i, mark)
         save(s)
-        return self._activated(api, s, save) if i.activate and not s.active else s
+        if not i.activate or s.active:
+            return s
+        # Whoever names a key has decided that it signs, whichever key does now: also that of the one adopted before.
+        return self._activated(api, s, save, named=i.adopt is not None)
 
     def read(self, api: Vcd, s: OpenIdProviderKeyState) -> OpenIdProviderKeyState | None:
         """GET the key, and which one signs."""
@@ -357,13 +360,14 @@ class OpenIdProviderKey(InSteps[OpenIdProviderKeyInputs, OpenIdProviderKeyState,
             )
 
     def _activated(
-        self, api: Vcd, s: OpenIdProviderKeyState, save: Save[OpenIdProviderKeyState]
+        self, api: Vcd, s: OpenIdProviderKeyState, save: Save[OpenIdProviderKeyState], *, named: bool = False
     ) -> OpenIdProviderKeyState:
         """Read, change one field, write, compare; keep in mind which key signed before."""
         with api.exclusive:
             before = api.configuration()
             present = api.list_once(_KEYS)
-            self._stop_before_anothers(api, before, s.mark, present, frozenset(_ids(s)))
+            if not named:
+                self._stop_before_anothers(api, before, s.mark, present, frozenset(_ids(s)))
             predecessor = api.active_key(before)
             ours = {key.id("id") for key in present if _is_ours(key, s.mark)} | _ids(s)
             if predecessor in ours - {s.key_id}:
@@ -448,8 +452,9 @@ class OpenIdProviderKey(InSteps[OpenIdProviderKeyInputs, OpenIdProviderKeyState,
     def _given_back(self, api: Vcd, s: OpenIdProviderKeyState, present: list[Body]) -> OpenIdProviderKeyState:
         """Let the key sign again that did before rekey's."""
         ids = {key.id("id") for key in present}
-        predecessor = s.predecessor_key_id or self._only_other(s, present)
-        if predecessor is None or predecessor not in ids:
+        known = s.predecessor_key_id
+        predecessor = known if known in ids else self._only_other(s, present)
+        if predecessor is None:
             raise Stopped(
                 f"{api.name}: key {s.key_id} signs, and the key that signed before it is gone",
                 todo="make another key active in Cloud Director, then run again",

@@ -242,6 +242,10 @@ class OrgOAuthApp(TwoSecrets[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
         s = save(minted)
         return _shown(s, api.get(_APP, s.org_id, s.oauth_app_id))
 
+    def recover(self, api: Navigator, s: OrgOAuthAppState) -> OrgOAuthAppState:
+        """GET the app: its last change was rekey's own, and no sign that somebody else has set a secret."""
+        return _shown(s, api.get(_APP, s.org_id, s.oauth_app_id))
+
     def resend_inputs(self, i: OrgOAuthAppInputs, s: OrgOAuthAppState, now: Clock) -> OrgOAuthAppInputs:
         """Give the next secret, with what is left of the old one's grace."""
         left = timedelta() if s.expires_at is None else max(s.expires_at - now(), timedelta())
@@ -264,9 +268,11 @@ class OrgOAuthApp(TwoSecrets[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
         if found is None:
             return None
         remains = f"the app {s.oauth_app_id} remains: Navigator documents no way to delete it"
-        if not _accepts(api, s, s.secret) and not _accepts(api, s, s.next_secret):
+        waiting = _accepts(api, s, s.next_secret)
+        if not waiting and not _accepts(api, s, s.secret):
             return f"{remains}; its secret is not one that rekey gave it, and stays"
-        if _seen(s, found).last_updated_at != found.get("lastUpdatedAt"):
+        # Where the next one is in force, rekey's own change explains the stamp.
+        if not waiting and _seen(s, found).last_updated_at != found.get("lastUpdatedAt"):
             # That the secret works is not enough: another one may have come, with a grace for ours.
             return f"{remains}; somebody has changed it, in no setting, so that its secret may be theirs, and stays"
         # An answer without the secret that it has made is of something else.
