@@ -42,6 +42,7 @@ from .engine import (
 )
 from .import_order import put_own_first
 from .lifetime import end_in_time
+from .scope import scope
 
 if TYPE_CHECKING:
     from ..errors import Error
@@ -54,7 +55,9 @@ class Host:
     """What all providers of one host process share."""
 
     def __init__(self) -> None:
-        self.instance = Instance(wanted=is_wanted, warn=lambda text: log("WARNING", text, None), environment=os.environ)
+        self.instance = Instance(
+            wanted=is_wanted, warn=lambda text: log("WARNING", text, None), scope=scope, environment=os.environ
+        )
         self._warned = False
 
     def configure(self, get: Callable[[str], str | None]) -> None:
