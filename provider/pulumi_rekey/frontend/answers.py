@@ -218,11 +218,24 @@ class Answers:
             raise kept
         holder = self._instance.holder(address, object_)
         is_this = holder is not None and holder.urn == call.urn and holder.state == state and not holder.created
-        if holder is not None and not is_this:
-            if holder.urn != call.urn or not self._only_here(state, holder.state):
-                return
+        is_replaced = holder is not None and not is_this
+        if holder is not None and is_replaced and (holder.urn != call.urn or not self._only_here(state, holder.state)):
+            return
+        if self._instance.scope == "part" and self.resource.vendor is not None:
+            call.remark("WARNING", self._left_alone(state))
+            return
+        if is_replaced:
             call.remark("WARNING", "ends the secret that rekey minted: what replaces it keeps none")
         self._reconciler(state.endpoint, call).delete(state)
+
+    def _left_alone(self, state: State) -> str:
+        id_ = object_id(state)
+        again = f'declare it again with adopt="{id_}"' if creates(self.resource) else "declare it again"
+        return (
+            f"{state.endpoint or self.resource.vendor}: {id_} was left alone, and its secret was not ended: a run of"
+            " chosen resources does not show whether another resource manages it; if none does,"
+            f" {again}, and remove it in a run without --target and --exclude"
+        )
 
     def _only_here(self, state: State, other: State | None) -> bool:
         """Tell whether rekey's secret is in this state and its replacement has none."""
