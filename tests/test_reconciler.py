@@ -10,7 +10,7 @@ from pulumi_rekey.endpoints.credential_checks import LINGER_S
 from pulumi_rekey.endpoints.no_vendor import NoVendor
 from pulumi_rekey.endpoints.session import Runtime
 from pulumi_rekey.errors import AnswerLost, Gone, NotFound, Partial, Refused, Rejected, Stopped, Unreachable
-from pulumi_rekey.frontend.values import to_property
+from pulumi_rekey.frontend.answers import to_property
 from pulumi_rekey.policy.decide import applied_by_rotation
 from pulumi_rekey.policy.model import AppliedPolicy, Policy
 from pulumi_rekey.reconciler.apply import Reconciler

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final, Literal
 
-from pydantic import ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from ..errors import Error, Partial, Stopped
-from ..model import IMMUTABLE, Mark, fields_marked, fields_with, problems, secret_fields
+from ..model import IMMUTABLE, Mark, fields_marked, fields_with, problems, rfc3339, secret_fields
 from ..ownership import mark_of
 from ..policy.decide import warnings
 from ..policy.model import Policy
@@ -18,7 +19,7 @@ from ..reconciler.apply import Reconciler, refused
 from ..reconciler.contract import Inputs, Resource, State, claimed, claims, creates, object_id
 from ..reconciler.plan import plan, plan_creation, policy_problems
 from .instance import Instance
-from .values import Properties, Secret, holds_unknown, to_property, without_unknowns
+from .values import Properties, Secret, holds_unknown, without_unknowns
 
 Severity = Literal["INFO", "WARNING"]
 _NO_OWNER: Final = "needs the stack's owner id: run `pulumi config set --secret rekey:owner $(openssl rand -hex 16)`"
@@ -315,3 +316,21 @@ class Answers:
             if stopped.names is not None:
                 self._instance.protect(self._address(endpoint), f"{self.resource.name} {stopped.names}")
             raise
+
+
+def to_property(value: Any) -> Any:
+    """Return a model's value as a property: secrets wrapped at every depth, moments as RFC 3339."""
+    match value:
+        case SecretStr():
+            return Secret(value.get_secret_value())
+        case datetime():
+            return rfc3339(value)
+        case BaseModel():
+            fields = {name: getattr(value, name) for name in type(value).model_fields}
+            return {name: to_property(member) for name, member in fields.items() if member not in (None, {})}
+        case dict():
+            return {name: to_property(member) for name, member in value.items()}
+        case list() | tuple():
+            return [to_property(member) for member in value]
+        case _:
+            return value
