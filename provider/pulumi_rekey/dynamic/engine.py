@@ -75,6 +75,11 @@ class EngineCall(NamedTuple):
         urn = getattr(self.request, "urn", None)
         return urn if isinstance(urn, str) and urn else None
 
+    @property
+    def name(self) -> str | None:
+        """The name of that resource in the program."""
+        return None if self.urn is None else self.urn.split("::", 3)[-1]
+
 
 def current_call() -> EngineCall:
     """Find the call that this thread answers, in the host's local variables: the host passes little of it on."""
@@ -91,8 +96,8 @@ def _call_of(frame: FrameType | None) -> EngineCall:
 
 
 def stored_inputs(call: EngineCall) -> dict[str, Any] | None:
-    """Return the inputs that the engine sends along with a read; the host does not pass them on."""
-    stored = getattr(call.request, "inputs", None)
+    """Return the inputs in the state, which the engine sends along with a read or an update and the host drops."""
+    stored = getattr(call.request, "inputs", None) or getattr(call.request, "old_inputs", None)
     if stored is None or not stored.fields:
         return None
     inputs: dict[str, Any] = from_engine(rpc.deserialize_properties(stored))

@@ -8,15 +8,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from ..endpoints import Endpoints
-    from ..endpoints.config import Endpoint
-    from ..endpoints.session import Runtime, Session
+from ..endpoints import Endpoints
+from ..endpoints.config import Endpoint
+from ..endpoints.no_vendor import NoVendor
+from ..endpoints.session import Runtime, Session
+from ..errors import Misconfigured
+from ..policy.durations import parse
+from .values import Scope
 
-#: Whether a run is about the whole stack, or leaves resources of it aside, which then claim nothing.
-Scope = Literal["whole", "part", "unknown"]
 #: The environment variable by which tests and rehearsals move the clock of rotation, such as ``31d``.
 CLOCK_ADVANCE: Final = "REKEY_CLOCK_ADVANCE"
 
@@ -70,29 +71,21 @@ class Instance:
         """
         with self._lock:
             if self._endpoints is None:
-                from ..endpoints import Endpoints
-
                 self._endpoints = Endpoints(_map_of_endpoints(self._configured), self._runtime)
             return self._endpoints
 
     @cached_property
     def _runtime(self) -> Runtime:
-        from ..endpoints.session import Runtime
-
         return Runtime(wanted=self._wanted, warn=self._warn, now=self.now, environment=self._environment)
 
-    def session(self, endpoint: str | None, vendor: str | None, name: str) -> Session[Any] | Any:
+    def session(self, endpoint: str | None, vendor: str | None, name: str) -> Session[Any] | NoVendor:
         """Return the session of a resource's endpoint; ``name`` is what a resource without a vendor is called."""
         if vendor is not None:
             return self.endpoints.session(endpoint, vendor)
-        from ..endpoints.no_vendor import NoVendor
-
         return NoVendor(name, self._runtime)
 
     def settings(self, endpoint: str | None, vendor: str | None) -> Endpoint | None:
         """Return what an endpoint is set to; nothing where no vendor takes part, or the settings are wrong."""
-        from ..errors import Misconfigured
-
         try:
             return None if vendor is None else self.endpoints.settings(endpoint, vendor)
         except Misconfigured:
@@ -112,9 +105,6 @@ class Instance:
         advance = self._environment.get(CLOCK_ADVANCE)
         if not advance:
             return now
-        from ..errors import Misconfigured
-        from ..policy.durations import parse
-
         try:
             span = parse(advance)
         except ValueError as wrong:
@@ -170,8 +160,6 @@ class Instance:
 
 
 def _map_of_endpoints(configured: str | None) -> dict[str, Any]:
-    from ..errors import Misconfigured
-
     try:
         endpoints = json.loads(configured or "{}")
     except ValueError:
