@@ -10,7 +10,7 @@ from pulumi_rekey.endpoints.credential_checks import LINGER_S
 from pulumi_rekey.endpoints.no_vendor import NoVendor
 from pulumi_rekey.endpoints.session import Runtime
 from pulumi_rekey.errors import AnswerLost, Gone, NotFound, Partial, Refused, Rejected, Stopped, Unreachable
-from pulumi_rekey.frontend.values import to_property
+from pulumi_rekey.frontend.answers import to_property
 from pulumi_rekey.policy.decide import applied_by_rotation
 from pulumi_rekey.policy.model import AppliedPolicy, Policy
 from pulumi_rekey.reconciler.apply import Reconciler
@@ -614,6 +614,22 @@ def test_lost_rotation_is_found_out_but_nothing_minted_while_paused(vendor: Vend
     with pytest.raises(Refused, match="and rotation is paused"):
         vendor.up(s, rotation={"paused": True})
     assert not any(call.startswith("set") for call in vendor.calls)
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_lost_rotation_is_found_out_though_new_secrets_are_not_to_be_tried(vendor: Vendor, *, paused: bool) -> None:
+    """The preview says that it is tried again; untried, a good secret would be ended, or said to be refused."""
+    s = lost(vendor, put_up(vendor), commit=False)
+    s = vendor.up(s, rotation={"verify": False, "paused": paused})
+    assert (s.step, s.codes, s.generation) == (None, ("code 1", None, None), 1)
+    assert not any(call.startswith("set") for call in vendor.calls)
+
+
+def test_lost_rotation_of_which_nobody_can_tell_is_not_said_to_be_refused(vendor: Vendor) -> None:
+    s = lost(vendor, put_up(vendor), commit=True)
+    vendor.faults["try"] = Unreachable("north: no connection")
+    with pytest.raises(Refused, match="nothing shows that the secret before it works, and rotation is paused"):
+        vendor.up(s, rotation={"paused": True})
 
 
 def test_lost_rotation_is_replaced_where_neither_secret_is_accepted(vendor: Vendor) -> None:

@@ -8,7 +8,8 @@ from pulumi_rekey.endpoints import Endpoints
 from pulumi_rekey.endpoints.config import Endpoint
 from pulumi_rekey.endpoints.session import Runtime, Session
 from pulumi_rekey.errors import Partial
-from pulumi_rekey.frontend.values import Secret, to_property
+from pulumi_rekey.frontend.answers import to_property
+from pulumi_rekey.frontend.values import Secret
 from pulumi_rekey.policy.durations import parse
 from pulumi_rekey.reconciler.apply import Reconciler
 from pulumi_rekey.reconciler.contract import Resource, object_id

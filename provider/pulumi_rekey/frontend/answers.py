@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final, Literal
 
-from pydantic import ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from ..errors import Error, Partial, Stopped
-from ..model import IMMUTABLE, Mark, fields_marked, fields_with, problems, secret_fields
+from ..model import IMMUTABLE, Mark, fields_marked, fields_with, problems, rfc3339, secret_fields
 from ..ownership import mark_of
 from ..policy.decide import warnings
 from ..policy.model import Policy
@@ -18,7 +19,7 @@ from ..reconciler.apply import Reconciler, refused
 from ..reconciler.contract import Inputs, Resource, State, claimed, claims, creates, object_id
 from ..reconciler.plan import plan, plan_creation, policy_problems
 from .instance import Instance
-from .values import Properties, Secret, holds_unknown, to_property, without_unknowns
+from .values import Properties, Secret, holds_unknown, without_unknowns
 
 Severity = Literal["INFO", "WARNING"]
 _NO_OWNER: Final = "needs the stack's owner id: run `pulumi config set --secret rekey:owner $(openssl rand -hex 16)`"
@@ -218,11 +219,24 @@ class Answers:
             raise kept
         holder = self._instance.holder(address, object_)
         is_this = holder is not None and holder.urn == call.urn and holder.state == state and not holder.created
-        if holder is not None and not is_this:
-            if holder.urn != call.urn or not self._only_here(state, holder.state):
-                return
+        is_replaced = holder is not None and not is_this
+        if holder is not None and is_replaced and (holder.urn != call.urn or not self._only_here(state, holder.state)):
+            return
+        if self._instance.scope == "part" and self.resource.vendor is not None:
+            call.remark("WARNING", self._left_alone(state))
+            return
+        if is_replaced:
             call.remark("WARNING", "ends the secret that rekey minted: what replaces it keeps none")
         self._reconciler(state.endpoint, call).delete(state)
+
+    def _left_alone(self, state: State) -> str:
+        id_ = object_id(state)
+        again = f'declare it again with adopt="{id_}"' if creates(self.resource) else "declare it again"
+        return (
+            f"{state.endpoint or self.resource.vendor}: {id_} was left alone, and its secret was not ended: a run of"
+            " chosen resources does not show whether another resource manages it; if none does,"
+            f" {again}, and remove it in a run without --target and --exclude"
+        )
 
     def _only_here(self, state: State, other: State | None) -> bool:
         """Tell whether rekey's secret is in this state and its replacement has none."""
@@ -302,3 +316,21 @@ class Answers:
             if stopped.names is not None:
                 self._instance.protect(self._address(endpoint), f"{self.resource.name} {stopped.names}")
             raise
+
+
+def to_property(value: Any) -> Any:
+    """Return a model's value as a property: secrets wrapped at every depth, moments as RFC 3339."""
+    match value:
+        case SecretStr():
+            return Secret(value.get_secret_value())
+        case datetime():
+            return rfc3339(value)
+        case BaseModel():
+            fields = {name: getattr(value, name) for name in type(value).model_fields}
+            return {name: to_property(member) for name, member in fields.items() if member not in (None, {})}
+        case dict():
+            return {name: to_property(member) for name, member in value.items()}
+        case list() | tuple():
+            return [to_property(member) for member in value]
+        case _:
+            return value

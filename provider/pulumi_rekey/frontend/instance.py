@@ -8,12 +8,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from ..endpoints import Endpoints
-    from ..endpoints.config import Endpoint
-    from ..endpoints.session import Runtime, Session
+from ..endpoints import Endpoints
+from ..endpoints.config import Endpoint
+from ..endpoints.no_vendor import NoVendor
+from ..endpoints.session import Runtime, Session
+from ..errors import Misconfigured
+from ..policy.durations import parse
+from .values import Scope
 
 #: The environment variable by which tests and rehearsals move the clock of rotation, such as ``31d``.
 CLOCK_ADVANCE: Final = "REKEY_CLOCK_ADVANCE"
@@ -38,10 +41,12 @@ class Instance:
         *,
         wanted: Callable[[], bool] = lambda: True,
         warn: Callable[[str], None] = lambda _text: None,
+        scope: Callable[[], Scope] = lambda: "unknown",
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self._wanted = wanted
         self._warn = warn
+        self._scope = scope
         self._environment: Mapping[str, str] = environment or {}
         self._lock = threading.Lock()
         self._endpoints: Endpoints | None = None
@@ -66,29 +71,21 @@ class Instance:
         """
         with self._lock:
             if self._endpoints is None:
-                from ..endpoints import Endpoints
-
                 self._endpoints = Endpoints(_map_of_endpoints(self._configured), self._runtime)
             return self._endpoints
 
     @cached_property
     def _runtime(self) -> Runtime:
-        from ..endpoints.session import Runtime
-
         return Runtime(wanted=self._wanted, warn=self._warn, now=self.now, environment=self._environment)
 
-    def session(self, endpoint: str | None, vendor: str | None, name: str) -> Session[Any] | Any:
+    def session(self, endpoint: str | None, vendor: str | None, name: str) -> Session[Any] | NoVendor:
         """Return the session of a resource's endpoint; ``name`` is what a resource without a vendor is called."""
         if vendor is not None:
             return self.endpoints.session(endpoint, vendor)
-        from ..endpoints.no_vendor import NoVendor
-
         return NoVendor(name, self._runtime)
 
     def settings(self, endpoint: str | None, vendor: str | None) -> Endpoint | None:
         """Return what an endpoint is set to; nothing where no vendor takes part, or the settings are wrong."""
-        from ..errors import Misconfigured
-
         try:
             return None if vendor is None else self.endpoints.settings(endpoint, vendor)
         except Misconfigured:
@@ -108,9 +105,6 @@ class Instance:
         advance = self._environment.get(CLOCK_ADVANCE)
         if not advance:
             return now
-        from ..errors import Misconfigured
-        from ..policy.durations import parse
-
         try:
             span = parse(advance)
         except ValueError as wrong:
@@ -125,6 +119,11 @@ class Instance:
         return loopback
 
     # -- who manages what -------------------------------------------------------------------------------------------
+
+    @cached_property
+    def scope(self) -> Scope:
+        """How much of the stack the run is about; of resources that it leaves aside nothing is known."""
+        return self._scope()
 
     def claim_named(self, address: str, object_: str, urn: str) -> str | None:
         """Note that a resource's inputs name an object; return another resource that manages it already."""
@@ -161,8 +160,6 @@ class Instance:
 
 
 def _map_of_endpoints(configured: str | None) -> dict[str, Any]:
-    from ..errors import Misconfigured
-
     try:
         endpoints = json.loads(configured or "{}")
     except ValueError:

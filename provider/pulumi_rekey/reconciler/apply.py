@@ -269,7 +269,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             return new
         if phase is not Phase.UNCERTAIN:
             return self._checked_overlap(i, new) if self._verify(new, explained=True) else None
-        if has_candidate(s) and self._accepts(i, new):
+        if has_candidate(s) and self._accepts(new):
             if isinstance(self.resource, TwoSecrets):
                 new = self.resource.recover(self.api, new)
             new = new.model_copy(update={"rotation": self._applied(i, s)})
@@ -281,11 +281,14 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             return self._record(i, s).model_copy(update={"step": None})
         # Where the old one is accepted, the lost change was never made.
         old = self._record(i, _without_candidate(s)).model_copy(update={"step": None})
-        return old if self._accepts(i, old) else None
+        return old if self._accepts(old) else None
 
-    def _accepts(self, i: InputsT, s: StateT) -> bool:
-        """Tell whether a secret is certainly accepted, after an answer was lost, which explains a refusal."""
-        return i.rotation.verify and self._patiently(s, explained=True) is True
+    def _accepts(self, s: StateT) -> bool:
+        """Tell whether a secret is certainly accepted, after an answer was lost, which explains a refusal.
+
+        Whatever `verify` says of new secrets: there is no other way to find out.
+        """
+        return self._patiently(s, explained=True) is True
 
     def _rotate(self, journal: Journal[StateT], i: InputsT, s: StateT, todo: Plan) -> StateT:
         if todo.decision.by_time and not self._is_due_at_the_vendor(i, s):

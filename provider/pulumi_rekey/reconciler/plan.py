@@ -59,7 +59,7 @@ _BECAUSE: Final = {
     Phase.UNVERIFIED: "the vendor refuses the secret that was minted before",
     Phase.CANDIDATE: "the vendor refuses the secret that was minted before",
     Phase.REFUSED: "the vendor refuses the secret, so that somebody has made another",
-    Phase.UNCERTAIN: "the answer to the last rotation was lost, and the vendor refuses the secret before it",
+    Phase.UNCERTAIN: "the answer to the last rotation was lost, and nothing shows that the secret before it works",
 }
 
 
