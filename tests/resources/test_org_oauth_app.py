@@ -441,6 +441,34 @@ def test_grace_of_0s_ends_the_old_secret_whatever_the_app_had_set(navigator: Nav
     assert (navigator.lets_in(second), navigator.lets_in(first)) == (True, False)
 
 
+def test_saved_grace_that_somebody_has_set_since_is_told(navigator: Navigator) -> None:
+    """The preview knows it after a refresh; the outputs know it in any case."""
+    program = navigator.program()
+    first = program.up(**navigator.org)
+    navigator.owner("PATCH", f"/{first.oauth_app_id}", {"secretRotationExpirationInSeconds": 86400})
+    second = program.up(**navigator.org, rotation={"rotate_now": "1"})
+    assert (navigator.lets_in(second), navigator.lets_in(first)) == (True, True)
+    assert second.previous_secret == first.secret
+    assert abs(second.previous_expires_at - program.clock.now() - timedelta(days=1)) < CLOCK_TOLERANCE
+    says = program.planned(**navigator.org, rotation={"rotate_now": "2"}).says
+    assert "; overlap: the old secret works until 20" in says[0]
+    assert says[0].endswith(", as the vendor has saved it")
+    program.advance("25h")
+    assert program.planned(**navigator.org, rotation={"rotate_now": "1"}).bookkeeping
+    assert program.up(**navigator.org, rotation={"rotate_now": "1"}).previous_secret is None
+
+
+@pytest.mark.parametrize("seconds", [999_999_999_999_999_999, 10**12, -1])
+def test_saved_grace_of_any_number_loses_no_secret(navigator: Navigator, seconds: int) -> None:
+    program = navigator.program()
+    first = program.up(**navigator.org)
+    body = json.dumps({"id": first.oauth_app_id, "secretRotationExpirationInSeconds": seconds})
+    navigator.sandbox.fault(f"/{first.oauth_app_id}$", method="PATCH", status=200, body=body, commit=True)
+    second = program.up(**navigator.org, rotation={"rotate_now": "1"})
+    assert navigator.lets_in(second)
+    assert program.planned(**navigator.org, rotation={"rotate_now": "2"}).decision.reason
+
+
 def test_rotation_whose_answer_is_lost_is_found_out(navigator: Navigator) -> None:
     program = navigator.program()
     first = program.up(**navigator.org)

@@ -178,7 +178,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             raise
         if remains is not None:
             self.warn(remains)
-        elif phase_of(s) is Phase.UNCERTAIN and (not creates(self.resource) or getattr(s, "adopted", False)):
+        if phase_of(s) is Phase.UNCERTAIN and (not creates(self.resource) or getattr(s, "adopted", False)):
             self.warn("the answer to its last rotation was lost: the secret in force may be one that nobody knows")
 
     def check_address(self, s: StateT) -> None:
@@ -423,7 +423,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         self._obey(own_login(self._where, client_id(s), self.api.endpoint))
 
     def _stop_if_not_gone(self, s: StateT) -> None:
-        if self._probe(s):
+        if not self.resource.verified_by_read and self._probe(s):
             raise Stopped(
                 f"{self._where}: {object_id(s)} is said to be gone, and its secret is accepted",
                 todo="run again; if that stays so, ask the vendor",

@@ -17,6 +17,7 @@ from ..endpoints.config import Endpoint
 from ..model import IMMUTABLE, fields_marked, rfc3339
 from ..policy import decide as policy
 from ..policy.decide import Decision
+from ..policy.durations import in_words
 from ..policy.model import Policy
 from .contract import (
     Inputs,
@@ -309,12 +310,15 @@ def plan_creation(resource: Resource[Any, Any, Any], i: Inputs, endpoint: Endpoi
     if rotates:
         reason = "adopted with on_adopt=rotate"
     ends = adopted is not None and reason is not None
+    meaning = resource.overlap
+    if rotates and isinstance(resource, TwoSecrets) and i.rotation.grace:
+        meaning = f"overlap: the old secret works for another {in_words(i.rotation.grace)}"
     return Creation(
         adopted=adopted,
         reason=reason,
         rotates=rotates,
         refusal=own_login(i.endpoint or resource.vendor, adopted, endpoint) if given or i.rotation.mints else None,
-        says=(f"takes {adopted} over and ends the secret in use: {resource.overlap}",) if ends else (),
+        says=(f"takes {adopted} over and ends the secret in use: {meaning}",) if ends else (),
     )
 
 

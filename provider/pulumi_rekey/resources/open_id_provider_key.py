@@ -429,7 +429,10 @@ class OpenIdProviderKey(InSteps[OpenIdProviderKeyInputs, OpenIdProviderKeyState,
         """DELETE a key whose tokens have expired, unless somebody has made it sign again."""
         configuration = api.configuration()
         if api.active_key(configuration) == old.key_id:
-            api.runtime.warn(f"{api.name}: key {old.key_id} signs again, which somebody has seen to: it stays")
+            api.runtime.warn(
+                f"{api.name}: key {old.key_id} signs again, which somebody has seen to: it is not deleted; the next"
+                f" `pulumi up` makes key {s.key_id} sign, unless activate=False"
+            )
             s = _retiring_until(s, old.key_id, self._until(api, configuration))
             return s.model_copy(update={"active": False})
         api.remove(_KEYS, old.key_id)
@@ -455,8 +458,9 @@ class OpenIdProviderKey(InSteps[OpenIdProviderKeyInputs, OpenIdProviderKeyState,
         known = s.predecessor_key_id
         predecessor = known if known in ids else self._only_other(s, present)
         if predecessor is None:
+            why = "the key that signed before it is gone" if known else "it is not known which key signed before it"
             raise Stopped(
-                f"{api.name}: key {s.key_id} signs, and the key that signed before it is gone",
+                f"{api.name}: key {s.key_id} signs, and {why}",
                 todo="make another key active in Cloud Director, then run again",
             )
         with api.exclusive:
