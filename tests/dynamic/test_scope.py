@@ -144,7 +144,8 @@ def test_delete_in_a_partial_run_leaves_what_another_resource_may_manage(stack: 
     assert scenario.case.accepts(scenario.outputs())
     app = sandbox.credentials["roma"]["app_id"]
     assert (
-        f"warning: it: roma: {app} was left alone, and its secret was not ended: a run of chosen resources does not show"
+        f"warning: it: roma: {app} was left alone, and its secret was not ended:"
+        " a run of chosen resources does not show"
         " whether another resource manages it; if none does, declare it again, and remove it in a run without --target"
         " and --exclude" in run.text
     )
