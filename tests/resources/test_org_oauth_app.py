@@ -106,12 +106,15 @@ def test_created_app_gets_in(navigator: Navigator) -> None:
 def test_interrupted_create_finds_its_own(navigator: Navigator) -> None:
     program = navigator.program()
     navigator.sandbox.fault("/oauth-apps$", method="POST", drop="after")
-    with pytest.raises(
-        AnswerLost, match=r"the connection broke .*not known whether it took effect; run `pulumi up` again"
-    ):
+    with pytest.raises(AnswerLost, match=r"the connection broke .*not known whether it took effect") as lost:
         program.up(**navigator.org, display_name="export")
     assert program.state is None
     state = program.up(**navigator.org, display_name="export", description="now described")
+    # Navigator lists no apps: under another name nobody would find it.
+    assert lost.value.advice == (
+        "run `pulumi up` again before this resource, the stack or rekey:owner is renamed: it finds app"
+        f" {state.oauth_app_id} by these"
+    )
     assert navigator.lets_in(state)
     assert navigator.calls() == ["POST ", f"PATCH /{state.oauth_app_id}"]
     assert (state.generation, state.description) == (1, "now described")
