@@ -137,6 +137,7 @@ class Answers:
 
     def diff(self, call: Call, id_: str, olds: Properties, news: Properties) -> Difference:
         """Tell what would change, and say under the resource why its credential rotates."""
+        news, other_is_unknown = _without_unknown_other(news)
         unknown = {name for name, value in news.items() if holds_unknown(value)}
         # What is not known yet is taken as it was, so that the rest can be compared.
         known = {name: olds[name] for name in unknown & olds.keys()} | without_unknowns(news)
@@ -150,6 +151,8 @@ class Answers:
         now = self._instance.now()
         settings = self._instance.settings(i.endpoint, self.resource.vendor)
         todo = plan(self.resource, id_, i, state, now, endpoint=settings)
+        if other_is_unknown and todo.decision.needs_other:
+            unknown.add("rotation")
         # An object that is not known yet is another object.
         replaces = sorted(todo.replace | (unknown & (fields_marked(self.resource.inputs, IMMUTABLE) | {"adopt"})))
         if replaces:
@@ -278,3 +281,12 @@ class Answers:
             if stopped.names is not None:
                 self._instance.protect(self._address(endpoint), f"{self.resource.name} {stopped.names}")
             raise
+
+
+def _without_unknown_other(news: Properties) -> tuple[Properties, bool]:
+    """Return the inputs without the other one of a pair, if it is not known yet: it matters in few runs only."""
+    match news:
+        case {"rotation": {"turn": {"other": other, **turn}, **policy}, **rest} if holds_unknown(other):
+            return {**rest, "rotation": {**policy, "turn": turn}}, True
+        case _:
+            return news, False
