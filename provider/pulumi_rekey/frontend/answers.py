@@ -138,6 +138,7 @@ class Answers:
 
     def diff(self, call: Call, id_: str, olds: Properties, news: Properties) -> Difference:
         """Tell what would change, and say under the resource why its credential rotates."""
+        news, other_is_unknown = _without_unknown_other(news)
         unknown = {name for name, value in news.items() if holds_unknown(value)}
         # What is not known yet is taken as it was, so that the rest can be compared.
         known = {name: olds[name] for name in unknown & olds.keys() - {"rotation"}} | without_unknowns(news)
@@ -154,6 +155,8 @@ class Answers:
         now = self._instance.now()
         settings = self._instance.settings(i.endpoint, self.resource.vendor)
         todo = plan(self.resource, id_, i, state, now, endpoint=settings)
+        if other_is_unknown and todo.decision.needs_other:
+            unknown.add("rotation")
         # An object that is not known yet is another object.
         replaces = sorted(todo.replace | (unknown & (fields_marked(self.resource.inputs, IMMUTABLE) | {"adopt"})))
         if replaces:
@@ -334,3 +337,12 @@ def to_property(value: Any) -> Any:
             return [to_property(member) for member in value]
         case _:
             return value
+
+
+def _without_unknown_other(news: Properties) -> tuple[Properties, bool]:
+    """Return the inputs without the other one of a pair, if it is not known yet: it matters in few runs only."""
+    match news:
+        case {"rotation": {"turn": {"other": other, **turn}, **policy}, **rest} if holds_unknown(other):
+            return {**rest, "rotation": {**policy, "turn": turn}}, True
+        case _:
+            return news, False

@@ -177,10 +177,10 @@ class OpenIdProviderKey(InSteps[OpenIdProviderKeyInputs, OpenIdProviderKeyState,
             if i.activate and any(_is_anothers(key, mark) for key in present):
                 # Before it is published, since most servers have no such key and are spared the call.
                 self._stop_before_anothers(api, api.configuration(), mark, present)
-            s = self._found_again(api, i, mark, present)
-            if s is None:
+            left = self._found_again(api, i, mark, present)
+            if left is None:
                 self._warn_of_left_behind(api, i, mark, present)
-                s = self._published(api, i, mark)
+            s = left or self._published(api, i, mark)
         save(s)
         if not i.activate or s.active:
             return s
