@@ -16,7 +16,7 @@ from ..ownership import mark_of
 from ..policy.decide import warnings
 from ..policy.model import Policy
 from ..reconciler.apply import Reconciler, refused
-from ..reconciler.contract import Inputs, Resource, State, claimed, claims, creates, object_id
+from ..reconciler.contract import Inputs, Resource, State, claimed, claims, creates, object_id, object_named
 from ..reconciler.plan import plan, plan_creation, policy_problems
 from .instance import Instance
 from .values import Properties, Secret, holds_unknown, without_unknowns
@@ -212,10 +212,10 @@ class Answers:
         """End what rekey made, unless another resource of the program, or its own replacement, manages it now."""
         state = self._state(props)
         address, object_ = self._address(state.endpoint), claimed(self.resource, state)
-        if self._instance.is_protected(address, object_):
+        if self._instance.is_protected(address, object_, self.resource.name):
             kept = Stopped(
-                f"{state.endpoint or self.resource.vendor}: {object_id(state)} is what another resource of this run was"
-                " refused to create again",
+                f"{state.endpoint or self.resource.vendor}: {object_id(state)} is kept: a resource that this run could"
+                " not create may be the same one under another name",
                 todo="give that one an alias if it was renamed in the program, or delete this one in a run of its own",
             )
             kept.aftermath = "nothing was changed"
@@ -312,12 +312,19 @@ class Answers:
 
     @contextmanager
     def _protecting(self, endpoint: str | None) -> Iterator[None]:
-        """Keep what a refused create names from being ended in the same run."""
+        """Keep what a failed create was to take the place of from being ended in the same run.
+
+        What stood in its way is named by the refusal; after any other failure it could be each object of the kind.
+        """
         try:
             yield
-        except Stopped as stopped:
-            if stopped.names is not None:
-                self._instance.protect(self._address(endpoint), f"{self.resource.name} {stopped.names}")
+        except Partial:
+            raise
+        except Error as failed:
+            named = failed.names if isinstance(failed, Stopped) else None
+            if named is not None or creates(self.resource):
+                object_ = None if named is None else object_named(self.resource, named)
+                self._instance.protect(self._address(endpoint), object_ or self.resource.name)
             raise
 
 

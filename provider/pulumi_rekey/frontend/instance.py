@@ -54,7 +54,7 @@ class Instance:
         #: The stack's ``rekey:owner``.
         self.owner: str | None = None
         self._claims: dict[tuple[str, str], Claim] = {}
-        #: Objects that a create was refused to take: whoever has them keeps them in this run.
+        #: Objects, or kinds of object, whose create failed: whoever has them keeps them in this run.
         self._protected: set[tuple[str, str]] = set()
 
     def configure(self, get: Callable[[str], str | None]) -> None:
@@ -149,14 +149,14 @@ class Instance:
             return self._claims.get((address, object_))
 
     def protect(self, address: str, object_: str) -> None:
-        """Keep whoever has an object from ending it in this run: a create was refused because of it."""
+        """Keep whoever has an object, or one of a kind, from ending it in this run: a create failed."""
         with self._lock:
             self._protected.add((address, object_))
 
-    def is_protected(self, address: str, object_: str) -> bool:
+    def is_protected(self, address: str, object_: str, kind: str) -> bool:
         """Tell whether an object must not be ended in this run."""
         with self._lock:
-            return (address, object_) in self._protected
+            return not self._protected.isdisjoint({(address, object_), (address, kind)})
 
 
 def _map_of_endpoints(configured: str | None) -> dict[str, Any]:
