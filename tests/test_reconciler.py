@@ -687,6 +687,17 @@ def test_rotation_that_only_a_wrong_clock_makes_due_does_not_happen(vendor: Vend
     assert vendor.up(s, rotation=NINETY).generation == 2
 
 
+@pytest.mark.parametrize("accepted", [True, False])
+def test_rotation_that_only_a_wrong_clock_makes_due_hides_no_lost_answer(vendor: Vendor, *, accepted: bool) -> None:
+    s = put_up(vendor, rotation=NINETY).model_copy(update={"step": Phase.UNCERTAIN})
+    vendor.later("90d")
+    vendor.ahead = -timedelta(days=80)
+    if not accepted:
+        vendor.lockers["locker-1"].codes = {"somebody's": None}
+    s = vendor.up(s, rotation=NINETY)
+    assert (s.step, s.generation) == (None, 1 if accepted else 2)
+
+
 def test_rotation_that_a_clock_put_into_the_future_counts_from_now(vendor: Vendor) -> None:
     s = put_up(vendor, rotation=NINETY)
     s = s.model_copy(update={"rotated_at": START + 200 * DAY, "expires_at": START + 210 * DAY})

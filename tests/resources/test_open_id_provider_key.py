@@ -361,6 +361,21 @@ def test_interrupted_create_under_another_mark_is_named(vcd: Director) -> None:
     assert begun in keys(vcd)
 
 
+@pytest.mark.parametrize("rotates", [False, True])
+def test_activate_true_takes_the_signature_from_no_other_resource(vcd: Director, *, rotates: bool) -> None:
+    """Not at creation only: of another stack the name of its key is all that tells."""
+    program = vcd.program()
+    program.up(**KEY, activate=False)
+    theirs = posted(vcd, f"theirs [{MARK[::-1]} 1]")
+    activate(vcd, theirs)
+    with pytest.raises(Stopped, match=f"key {theirs}, which signs, was published by rekey for another resource"):
+        program.up(**KEY, **(NOW if rotates else {}))
+    assert active(vcd) == theirs
+    program.up(**KEY, activate=False)
+    program.destroy()
+    assert (active(vcd), theirs in keys(vcd)) == (theirs, True)
+
+
 def rolled_over(vcd: Director, release: int = 1) -> tuple[Program, dict[str, Any]]:
     """A program whose key has been replaced, the one before still being published; and its inputs."""
     program = vcd.program()

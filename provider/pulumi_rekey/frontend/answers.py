@@ -242,10 +242,12 @@ class Answers:
         )
 
     def _only_here(self, state: State, other: State | None) -> bool:
-        """Tell whether rekey's secret is in this state and its replacement has none."""
+        """Tell whether rekey's secret is in this state, and what replaces it has none, or can read none."""
         names = secret_fields(self.resource.state)
         mine = any(getattr(state, name) is not None for name in names)
-        return other is not None and mine and all(getattr(other, name) is None for name in names)
+        if other is None:
+            return mine and not self.resource.verified_by_read
+        return mine and all(getattr(other, name) is None for name in names)
 
     # -- between properties and the models ----------------------------------------------------------------------------
 

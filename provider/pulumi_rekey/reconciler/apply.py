@@ -298,7 +298,8 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
 
     def _rotate(self, journal: Journal[StateT], i: InputsT, s: StateT, todo: Plan) -> StateT:
         if todo.decision.by_time and not self._is_due_at_the_vendor(i, s):
-            return self._record(i, s)
+            # What became of a lost one has to be found out all the same.
+            return self._go_on(journal, i, s, Retry.REPLACE)[0] if todo.phase else self._record(i, s)
         expected = not policy.asked_now(i.rotation, s) and phase_of(s) is not Phase.UNCERTAIN
         tells = self.resource.vendor is not None and not self.resource.verified_by_read
         if expected and i.rotation.verify and tells:

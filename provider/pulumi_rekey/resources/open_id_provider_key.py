@@ -177,10 +177,7 @@ class OpenIdProviderKey(InSteps[OpenIdProviderKeyInputs, OpenIdProviderKeyState,
             if i.activate and any(_is_anothers(key, mark) for key in present):
                 # Before it is published, since most servers have no such key and are spared the call.
                 self._stop_before_anothers(api, api.configuration(), mark, present)
-            left = self._found_again(api, i, mark, present)
-            if left is None:
-                self._warn_of_left_behind(api, i, mark, present)
-            s = left or self._published(api, i, mark)
+            s = self._found_again(api, i, mark, present) or self._published(api, i, mark, present)
         save(s)
         if not i.activate or s.active:
             return s
@@ -336,7 +333,10 @@ class OpenIdProviderKey(InSteps[OpenIdProviderKeyInputs, OpenIdProviderKeyState,
                     " delete it in Cloud Director"
                 )
 
-    def _published(self, api: Vcd, i: OpenIdProviderKeyInputs, mark: str | None) -> OpenIdProviderKeyState:
+    def _published(
+        self, api: Vcd, i: OpenIdProviderKeyInputs, mark: str | None, present: list[Body]
+    ) -> OpenIdProviderKeyState:
+        self._warn_of_left_behind(api, i, mark, present)
         return OpenIdProviderKeyState(**_shown(self._post(api, i, key_tail(mark, 1)), mark), mark=mark)
 
     def _posted(
