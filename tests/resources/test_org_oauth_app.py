@@ -325,8 +325,8 @@ def refusing(navigator: Navigator) -> tuple[Navigator, Program, Any, Any]:
 def test_refused_beside_a_live_one_stays_in_waiting(refusing: tuple[Navigator, Program, Any, Any]) -> None:
     """Who takes the outputs goes on with the secret that works."""
     navigator, program, first, half = refusing
-    of_the_old = (half.secret, half.generation, half.rotated_at, half.rotation_reason)
-    assert of_the_old == (first.secret, 1, first.rotated_at, "created")
+    of_the_old = (half.secret, half.generation, half.rotated_at, half.rotation_reason, half.next_rotation_at)
+    assert of_the_old == (first.secret, 1, first.rotated_at, "created", first.next_rotation_at)
     assert half.step == "verify the next secret"
     assert half.next_secret not in (None, first.secret)
     assert half.candidate.rotation_reason == "rotate_now: now"
@@ -335,6 +335,19 @@ def test_refused_beside_a_live_one_stays_in_waiting(refusing: tuple[Navigator, P
     with pytest.raises(Partial, match="not done yet: verify the next secret"):
         program.refresh()
     assert program.state == half
+
+
+def test_due_date_is_that_of_the_secret_beside_it(navigator: Navigator) -> None:
+    """While the next one waits, the date by which the present one was to rotate stays."""
+    program = navigator.program()
+    rotation = {**GRACE, "max_age": "30d"}
+    first = program.up(**navigator.org, rotation=rotation)
+    program.advance("31d")
+    navigator.sandbox.dialect(navigator__new_secret="refused")
+    with pytest.raises(Partial):
+        program.up(**navigator.org, rotation=rotation)
+    assert program.state.next_secret is not None
+    assert program.state.next_rotation_at == first.next_rotation_at
 
 
 def test_next_run_goes_on_with_the_same_secret(refusing: tuple[Navigator, Program, Any, Any]) -> None:
