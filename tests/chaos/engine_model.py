@@ -363,6 +363,8 @@ class _Work:
             return
         self.run.steps.append(f"{step.op} {one.name}")
         if self.dry:
+            if step.op == "replace" and old is not None:
+                self._give_place(old)
             known = self._answers(one.module).resource.state.model_fields
             self._outputs[one.name] = dict.fromkeys(known, UNKNOWN) | step.inputs
             return
@@ -394,10 +396,13 @@ class _Work:
             self._save(step.old, new)
             return
         if step.old is not None:
-            replaced = self._save(step.old, replace(step.old, replaced=True))
-            self._kept = [one for one in self._kept if one is not replaced]
+            self._give_place(step.old)
         self.engine.resources.append(new)
         self._kept.append(new)
+
+    def _give_place(self, old: Stored) -> None:
+        replaced = self._save(old, replace(old, replaced=True))
+        self._kept = [one for one in self._kept if one is not replaced]
 
     def _old(self, one: Declaration) -> Stored | None:
         urns = [one.urn(self.engine.stack, name) for name in (one.name, *one.aliases)]

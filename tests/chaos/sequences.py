@@ -82,6 +82,8 @@ class Sequence_:
 
     kinds: tuple[str, ...]
     steps: tuple[Step, ...]
+    #: Whether everything is destroyed then as it is, or is brought to its end first.
+    abrupt: bool = False
 
 
 def made_from(seed: int, length: int = 14) -> Sequence_:
@@ -93,7 +95,7 @@ def made_from(seed: int, length: int = 14) -> Sequence_:
     steps = [Step("up")]
     while len(steps) < length:
         steps += _some_step(chance, kinds)
-    return Sequence_(tuple(kinds), tuple(steps))
+    return Sequence_(tuple(kinds), tuple(steps), abrupt=chance.random() < 0.4)
 
 
 def _some_step(chance: random.Random, kinds: Sequence[str]) -> Iterator[Step]:
@@ -214,7 +216,7 @@ class Life:
         self.clock = Clock()
         self.engine = EngineModel(_configuration(sandbox), self.clock)
         self.units = {kind: self._unit(kind) for kind in kinds}
-        self.earlier: list[Stored] = []
+        self.earlier: tuple[str, list[Stored]] = (self.engine.stack, [])
         self.dead_for_a_reason: list[Outputs] = []
         self.strangers = {kind: unit.case.objects() for kind, unit in self.units.items()}
         self._writes = 0
@@ -309,18 +311,28 @@ class Life:
     def _state(self, unit: Unit, what: str) -> None:
         match what:
             case "delete":
+                # Whoever takes it out of the state has it from now on.
                 self.engine.forget(unit.name)
+                self._left_to_people(unit)
             case "restore":
                 # Whoever restores an older state knows that what is in it may have ended since.
-                self.engine.resources, self.earlier = list(self.earlier), list(self.engine.resources)
+                (stack, resources), self.earlier = self.earlier, (self.engine.stack, list(self.engine.resources))
+                self.engine.stack, self.engine.resources = stack, list(resources)
                 for one in self.units.values():
                     stored = self.engine.find(one.name)
-                    if stored is not None and not self._alive(stored.plain(), one):
+                    if stored is None:
+                        self._left_to_people(one)
+                    elif not self._alive(stored.plain(), one):
                         self.dead_for_a_reason.append(stored.plain())
+                    self.strangers[one.kind] = self.strangers[one.kind] | one.case.objects()
             case "rename":
                 self.engine.rename("prod" if self.engine.stack == "dev" else "dev")
             case "clock":
                 self.clock.wrong = _minutes(0 if self.clock.wrong else 60 * 24 * 40)
+
+    def _left_to_people(self, unit: Unit) -> None:
+        self.strangers[unit.kind] = self.strangers[unit.kind] | unit.case.objects()
+        unit.known.clear()
 
     # -- commands ----------------------------------------------------------------------------------------------------
 
@@ -337,7 +349,7 @@ class Life:
         return {unit.name, f"{unit.name}-made"} if unit.fed else {unit.name}
 
     def _command(self, step: Step, before: dict[str, bool | None]) -> None:
-        earlier = list(self.engine.resources)
+        earlier = self.engine.stack, list(self.engine.resources)
         how: dict[str, Any] = {"targets": self._names(step.targets), "excluded": self._names(step.excluded) or ()}
         how |= {"carry_on": step.carry_on, "refresh": step.do == "up --refresh"}
         runs = [self.engine.preview(self.program(), **how)] if step.do.startswith("up") else []
@@ -411,6 +423,9 @@ class Life:
             for stored in self.engine.resources:
                 if stored.name in unit.names and stored.module == unit.module:
                     outputs = stored.plain()
+                    if outputs.get("adopted"):
+                        # It stays, with a secret that nobody knows.
+                        self.strangers[unit.kind] = self.strangers[unit.kind] | {str(outputs[unit.case.id_output])}
                     if self._has_secret(outputs, unit) and outputs not in unit.known:
                         unit.known.append(outputs)
 
@@ -479,9 +494,24 @@ class Life:
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
-    def ends(self) -> None:
+    def ends(self, *, abrupt: bool) -> None:
         """All comes right by what runs say, and nothing is left after a destroy without a word."""
         self.clock.wrong = _minutes(0)
+        if not abrupt:
+            self._comes_right()
+        run = self.engine.destroy(carry_on=True)
+        self.log(f"   destroy {run.steps} {run.said}")
+        if not run.green:
+            if abrupt:
+                return
+            raise BrokenError(f"destroy fails: {run.errors}")
+        for unit in self.units.values():
+            # Who was told that it is not known what a lost answer did, and destroys, has been told.
+            unit.said = [line for line in unit.said if "not known" in line]
+        self._take_in([Run(said=run.said)])
+        self._judge_destroyed()
+
+    def _comes_right(self) -> None:
         for unit in self.units.values():
             unit.policy.pop("paused", None)
             unit.policy.pop("verify", None)
@@ -499,16 +529,10 @@ class Life:
         self._settled()
         last = {kind: stored.plain() for kind, unit in self.units.items() if (stored := self.engine.find(unit.name))}
         self._judge_objects(last)
-        run = self.engine.destroy(carry_on=True)
-        self.log(f"   destroy {run.steps} {run.said}")
-        if not run.green:
-            raise BrokenError(f"destroy fails: {run.errors}")
-        self._take_in([Run(said=run.said)])
-        self._judge_destroyed(run)
 
     def _reached(self) -> Run:
         """Run up until it is green, doing what it says."""
-        for attempt in range(6):
+        for attempt in range(4):
             step = Step("up --refresh" if attempt % 2 == 0 else "up", carry_on=True)
             self._command(step, {kind: self._alive(one.held, one) for kind, one in self.units.items()})
             run = self._last = self.engine.preview(self.program())
@@ -558,18 +582,19 @@ class Life:
     def _all_strangers(self, unit: Unit) -> set[str]:
         return set().union(*(self.strangers[kind] for kind, one in self.units.items() if type(one.case) is type(unit.case)))
 
-    def _judge_destroyed(self, run: Run) -> None:
+    def _judge_destroyed(self) -> None:
         """Nothing that rekey minted works any more, unless that was said."""
         for kind, unit in self.units.items():
             for outputs in unit.known:
-                if unit.case.secrets and self._alive(outputs, unit):
-                    if unit.kind == "app" and outputs["oauth_app_id"] in {}:
-                        continue
-                    if not unit.said:
-                        raise BrokenError(f"{kind}: a secret of generation {outputs['generation']} survives destroy")
+                if unit.case.secrets and not unit.said and self._alive(outputs, unit) and self._minted(outputs, unit):
+                    raise BrokenError(f"{kind}: a secret of generation {outputs['generation']} survives destroy")
             left = unit.case.objects() - self._all_strangers(unit)
-            if left and not unit.case.remains:
+            if left and not unit.case.remains and not unit.said:
                 raise BrokenError(f"{kind}: {len(left)} objects survive destroy")
+
+    @staticmethod
+    def _minted(outputs: Outputs, unit: Unit) -> bool:
+        return unit.case.creates or outputs["rotation_reason"] != "adopted"
 
 
 def _minutes(minutes: int) -> Any:
@@ -599,7 +624,7 @@ def tried(sandbox: Sandbox, sequence: Sequence_, log: Callable[[str], None] = la
         for step in sequence.steps:
             log(repr(step))
             life.happens(step)
-        life.ends()
+        life.ends(abrupt=sequence.abrupt)
     except BrokenError as broken:
         return str(broken)
     return None
