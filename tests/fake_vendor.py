@@ -42,6 +42,8 @@ from pydantic import Field, SecretStr
 if TYPE_CHECKING:
     import httpx
 
+#: Keys what is kept of a policy; in a state it is drawn by chance.
+KEY = SecretStr("0123456789abcdef" * 2)
 #: A Tuesday, at noon.
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
 #: On loopback, where no certificate is looked for; nothing is ever sent there.
@@ -88,7 +90,7 @@ class Vendor:
         """A reconciler of one run, with a session of its own."""
         runtime = Runtime(monotonic=lambda: 0.0, sleep=self.slept.append, now=lambda: self.now)
         endpoint = LockersEndpoint.model_validate({"url": HOME} | settings)
-        return Reconciler(resource or LOCKER, Lockers(self, endpoint, runtime), self.now, self.said.append)
+        return Reconciler(resource or LOCKER, Lockers(self, endpoint, runtime), self.now, self.said.append, KEY)
 
     def up(self, s: "LockerState | None" = None, resource: Resource[Any, Any, Any] | None = None, **inputs: Any) -> Any:
         """What one `pulumi up` comes to; without a state it creates."""

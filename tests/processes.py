@@ -29,9 +29,14 @@ def send_signal(pid: int, sent: signal.Signals) -> None:
         return
 
 
+def is_running(process: Process) -> bool:
+    """Whether a process is there, and its number has not become another one's."""
+    return any(left.pid == process.pid and left.command == process.command for left in _processes())
+
+
 def end(process: Process) -> None:
-    """End a process that is left over, unless its number has become another one's."""
-    if any(left.pid == process.pid and left.command == process.command for left in _processes()):
+    """End a process that is left over."""
+    if is_running(process):
         send_signal(process.pid, signal.SIGKILL)
 
 

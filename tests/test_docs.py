@@ -204,7 +204,7 @@ def said_of(resource: Resource[Any, Any, Any], arguments: dict[str, Any], *, day
     kept = {"generation": 1, "rotated_at": EVENING - timedelta(days=days), "rotation": seen}
     state = resource.state.model_validate(arguments | made | kept)
     (said,) = plan(resource, "its id", inputs, state, EVENING).says
-    return said
+    return f"{'billing' if 'org_id' in arguments else 'portal'}: {said}"
 
 
 def test_text_blocks_of_previews() -> None:
@@ -216,7 +216,7 @@ def test_text_blocks_of_previews() -> None:
         said_of(billing, BILLING, days=31, max_age="30d", grace="24h"),
         said_of(billing, BILLING, max_age="30d", grace="0s", rotate_now="INC-4711 leaked in a log"),
         *(
-            f"warning: {text}"
+            f"warning: portal: {text}"
             for text in warnings(Policy.model_validate({"windows": [NIGHTLY]}), EVENING.replace(hour=17, minute=3))
         ),
     }

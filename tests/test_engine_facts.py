@@ -170,6 +170,46 @@ def test_host_notices_that_nobody_waits_for_its_answer() -> None:
     assert wanted == [True, False]
 
 
+@pytest.mark.parametrize(
+    ("given", "warning", "leaks"),
+    [
+        (["--tracing", "file:OUT"], "--tracing is set: every secret of this run", "secrets and credentials"),
+        (["PULUMI_TRACING_NO_PAYLOADS=true", "--tracing", "file:OUT"], None, "nothing"),
+        (["--otel-traces", "file://OUT"], "--otel-traces is set: the endpoints' credentials", "credentials"),
+        (["PULUMI_TRACING_NO_PAYLOADS=true", "--otel-traces", "file://OUT"], None, "nothing"),
+        (["PULUMI_DEBUG_GRPC=OUT"], "PULUMI_DEBUG_GRPC is set: every secret", "secrets and credentials"),
+        (["--logtostderr", "-v=11", "--logflow", "--debug"], None, "nothing"),
+        (["GRPC_VERBOSITY=DEBUG", "GRPC_TRACE=http,tcp", "GODEBUG=http2debug=2"], None, "nothing"),
+        (["--profiling", "OUT"], None, "nothing"),
+    ],
+    ids=["tracing", "tracing without payloads", "otel", "otel without payloads", "grpc", "logs", "frames", "profiling"],
+)
+def test_exposures_are_warned_of(
+    stack: Stack, sandbox: Sandbox, given: list[str], warning: str | None, leaks: str
+) -> None:
+    """What the engine can be told to write down, and whether there are secrets in it, and a warning of it."""
+    stack.program("""
+import pulumi_rekey as rekey
+
+rekey.OidcRelyingParty("portal", client_name="portal", redirect_uris=["https://portal.example.com/"])
+""")
+    written = stack.folder / "written"
+    written.mkdir()
+    words = [word.replace("OUT", f"{written}/it") for word in given]
+    environment = dict(word.split("=", 1) for word in words if word[0].isupper())
+    stack.environment |= environment
+    text = stack.up(*(word for word in words if not word[0].isupper())).text
+    for name in environment:
+        del stack.environment[name]
+    for said in ("PULUMI_DEBUG_GRPC is set", "--tracing is set", "--otel-traces is set"):
+        assert (f"warning: {said}" in text) == (said in (warning or ""))
+    assert (warning or "") in text
+    found = b"".join(path.read_bytes() for path in written.iterdir()) + text.encode()
+    secret = stack.resource("portal")["outputs"]["client_secret"]
+    assert (secret.encode() in found) == ("secrets" in leaks)
+    assert (sandbox.credentials["vcd"]["api_token"].encode() in found) == ("credentials" in leaks)
+
+
 def wait_for(path: Path) -> None:
     """Wait for another process to make a file."""
     patience = time.monotonic() + 60

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pulumi_rekey
 import pytest
 import yaml
 
@@ -105,9 +104,3 @@ def test_checks_run_on_each_supported_python() -> None:
     pythons = re.search(r"^PYTHONS \?= (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert pythons
     assert pythons[1].split() == [f"python{version}" for version in named]
-
-
-def test_bug_form_names_each_resource() -> None:
-    (choice,) = (part for part in read(GITHUB / "ISSUE_TEMPLATE" / "bug.yml")["body"] if part.get("id") == "resource")
-    resources = set(pulumi_rekey.__all__) - {"Rotation", "Window", "load"}
-    assert choice["attributes"]["options"] == [*sorted(resources), "none of them"]

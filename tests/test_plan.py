@@ -36,6 +36,7 @@ from pydantic import SecretStr
 
 from .fake_vendor import (
     HOME,
+    KEY,
     LOCKER,
     START,
     TELL,
@@ -66,7 +67,7 @@ def kept(i: LockerInputs, **fields: Any) -> LockerState:
         "generation": 1,
         "rotated_at": START,
         "next_rotation_at": START + rules.max_age if rules.max_age else None,
-        "rotation": applied_by_rotation(rules),
+        "rotation": applied_by_rotation(rules, KEY),
         "endpoint": i.endpoint,
     }
     return LockerState.model_validate({"locker_id": "locker-1", "secret": SecretStr("code 1")} | life | fields)

@@ -10,7 +10,9 @@ from pulumi_rekey.endpoints.credential_checks import LINGER_S
 from pulumi_rekey.endpoints.no_vendor import NoVendor
 from pulumi_rekey.endpoints.session import Runtime
 from pulumi_rekey.errors import AnswerLost, Gone, NotFound, Partial, Refused, Rejected, Stopped, Unreachable
-from pulumi_rekey.policy.model import AppliedPolicy
+from pulumi_rekey.frontend.values import to_property
+from pulumi_rekey.policy.decide import applied_by_rotation
+from pulumi_rekey.policy.model import AppliedPolicy, Policy
 from pulumi_rekey.reconciler.apply import Reconciler
 from pulumi_rekey.reconciler.contract import Candidate, Inputs
 from pulumi_rekey.reconciler.plan import Phase
@@ -18,6 +20,7 @@ from pydantic import SecretStr
 
 from .fake_vendor import (
     HOME,
+    KEY,
     LOCKER,
     MARK,
     START,
@@ -55,6 +58,11 @@ def put_up(vendor: Vendor, **inputs: Any) -> LockerState:
     s: LockerState = vendor.up(**inputs)
     vendor.forget()
     return s
+
+
+def applied(**rules: Any) -> AppliedPolicy:
+    """What a rotation under this policy keeps of it."""
+    return applied_by_rotation(Policy.model_validate(rules), KEY)
 
 
 def reached(failed: pytest.ExceptionInfo[Partial]) -> LockerState:
@@ -107,7 +115,7 @@ def test_a_created_object_is_tried_and_then_gets_its_real_settings(vendor: Vendo
         rotated_at=START,
         rotation_reason="created",
         next_rotation_at=START + 90 * DAY,
-        rotation=AppliedPolicy(triggers={"a": "1"}, rotate_now="INC-1"),
+        rotation=applied(triggers={"a": "1"}, rotate_now="INC-1"),
     )
     assert vendor.said == []
 
@@ -313,8 +321,42 @@ def test_what_only_the_books_have_needs_no_call(vendor: Vendor) -> None:
     s = vendor.up(s, endpoint="mirror", rotation=NINETY | {"triggers": {"a": "1", "c": "3"}})
     assert vendor.calls == []
     assert (s.endpoint, s.address, s.next_rotation_at) == ("mirror", HOME, START + 90 * DAY)
-    assert s.rotation == AppliedPolicy(triggers={"a": "1", "c": "3"})
+    assert s.rotation == applied(triggers={"a": "1", "c": "3"})
     assert (s.generation, s.rotated_at) == (1, START)
+
+
+RELEASE_1, RELEASE_2 = ({"triggers": {"release": release}} for release in ("hush-1", "hush-2"))
+
+
+def test_a_rotation_that_is_put_off_is_noted_without_a_call(vendor: Vendor) -> None:
+    s = put_up(vendor, rotation=RELEASE_1)
+    paused = vendor.up(s, rotation=RELEASE_2 | {"paused": True})
+    assert paused.rotation == s.rotation.model_copy(update={"pending": ("triggers.release",)})
+    assert vendor.up(paused, rotation=RELEASE_1 | {"paused": True}) == s
+    assert vendor.calls == []
+    assert vendor.up(paused, rotation=RELEASE_2).rotation == applied(**RELEASE_2)
+
+
+def test_the_key_of_what_is_kept_is_drawn_once_for_each_credential() -> None:
+    i = LockerInputs.model_validate({"rotation": RELEASE_1})
+    s, other = (Reconciler(LOCKER, Vendor().run().api, START).create(i, MARK) for _ in range(2))
+    assert s.rotation.key is not None
+    assert len(s.rotation.key.get_secret_value()) == 32
+    assert s.rotation.key != other.rotation.key
+    assert s.rotation.triggers != other.rotation.triggers
+    rotated = put_up(vendor := Vendor(), rotation=RELEASE_1).model_copy(update={"rotation": s.rotation})
+    assert vendor.up(rotated, rotation=RELEASE_2).rotation.key == s.rotation.key
+
+
+def test_no_write_holds_the_values_that_another_version_kept(vendor: Vendor) -> None:
+    before = AppliedPolicy(triggers={"release": "hush-1"}, rotate_now="hush-0")
+    s = put_up(vendor, rotation=RELEASE_1).model_copy(update={"rotation": before})
+    written = [vendor.up(s, label="paint", rotation=RELEASE_1), vendor.run().read(s)]
+    vendor.faults["set"] = AnswerLost("lockers: no answer")
+    written.append(fails(vendor, s, rotation=RELEASE_2))
+    for each in written:
+        assert each.rotation.key == KEY
+        assert "hush" not in str(to_property(each))
 
 
 # -- rotation ------------------------------------------------------------------------------------------------
@@ -328,7 +370,7 @@ def test_a_rotation_ends_the_old_secret(vendor: Vendor) -> None:
     assert (s.codes, s.step, s.previous_expires_at) == (("code 2", None, None), None, None)
     assert (s.generation, s.rotated_at, s.rotation_reason) == (2, vendor.now, "rotate_now: INC-1")
     assert s.next_rotation_at == vendor.now + 90 * DAY
-    assert s.rotation.rotate_now == "INC-1"
+    assert s.rotation == applied(rotate_now="INC-1")
     assert vendor.lockers["locker-1"].codes == {"code 2": None}
 
 
@@ -363,7 +405,7 @@ def test_each_step_of_a_rotation_is_kept(vendor: Vendor) -> None:
     vendor.faults["count"] = Rejected("lockers: 400")
     half = fails(vendor, s, rotation=ASKED)
     assert (half.step, half.codes, half.generation) == (Phase.CANDIDATE, ("code 1", None, "code 2"), 1)
-    assert half.rotation.rotate_now == "INC-1"
+    assert half.rotation == applied(rotate_now="INC-1")
     vendor.faults["try"] = BROKEN
     untried = fails(vendor, s, rotation=ASKED)
     assert (untried.step, untried.codes) == (Phase.CANDIDATE, ("code 1", None, "code 3"))
@@ -561,7 +603,7 @@ def test_lost_rotation_is_sent_again_where_it_is_still_wanted(vendor: Vendor) ->
     s = vendor.up(s, rotation={"rotate_now": "INC-1", "grace": "2d"})
     assert [call for call in vendor.calls if call.startswith("set")] == ["set code 2"]
     assert (s.step, s.codes, s.generation) == (None, ("code 2", "code 1", None), 2)
-    assert s.rotation.rotate_now == "INC-1"
+    assert s.rotation == applied(rotate_now="INC-1")
 
 
 def test_lost_rotation_is_found_out_but_nothing_minted_while_paused(vendor: Vendor) -> None:
@@ -572,6 +614,22 @@ def test_lost_rotation_is_found_out_but_nothing_minted_while_paused(vendor: Vend
     with pytest.raises(Refused, match="and rotation is paused"):
         vendor.up(s, rotation={"paused": True})
     assert not any(call.startswith("set") for call in vendor.calls)
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_lost_rotation_is_found_out_though_new_secrets_are_not_to_be_tried(vendor: Vendor, *, paused: bool) -> None:
+    """The preview says that it is tried again; untried, a good secret would be ended, or said to be refused."""
+    s = lost(vendor, put_up(vendor), commit=False)
+    s = vendor.up(s, rotation={"verify": False, "paused": paused})
+    assert (s.step, s.codes, s.generation) == (None, ("code 1", None, None), 1)
+    assert not any(call.startswith("set") for call in vendor.calls)
+
+
+def test_lost_rotation_of_which_nobody_can_tell_is_not_said_to_be_refused(vendor: Vendor) -> None:
+    s = lost(vendor, put_up(vendor), commit=True)
+    vendor.faults["try"] = Unreachable("north: no connection")
+    with pytest.raises(Refused, match="nothing shows that the secret before it works, and rotation is paused"):
+        vendor.up(s, rotation={"paused": True})
 
 
 def test_lost_rotation_is_replaced_where_neither_secret_is_accepted(vendor: Vendor) -> None:

@@ -1,6 +1,7 @@
 """The policy: what is due, in which order it is decided, and what is said about it."""
 
 import dataclasses
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from pulumi_rekey.policy.decide import (
     applied_by_rotation,
     applied_without_rotation,
     decide,
+    differs_in_the_books,
     next_rotation_at,
     warnings,
 )
@@ -22,6 +24,9 @@ from pulumi_rekey.policy.durations import as_text
 from pulumi_rekey.policy.model import AppliedPolicy, Policy, RotationState
 from pulumi_rekey.policy.windows import Window
 from pulumi_rekey.programs.rotation import Rotation
+from pydantic import SecretStr
+
+from .fake_vendor import KEY
 
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
@@ -186,19 +191,74 @@ def test_trigger_added_or_removed_does_not_rotate() -> None:
 
 @pytest.mark.parametrize(("was", "now"), [(3, 3.0), ("3", 3.0), (True, "true"), (False, "false"), (2.5, "2.5")])
 def test_trigger_value_has_one_text(was: object, now: object) -> None:
-    kept = applied_by_rotation(policy(triggers={"a": was}))
+    kept = applied_by_rotation(policy(triggers={"a": was}), KEY)
     assert decide(policy(triggers={"a": now}), life(rotation=kept), day(1)) == Decision()
 
 
 def test_trigger_change_stays_open_until_rotated() -> None:
     changed = policy(triggers={"a": "2", "new": "1"}, rotate_now="INC-2")
-    before = life(rotation=AppliedPolicy(triggers={"a": "1", "gone": "1"}, rotate_now="INC-1"))
-    kept = applied_without_rotation(changed, before)
-    assert kept == AppliedPolicy(triggers={"a": "1", "new": "1"}, rotate_now="INC-1")
-    assert applied_without_rotation(changed, life(rotation=kept)) == kept
-    after = applied_by_rotation(changed)
-    assert after == AppliedPolicy(triggers={"a": "2", "new": "1"}, rotate_now="INC-2")
+    before = applied_by_rotation(policy(triggers={"a": "1", "gone": "1"}, rotate_now="INC-1"), KEY)
+    kept = applied_without_rotation(changed, life(rotation=before), KEY)
+    same = applied_by_rotation(policy(triggers={"a": "1", "new": "1"}, rotate_now="INC-1"), KEY)
+    assert kept == same.model_copy(update={"pending": ("rotate_now", "triggers.a")})
+    assert applied_without_rotation(changed, life(rotation=kept), KEY) == kept
+    assert applied_without_rotation(policy(triggers={"a": "1"}), life(rotation=kept), KEY).pending is None
+    after = applied_by_rotation(changed, KEY)
+    assert after.pending is None
     assert decide(changed, life(rotation=after), day(1)) == Decision()
+
+
+def test_no_value_of_a_policy_is_kept() -> None:
+    asked = policy(triggers={"a": "hush-1", "b": "hush-1"}, rotate_now="hush-1")
+    kept = applied_by_rotation(asked, KEY)
+    assert kept.key == KEY
+    digests = [*kept.triggers.values(), kept.rotate_now]
+    assert all(re.fullmatch("[0-9a-f]{32}", str(digest)) for digest in digests)
+    assert len(set(digests)) == 3, "nor that two values are the same"
+    other = applied_by_rotation(asked, SecretStr("f" * 32))
+    assert not {*other.triggers.values(), other.rotate_now} & {*digests}, "nor what another credential has"
+    open_ = applied_without_rotation(policy(triggers={"a": "hush-2"}), life(rotation=kept), KEY)
+    assert "hush" not in f"{kept.model_dump()}{open_.model_dump()}"
+
+
+def test_nothing_is_kept_of_a_policy_without_values() -> None:
+    assert applied_by_rotation(policy(max_age="90d"), KEY) == AppliedPolicy()
+    assert applied_without_rotation(policy(max_age="90d"), life(), KEY) == AppliedPolicy()
+    asked = applied_without_rotation(policy(rotate_now="INC-1"), life(), KEY)
+    assert asked == AppliedPolicy(pending=("rotate_now",))
+
+
+def test_trigger_that_is_named_like_rotate_now_is_another_thing() -> None:
+    seen = applied_by_rotation(policy(triggers={"rotate_now": "1"}, rotate_now="1"), KEY)
+    assert decide(policy(triggers={"rotate_now": "1"}, rotate_now="1"), life(rotation=seen), day(1)) == Decision()
+    changed = policy(triggers={"rotate_now": "2"}, rotate_now="1")
+    assert decide(changed, life(rotation=seen), day(1)).reason == "trigger changed: rotate_now"
+    assert applied_without_rotation(changed, life(rotation=seen), KEY).pending == ("triggers.rotate_now",)
+
+
+def test_values_that_another_version_kept_compare_as_before() -> None:
+    same = policy(triggers={"a": "1"}, rotate_now="INC-1")
+    plain = life(rotation=AppliedPolicy(triggers={"a": "1"}, rotate_now="INC-1"))
+    assert decide(same, plain, day(1)) == Decision()
+    assert not differs_in_the_books(same, plain)
+    assert decide(policy(triggers={"a": "2"}), plain, day(1)).reason == "trigger changed: a"
+    kept = applied_without_rotation(policy(triggers={"a": "2"}), plain, KEY)
+    before = applied_by_rotation(same, KEY)
+    assert kept == before.model_copy(update={"pending": ("triggers.a",)})
+    assert plain.rotation.keyed(KEY) == before
+    assert before.keyed(SecretStr("f" * 32)) == before
+
+
+def test_what_is_put_off_is_noted_once_and_taken_back_with_the_edit() -> None:
+    first, second = policy(triggers={"a": "1"}, paused=True), policy(triggers={"a": "2"}, paused=True)
+    s = life(rotation=applied_by_rotation(first, KEY))
+    assert not differs_in_the_books(first, s)
+    assert differs_in_the_books(second, s)
+    noted = life(rotation=applied_without_rotation(second, s, KEY))
+    assert not differs_in_the_books(second, noted)
+    assert decide(second, noted, day(1)).deferred == "paused; due: trigger changed: a"
+    assert differs_in_the_books(first, noted)
+    assert applied_without_rotation(first, noted, KEY) == s.rotation
 
 
 def test_state_of_another_version_is_read() -> None:
@@ -208,12 +268,21 @@ def test_state_of_another_version_is_read() -> None:
     assert decide(policy(max_age="90d", jitter="10d"), old, day(90)).reason == "90 d old, max_age 90 d"
     assert decide(policy(max_age="90d", jitter="10d"), old, day(90) - SECOND) == Decision()
     nothing = dict.fromkeys(RotationState.model_fields) | {"generation": 0, "spread": 0.0}
-    assert RotationState.model_validate({}).model_dump() == nothing | {"rotation": {"triggers": {}, "rotate_now": None}}
+    assert RotationState.model_validate({}).model_dump() == nothing | {
+        "rotation": {"key": None, "triggers": {}, "rotate_now": None, "pending": None}
+    }
     # A state is never refused for what chance has drawn.
     assert RotationState.model_validate({"spread": 1}).spread == 1
 
 
 # -- rotate_now ----------------------------------------------------------------------------------------------
+
+
+def test_secret_rotate_now_is_not_repeated() -> None:
+    asked = policy(rotate_now="hush", rotate_now_is_secret=True)
+    assert decide(asked, life(), day(1)) == Decision(reason="rotate_now: [secret]")
+    paused = policy(rotate_now="hush", rotate_now_is_secret=True, paused=True)
+    assert decide(paused, life(), day(1)) == Decision(deferred="paused; due: rotate_now: [secret]")
 
 
 def test_rotate_now_rotates_once() -> None:
@@ -224,7 +293,7 @@ def test_rotate_now_rotates_once() -> None:
     )
     assert decide(asked, life(rotation=AppliedPolicy(rotate_now="INC-2")), day(1)) == Decision()
     # Taken away and put back, it is not a new text.
-    kept = applied_without_rotation(Policy(), life(rotation=AppliedPolicy(rotate_now="INC-2")))
+    kept = applied_without_rotation(Policy(), life(rotation=AppliedPolicy(rotate_now="INC-2")), KEY)
     assert decide(Policy(), life(rotation=kept), day(1)) == Decision()
     assert decide(asked, life(rotation=kept), day(1)) == Decision()
 
@@ -562,8 +631,9 @@ def test_warnings_of_renew_before_within_the_deadline() -> None:
 
 
 def test_rotation_arguments_are_the_policys_fields() -> None:
-    # A turn is what Pair gives each of its two sides, not the user.
-    assert [*(field.name for field in dataclasses.fields(Rotation)), "turn"] == list(Policy.model_fields)
+    # The user gives neither: a turn is what Pair gives each of its two sides.
+    added = ["rotate_now_is_secret", "turn"]
+    assert [*(field.name for field in dataclasses.fields(Rotation)), *added] == list(Policy.model_fields)
     assert [field.name for field in dataclasses.fields(pulumi_rekey.Window)] == list(Window.model_fields)
     assert pulumi_rekey.Rotation is Rotation
     for block in (Rotation, pulumi_rekey.Window):
@@ -595,7 +665,7 @@ def test_rotation_reaches_the_provider_whole() -> None:
         on_adopt="rotate",
         verify=False,
     ).properties()
-    assert said.keys() == Policy.model_fields.keys() - {"turn"}
+    assert said.keys() == Policy.model_fields.keys() - {"turn", "rotate_now_is_secret"}
     assert said["windows"][1] == {"cron": "0 2 * * WED", "duration": "PT2H"}
     assert policy(**said).model_dump(mode="json") == {
         "triggers": {"release": "7"},
@@ -612,6 +682,7 @@ def test_rotation_reaches_the_provider_whole() -> None:
         "rotate_now": "INC-4711",
         "on_adopt": "rotate",
         "verify": False,
+        "rotate_now_is_secret": False,
         "turn": None,
     }
 

@@ -16,6 +16,8 @@ import pytest
 from pulumi_rekey.policy.decide import applied_by_rotation, applied_without_rotation, decide, next_rotation_at
 from pulumi_rekey.policy.model import Policy, RotationState
 
+from .fake_vendor import KEY
+
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 START = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
@@ -92,7 +94,7 @@ class Credential:
             previous_expires_at=ends,
             spread=spread,
             next_rotation_at=next_rotation_at(self.policy, now, expires_at, spread),
-            rotation=applied_by_rotation(self.policy),
+            rotation=applied_by_rotation(self.policy, KEY),
         )
 
     def edit(self, **changes: Any) -> None:
@@ -111,7 +113,7 @@ class Credential:
         if decision.reason is None:
             self.counts["deferred"] += decision.deferred is not None
             assert not self.pending or decision.deferred, "a changed trigger was forgotten"
-            seen = applied_without_rotation(self.policy, before)
+            seen = applied_without_rotation(self.policy, before, KEY)
             if seen != before.rotation:
                 self.life = before.model_copy(update={"rotation": seen})
             return

@@ -13,6 +13,8 @@ from pulumi_rekey.policy.model import Policy, RotationState
 from pulumi_rekey.policy.slots import Side, Turn
 from pydantic import ValidationError
 
+from .fake_vendor import KEY
+
 START = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 MOMENTS = st.integers(0, 36_500 * 86_400).map(
     lambda seconds: datetime(2000, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
@@ -25,7 +27,7 @@ def policy(side: Side, every: str = "90d", **more: Any) -> Policy:
 
 
 def minted(rules: Policy, now: datetime, generation: int = 1) -> RotationState:
-    return RotationState(generation=generation, rotated_at=now, rotation=applied_by_rotation(rules))
+    return RotationState(generation=generation, rotated_at=now, rotation=applied_by_rotation(rules, KEY))
 
 
 @given(EVERY, MOMENTS)

@@ -23,7 +23,10 @@ for number in range(config.require_int("count")):
             "rotation": policy,
         },
         {
-            "rotation": {"triggers": {"release": release}},
+            "rotation": {
+                "key": pulumi.Output.secret(f"{number:0>32}"),
+                "triggers": {"release": f"{release:.>32}"},
+            },
             "relying_party_id": f"urn:vcloud:oidcRelyingParty:00000000-0000-0000-0000-{number:012}",
             "client_id": f"00000000-0000-0000-0000-{number:012}",
             "client_secret": pulumi.Output.secret(f"{release:.>24}{number:0>16}"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from .cli.installation import how_to_install
+from .dynamic.import_order import put_own_first
 
 
 def main() -> None:
@@ -14,9 +14,13 @@ def main() -> None:
     except ModuleNotFoundError as missing:
         if missing.name not in {"typer", "rich"}:
             raise
+        from .cli.installation import how_to_install
+
         sys.exit(f"rekey: the commands need typer and rich: {how_to_install('cli')}")
     app(prog_name="rekey")
 
 
 if __name__ == "__main__":
+    # `python -m` puts the present folder first.
+    put_own_first()
     main()

@@ -37,6 +37,8 @@ class Mark(Enum):
     ADOPTS = "adopts"
     #: The input by which a user gives the secret; then nothing may mint beside it.
     EXPLICIT_SECRET = "explicit secret"  # noqa: S105 - the name of a mark
+    #: An input, beside policy and explicit secret, without which it is not known whether the credential rotates.
+    DECIDES = "decides"
     #: The flag that one resource of an endpoint can have.
     EXCLUSIVE = "exclusive"
     #: The output that holds the vendor's id of the live object.

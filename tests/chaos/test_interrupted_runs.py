@@ -14,7 +14,7 @@ from tests.lifecycle.case import Case
 from tests.lifecycle.cases import CASES
 from tests.lifecycle.oidc_relying_party import OidcRelyingPartyCase
 from tests.lifecycle.scenario import Scenario
-from tests.processes import Process, descendants, end, hosts, send_signal
+from tests.processes import Process, descendants, end, hosts, is_running, send_signal
 from tools.vendors import Sandbox
 
 PAGE = (Path(__file__).parents[2] / "docs" / "interrupted-runs.md").read_text()
@@ -53,11 +53,12 @@ class Held:
             end(process)
         # What a vendor has begun it finishes, whoever asked for it.
         deadline = time.monotonic() + 60
-        while not self._is_answered():
+        while not self.is_answered():
             assert time.monotonic() < deadline
         return self.run
 
-    def _is_answered(self) -> bool:
+    def is_answered(self) -> bool:
+        """Whether the vendor has done what it is kept busy with."""
         calls = self.sandbox.calls()
         return any(call["method"] == self.method and self.path.search(call["path"]) for call in calls)
 
@@ -78,6 +79,20 @@ def test_create_after_engine_was_killed(scenario: Scenario) -> None:
     follow(scenario.stack, CLEAR)
     assert "pending operations" not in scenario.up("--expect-no-changes").run.text
     assert scenario.outputs() == outputs
+
+
+def test_host_ends_after_its_engine_was_killed(scenario: Scenario) -> None:
+    """By itself, once the vendor has answered what was under way."""
+    scenario.up(rotation=FIRST)
+    scenario.write(rotation=SECOND)
+    held = Held(scenario, "regenerateSecret$")
+    (host,) = hosts(held.started)
+    send_signal(held.run.pid, signal.SIGKILL)
+    deadline = time.monotonic() + 60
+    while is_running(host):
+        assert time.monotonic() < deadline, "the host stayed"
+    assert held.is_answered()
+    held.ended()
 
 
 def test_rotation_after_ctrl_c_twice(scenario: Scenario) -> None:

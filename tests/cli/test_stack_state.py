@@ -62,6 +62,27 @@ def test_status_of_a_secret_trigger_is_not_a_change() -> None:
     assert only(of(found)).verdict.health is Health.NEVER
 
 
+@pytest.mark.parametrize("value", ["2", MARK | {"ciphertext": "v1:two"}])
+@pytest.mark.parametrize(
+    ("pending", "why"),
+    [
+        (None, None),
+        (["triggers.release"], "trigger changed: release"),
+        (["rotate_now"], "rotate_now: "),
+        (["triggers.rotate_now"], "trigger changed: rotate_now"),
+    ],
+)
+def test_what_was_put_off_is_known_without_the_key(value: Any, pending: list[str] | None, why: str | None) -> None:
+    asked = {"triggers": {"release": value, "rotate_now": value}, "rotate_now": value}
+    digests = {"triggers": {"release": "5e" * 16, "rotate_now": "5e" * 16}, "rotate_now": "5e" * 16}
+    key = {"key": MARK | {"ciphertext": "v1:key"}}
+    found = resource(inputs={"rotation": asked | {"rotate_now_is_secret": value != "2"}})
+    found["outputs"] |= {"rotation": key | digests | ({"pending": pending} if pending else {})}
+    verdict = only(of(found)).verdict
+    assert (verdict.health is Health.DUE) == (pending is not None)
+    assert (verdict.why or "").startswith(why or "rotates only when asked")
+
+
 def test_status_of_a_secret_policy_is_unknown() -> None:
     found = resource(inputs={"rotation": MARK | {"ciphertext": "v1:abc"}})
     found["outputs"] |= {"rotation": MARK | {"ciphertext": "v1:def"}}

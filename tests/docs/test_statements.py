@@ -224,13 +224,3 @@ def test_a_secret_is_never_returned_without_its_mark(monkeypatch: pytest.MonkeyP
     monkeypatch.delattr(rpc, "_special_secret_sig")
     with pytest.raises(AttributeError):
         to_engine({"token": Secret("s3cret")})
-
-
-def test_a_trace_of_the_engine_holds_the_secrets(stack: Stack, sandbox: Sandbox) -> None:
-    stack.program(PORTAL)
-    trace = stack.folder / "trace"
-    stack.up("--tracing", trace.as_uri().replace("file://", "file:"))
-    secret = stack.resource("portal")["outputs"]["client_secret"]
-    found = trace.read_bytes()
-    assert secret.encode() in found
-    assert sandbox.credentials["vcd"]["api_token"].encode() in found

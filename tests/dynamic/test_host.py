@@ -25,6 +25,7 @@ from pulumi_rekey.errors import Error, Misconfigured, NotFound, Unauthenticated
 from pulumi_rekey.frontend.answers import HalfDone
 from pulumi_rekey.frontend.instance import Instance
 from pulumi_rekey.frontend.values import holds_unknown, without_unknowns
+from pulumi_rekey.policy.model import Policy
 
 from tools.vendors import Sandbox
 
@@ -328,6 +329,45 @@ def test_the_state_may_hold_what_is_not_known_yet(stack_host: Host, resource: st
     stack_host.diff(resource, {**with_unknown(GOOD[resource], path)}, olds)
 
 
+ROMA = {"instance_id": "i", "app_id": "a"}
+RELEASE = {"triggers": {"release": "2"}}
+MAY_ROTATE = "it: may rotate: what decides it is known during `pulumi up` only"
+
+
+@pytest.mark.parametrize("member", [*Policy.model_fields, None])
+def test_preview_does_not_decide_without_the_whole_policy(stack_host: Host, member: str | None) -> None:
+    due = {"rotation": {"triggers": {"release": "1"}}}
+    stack_host.diff("app_secret", ROMA | {"rotation": RELEASE}, due)
+    assert stack_host.said.pop().startswith("it: rotates: trigger changed: release; ")
+    deep = {"windows": [UNKNOWN], "freeze": ["2026-12-24", UNKNOWN], "triggers": {"release": UNKNOWN}}
+    deep["turn"] = {"every": UNKNOWN, "side": "blue"}
+    for unknown in [UNKNOWN, deep.get(member, UNKNOWN)] if member else []:
+        stack_host.diff("app_secret", ROMA | {"rotation": RELEASE | {member: unknown}}, due)
+        assert stack_host.said == [MAY_ROTATE]
+        stack_host.said.clear()
+    kept = {"key": "0" * 32, "triggers": {"release": "0" * 32}, "pending": ["triggers.release"]}
+    stack_host.diff("app_secret", ROMA | {"rotation": UNKNOWN}, {"rotation": kept})
+    assert stack_host.said == [MAY_ROTATE]
+
+
+@pytest.mark.parametrize(
+    ("resource", "name"),
+    [
+        ("app_secret", "secret"),
+        ("org_oauth_app", "secret"),
+        ("open_id_provider_key", "private_key"),
+        ("open_id_provider_key", "private_key_passphrase"),
+        ("sync_client_credentials", "generate_token"),
+        ("sync_client_credentials", "token_ttl"),
+    ],
+)
+def test_preview_does_not_decide_without_what_is_given(stack_host: Host, resource: str, name: str) -> None:
+    rotation = {"rotation": {"on_adopt": "keep"}} if resource == "sync_client_credentials" else {}
+    inputs = {key: value for key, value in GOOD[resource].items() if key != "rotation"} | rotation
+    stack_host.diff(resource, inputs | {name: UNKNOWN})
+    assert stack_host.said[0] == MAY_ROTATE
+
+
 def test_a_bad_neighbour_of_an_unknown_is_still_named(stack_host: Host) -> None:
     inputs = {"client_name": UNKNOWN, "redirect_uris": [UNKNOWN, "not a uri", "https://x"], "nonsense": UNKNOWN}
     assert set(stack_host.failures("oidc_relying_party", inputs)) >= {"redirect_uris[1]"}
@@ -346,7 +386,6 @@ def test_helpers_see_unknowns_at_every_depth() -> None:
 
 # -- what is refused --------------------------------------------------------------------------------------------------
 
-ROMA = {"instance_id": "i", "app_id": "a"}
 PARTY = {"client_name": "n", "redirect_uris": ["https://a.example.com"]}
 SYNC = {"directory_id": "d", "rotation": {"on_adopt": "keep"}}
 NAVIGATOR = {"org_id": "o"}
@@ -594,7 +633,10 @@ def test_create_update_read_and_delete_mark_what_is_secret(roma: Host, sandbox: 
     assert is_marked(updated.outs["secret"])
     assert updated.outs["secret"] != created.outs["secret"]
     assert updated.outs["generation"] == 2
-    assert updated.outs["rotation"] == {"rotate_now": "INC-1"}
+    # Of what asked, a digest and its key.
+    assert updated.outs["rotation"].keys() == {"key", "rotate_now"}
+    assert is_marked(updated.outs["rotation"]["key"])
+    assert "INC-1" not in str(updated.outs["rotation"])
     state = stored(updated.outs)
     found = roma.call("app_secret", "read", created.id, state)
     assert is_marked(found.outs["secret"])
@@ -606,8 +648,14 @@ def test_create_update_read_and_delete_mark_what_is_secret(roma: Host, sandbox: 
 
 def stored(outs: dict[str, Any]) -> dict[str, Any]:
     """What the host hands over of outputs that the engine has saved."""
-    opened = {name: value["value"] if is_marked(value) else value for name, value in outs.items()}
-    return json.loads(json.dumps({**opened, PROVIDER_KEY: "p"}))  # type: ignore[no-any-return]  # a map again
+    return json.loads(json.dumps({**opened(outs), PROVIDER_KEY: "p"}))  # type: ignore[no-any-return]  # a map again
+
+
+def opened(value: Any) -> Any:
+    """A property without the marks of what is secret in it."""
+    if is_marked(value):
+        return value["value"]
+    return {name: opened(member) for name, member in value.items()} if isinstance(value, dict) else value
 
 
 def test_read_returns_inputs_in_which_drift_shows(roma: Host, sandbox: Sandbox) -> None:

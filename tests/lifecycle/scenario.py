@@ -152,7 +152,8 @@ class Scenario:
         self.printed += [run.text, events]
         found = (json.loads(line).get("diagnosticEvent", {}) for line in events.splitlines())
         about = [event for event in found if event.get("urn", "").endswith(f"::{self.spec.name}")]
-        return Step(run, calls, [(event["severity"], said_in(event["message"])) for event in about])
+        said = ((event["severity"], said_in(event["message"]).removeprefix(f"{self.spec.name}: ")) for event in about)
+        return Step(run, calls, [*said])
 
     # -- secrets ---------------------------------------------------------------------------------------------------
 

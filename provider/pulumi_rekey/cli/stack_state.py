@@ -16,7 +16,7 @@ from pydantic import ValidationError, create_model
 
 from ..errors import Misconfigured
 from ..model import Model, property_path, secret_fields
-from ..policy.model import Policy
+from ..policy.model import ROTATE_NOW, AppliedPolicy, Policy, trigger_path
 from ..reconciler.contract import Inputs, Resource, State
 from ..resources import by_name
 
@@ -174,6 +174,8 @@ def _credential(resource: Mapping[str, Any], interrupted: str | None) -> Credent
         unreadable = f"its inputs cannot be read: {printable(', '.join(bad_inputs))}"
     else:
         inputs, unreadable = _inputs(known, stored, state)
+    if inputs is not None:
+        state = state.model_copy(update={"rotation": _comparable(state.rotation, inputs.rotation)})
     endpoint = outputs.get("endpoint") or stored.get("endpoint") or (known.vendor if known else None)
     return Credential(
         name=_name(urn),
@@ -226,6 +228,23 @@ def _inputs(
     except ValidationError as refused:
         return None, f"its inputs cannot be read: {printable(', '.join(sorted(_paths(refused))))}"
     return inputs.model_copy(update={name: getattr(state, name, None) for name in secret}), None
+
+
+def _comparable(seen: AppliedPolicy, policy: Policy) -> AppliedPolicy:
+    """Return what the credential knew of the policy as values, as the plan compares them where there is no key.
+
+    The key is secret, so that digests cannot be compared here: what is pending is another value, all else the same.
+    """
+    if seen.key is None:
+        return seen
+    pending = seen.pending or ()
+    triggers = {
+        name: f"not {value}" if trigger_path(name) in pending else value
+        for name, value in policy.triggers.items()
+        if name in seen.triggers
+    }
+    asked = seen.rotate_now is None or ROTATE_NOW in pending
+    return AppliedPolicy(triggers=triggers, rotate_now=None if asked else policy.rotate_now, pending=seen.pending)
 
 
 def _hidden(resource: Resource[Any, Any, Any], properties: Mapping[str, Any]) -> frozenset[str]:

@@ -12,8 +12,9 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final, Literal, NamedTuple
 
 from pulumi.output import Unknown
@@ -25,6 +26,9 @@ from ..frontend.values import UNKNOWN, Secret
 PROVIDER_KEY: Final = "__provider"
 #: Calls that the dynamic host takes at once; the stock host has four workers.
 WORKERS: Final = 64
+# What `python -m pulumi.dynamic` runs.
+_HOST_MODULE: Final = "pulumi.dynamic.__main__"
+_TRACED: Final = "written to its traces in plain text; PULUMI_TRACING_NO_PAYLOADS=true leaves secrets out"
 # grpc-go takes the status out of this trailer if its code is the call's own.
 _STATUS_TRAILER: Final = "grpc-status-details-bin"
 _UNKNOWN_CODE: Final = 2
@@ -71,21 +75,29 @@ class EngineCall(NamedTuple):
         urn = getattr(self.request, "urn", None)
         return urn if isinstance(urn, str) and urn else None
 
+    @property
+    def name(self) -> str | None:
+        """The name of that resource in the program."""
+        return None if self.urn is None else self.urn.split("::", 3)[-1]
+
 
 def current_call() -> EngineCall:
     """Find the call that this thread answers, in the host's local variables: the host passes little of it on."""
-    frame = sys._getframe(1)
+    return _call_of(sys._getframe(1))
+
+
+def _call_of(frame: FrameType | None) -> EngineCall:
     while frame is not None:
         context = frame.f_locals.get("context")
         if hasattr(context, "set_trailing_metadata"):
             return EngineCall(context, frame.f_locals.get("request"))
-        frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
+        frame = frame.f_back
     return EngineCall(None, None)
 
 
 def stored_inputs(call: EngineCall) -> dict[str, Any] | None:
-    """Return the inputs that the engine sends along with a read; the host does not pass them on."""
-    stored = getattr(call.request, "inputs", None)
+    """Return the inputs in the state, which the engine sends along with a read or an update and the host drops."""
+    stored = getattr(call.request, "inputs", None) or getattr(call.request, "old_inputs", None)
     if stored is None or not stored.fields:
         return None
     inputs: dict[str, Any] = from_engine(rpc.deserialize_properties(stored))
@@ -131,10 +143,32 @@ def fail_partly(
     call.context.set_trailing_metadata(((_STATUS_TRAILER, status.SerializeToString()),))
 
 
+def is_host() -> bool:
+    """Tell whether this process is a host that an engine has started, and not a program or a test."""
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    return getattr(spec, "name", None) == _HOST_MODULE and engine_address() is not None
+
+
 def engine_address() -> tuple[str, int] | None:
     """Return the address of the engine that started this host; None if this process is not a host."""
-    host, _, port = (sys.argv[1] if len(sys.argv) > 1 else "").rpartition(":")
+    # Flags of the engine's, such as `--tracing`, precede it.
+    host, _, port = (sys.argv[-1] if len(sys.argv) > 1 else "").rpartition(":")
     return (host, int(port)) if host and port.isdigit() else None
+
+
+def exposures(environment: Mapping[str, str]) -> list[str]:
+    """Return what an engine was told that makes it write secrets in plain text, each as a warning."""
+    found = []
+    if environment.get("PULUMI_DEBUG_GRPC"):
+        found.append("PULUMI_DEBUG_GRPC is set: every secret of this run is written to its file in plain text")
+    if environment.get("PULUMI_TRACING_NO_PAYLOADS", "").lower() in {"1", "true"}:
+        return found
+    # With `--otel-traces` hosts are given `--tracing`, too.
+    if environment.get("PULUMI_OTEL_EXPORTER_OTLP_ENDPOINT"):
+        found.append(f"--otel-traces is set: the endpoints' credentials are {_TRACED}")
+    elif "--tracing" in sys.argv[1:-1]:
+        found.append(f"--tracing is set: every secret of this run is {_TRACED}")
+    return found
 
 
 def is_wanted() -> bool:
@@ -158,6 +192,25 @@ def engine_answers() -> bool:
             return True
     except OSError:
         return False
+
+
+def engine_is_gone() -> bool:
+    """Tell whether nobody listens any more where the engine did; a connection that fails otherwise is no proof."""
+    address = engine_address()
+    if address is None:
+        return False
+    try:
+        with socket.create_connection(address, timeout=5):
+            return False
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False
+
+
+def calls_under_way() -> bool:
+    """Tell whether any thread of this host, for whatever provider, answers a call of the engine."""
+    return any(_call_of(frame).context is not None for frame in sys._current_frames().values())
 
 
 _log_lock = threading.Lock()

@@ -29,15 +29,20 @@ from .engine import (
     PROVIDER_KEY,
     EngineCall,
     current_call,
+    exposures,
     fail_in_one_line,
     fail_partly,
     from_engine,
+    is_host,
     is_wanted,
     log,
     more_workers,
     stored_inputs,
     to_engine,
 )
+from .import_order import put_own_first
+from .lifetime import end_in_time
+from .scope import scope
 
 if TYPE_CHECKING:
     from ..errors import Error
@@ -50,23 +55,26 @@ class Host:
     """What all providers of one host process share."""
 
     def __init__(self) -> None:
-        self.instance = Instance(wanted=is_wanted, warn=lambda text: log("WARNING", text, None), environment=os.environ)
+        self.instance = Instance(
+            wanted=is_wanted, warn=lambda text: log("WARNING", text, None), scope=scope, environment=os.environ
+        )
         self._warned = False
 
     def configure(self, get: Callable[[str], str | None]) -> None:
         """Take the stack's configuration; every provider of the host is handed the same."""
         self.instance.configure(get)
         more_workers()
+        if is_host():
+            end_in_time()
         # Every provider of the host is configured, and one warning is enough.
-        if os.environ.get("PULUMI_DEBUG_GRPC") and not self._warned:
+        if not self._warned:
             self._warned = True
-            log(
-                "WARNING",
-                "PULUMI_DEBUG_GRPC is set: every secret of this run is written to its file in plain text",
-                None,
-            )
+            for text in exposures(os.environ):
+                log("WARNING", text, None)
 
 
+#: Files of the user's that are loaded in this host as modules that rekey needs.
+_STAND_INS: Final = put_own_first() if is_host() else []
 _HOST: Final = Host()
 
 
@@ -156,12 +164,15 @@ class Provider(ResourceProvider):
     ) -> Result:
         """Do the work of one of the engine's calls; an expected error reaches it as one line."""
         from ..errors import Error
-        from ..frontend.answers import Call, HalfDone
 
         engine_call = current_call()
+        if _STAND_INS:
+            _refuse_stand_ins(engine_call)
+        from ..frontend.answers import Call, HalfDone
 
         def remark(severity: Any, text: str) -> None:
-            log(severity, text, engine_call.urn)
+            # `--diff` shows the text alone, without the resource that it is about.
+            log(severity, text if engine_call.name is None else f"{engine_call.name}: {text}", engine_call.urn)
 
         try:
             return work(Call(engine_call.urn, stored_inputs(engine_call), remark))
@@ -182,6 +193,18 @@ def _fail_partly(call: EngineCall, failed: Any, provider: Properties) -> None:
     found: Found = failed.found
     inputs = None if found.inputs is None else to_engine(found.inputs) | provider
     fail_partly(call, str(failed), found.id, to_engine(found.outputs) | provider, inputs)
+
+
+def _refuse_stand_ins(call: EngineCall) -> NoReturn:
+    from ..errors import Stopped
+
+    failed = Stopped(
+        f"Rekey needs modules in whose place files of this project are loaded ({', '.join(_STAND_INS)})",
+        todo="rename each to what is no module of Python's and no installed one",
+    )
+    failed.aftermath = "nothing was changed"
+    fail_in_one_line(call, str(failed))
+    _raise(failed)
 
 
 def _raise(failed: Error) -> NoReturn:

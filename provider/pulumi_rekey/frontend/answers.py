@@ -15,7 +15,7 @@ from ..ownership import mark_of
 from ..policy.decide import warnings
 from ..policy.model import Policy
 from ..reconciler.apply import Reconciler, refused
-from ..reconciler.contract import Resource, State, claimed, claims, creates, object_id
+from ..reconciler.contract import Inputs, Resource, State, claimed, claims, creates, object_id
 from ..reconciler.plan import plan, plan_creation, policy_problems
 from .instance import Instance
 from .values import Properties, Secret, holds_unknown, to_property, without_unknowns
@@ -139,13 +139,16 @@ class Answers:
         """Tell what would change, and say under the resource why its credential rotates."""
         unknown = {name for name, value in news.items() if holds_unknown(value)}
         # What is not known yet is taken as it was, so that the rest can be compared.
-        known = {name: olds[name] for name in unknown & olds.keys()} | without_unknowns(news)
+        known = {name: olds[name] for name in unknown & olds.keys() - {"rotation"}} | without_unknowns(news)
         state = self.resource.state.model_validate(without_unknowns(olds))
+        may_rotate = bool(unknown & {"rotation", *self._explicit, *fields_with(self.resource.inputs, Mark.DECIDES)})
         try:
             i = self.resource.inputs.model_validate(known)
         except ValidationError:
             if not unknown:
                 raise
+            if may_rotate:
+                call.remark("INFO", _MAY_ROTATE)
             return Difference(changes=True)
         now = self._instance.now()
         settings = self._instance.settings(i.endpoint, self.resource.vendor)
@@ -157,8 +160,7 @@ class Answers:
         self._instance.claim_live(self._address(state.endpoint), claimed(self.resource, state), call.urn, state)
         if todo.refusal is not None and (todo or unknown):
             raise refused(todo.refusal)
-        decides = unknown & {"rotation", *self._explicit}
-        for text in (_MAY_ROTATE,) if decides else todo.says:
+        for text in (_MAY_ROTATE,) if may_rotate else todo.says:
             call.remark("INFO", text)
         deferred = warnings(i.rotation, now) if todo.decision.deferred else []
         for text in (*deferred, *self.resource.remarks(i, state)):
@@ -179,8 +181,14 @@ class Answers:
     def update(self, call: Call, id_: str, olds: Properties, news: Properties) -> Found:
         """Bring the object and its secret to what is wanted."""
         i = self.resource.inputs.model_validate(news)
-        with self._saving(id_, None):
-            state = self._reconciler(i.endpoint, call).update(id_, i, self._state(olds))
+        before = self._state(olds)
+        said = (call.stored_inputs or {}).keys() | set(before.encrypted or ())
+
+        def closed(state: State) -> State:
+            return state.model_copy(update={"encrypted": self._unsaid(said, i, state)})
+
+        with self._saving(id_, None, closed):
+            state = closed(self._reconciler(i.endpoint, call).update(id_, i, before))
         self._instance.claim_live(self._address(i.endpoint), claimed(self.resource, state), call.urn, state)
         return Found(id_, self._outputs(state))
 
@@ -210,11 +218,24 @@ class Answers:
             raise kept
         holder = self._instance.holder(address, object_)
         is_this = holder is not None and holder.urn == call.urn and holder.state == state and not holder.created
-        if holder is not None and not is_this:
-            if holder.urn != call.urn or not self._only_here(state, holder.state):
-                return
+        is_replaced = holder is not None and not is_this
+        if holder is not None and is_replaced and (holder.urn != call.urn or not self._only_here(state, holder.state)):
+            return
+        if self._instance.scope == "part" and self.resource.vendor is not None:
+            call.remark("WARNING", self._left_alone(state))
+            return
+        if is_replaced:
             call.remark("WARNING", "ends the secret that rekey minted: what replaces it keeps none")
         self._reconciler(state.endpoint, call).delete(state)
+
+    def _left_alone(self, state: State) -> str:
+        id_ = object_id(state)
+        again = f'declare it again with adopt="{id_}"' if creates(self.resource) else "declare it again"
+        return (
+            f"{state.endpoint or self.resource.vendor}: {id_} was left alone, and its secret was not ended: a run of"
+            " chosen resources does not show whether another resource manages it; if none does,"
+            f" {again}, and remove it in a run without --target and --exclude"
+        )
 
     def _only_here(self, state: State, other: State | None) -> bool:
         """Tell whether rekey's secret is in this state and its replacement has none."""
@@ -229,11 +250,22 @@ class Answers:
 
     def _outputs(self, state: State) -> Properties:
         # What has its default says nothing: a state that lacks it reads the same.
-        return {
+        outputs = {
             name: to_property(value)
             for name, known in type(state).model_fields.items()
             if (value := getattr(state, name)) is not None and value != known.get_default(call_default_factory=True)
         }
+        return outputs | {name: Secret(outputs[name]) for name in outputs.keys() & set(state.encrypted or ())}
+
+    def _unsaid(self, said: set[str], i: Inputs, state: State) -> tuple[str, ...] | None:
+        """Return the outputs that hold what was said before and the inputs do not say.
+
+        It may have been secret then. The engine marks an output only if the present input of its name is secret.
+        """
+        differs = {name for name in said & type(i).model_fields.keys() if getattr(i, name) is None}
+        differs |= said & (self.resource.changed(i, state) | ({"endpoint"} if i.endpoint != state.endpoint else set()))
+        shown = type(state).model_fields.keys() - secret_fields(type(state))
+        return tuple(sorted(differs & shown)) or None
 
     def _with_secrets(self, inputs: Properties) -> Properties:
         secrets = secret_fields(self.resource.inputs)
@@ -263,12 +295,15 @@ class Answers:
         return mark_of(owner, call.urn) if creates(self.resource) and owner and call.urn else None
 
     @contextmanager
-    def _saving(self, id_: str | None, inputs: Properties | None) -> Iterator[None]:
+    def _saving(
+        self, id_: str | None, inputs: Properties | None, closed: Callable[[State], State] = lambda state: state
+    ) -> Iterator[None]:
         """Hand on what was reached before a failure."""
         try:
             yield
         except Partial as partial:
-            state: Any = partial.state
+            reached: Any = partial.state
+            state = closed(reached)
             raise HalfDone(Found(id_ or object_id(state), self._outputs(state), inputs), partial) from partial
 
     @contextmanager

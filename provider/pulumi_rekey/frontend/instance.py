@@ -8,13 +8,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
     from ..endpoints import Endpoints
     from ..endpoints.config import Endpoint
     from ..endpoints.session import Runtime, Session
 
+#: Whether a run is about the whole stack, or leaves resources of it aside, which then claim nothing.
+Scope = Literal["whole", "part", "unknown"]
 #: The environment variable by which tests and rehearsals move the clock of rotation, such as ``31d``.
 CLOCK_ADVANCE: Final = "REKEY_CLOCK_ADVANCE"
 
@@ -38,10 +40,12 @@ class Instance:
         *,
         wanted: Callable[[], bool] = lambda: True,
         warn: Callable[[str], None] = lambda _text: None,
+        scope: Callable[[], Scope] = lambda: "unknown",
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self._wanted = wanted
         self._warn = warn
+        self._scope = scope
         self._environment: Mapping[str, str] = environment or {}
         self._lock = threading.Lock()
         self._endpoints: Endpoints | None = None
@@ -125,6 +129,11 @@ class Instance:
         return loopback
 
     # -- who manages what -------------------------------------------------------------------------------------------
+
+    @cached_property
+    def scope(self) -> Scope:
+        """How much of the stack the run is about; of resources that it leaves aside nothing is known."""
+        return self._scope()
 
     def claim_named(self, address: str, object_: str, urn: str) -> str | None:
         """Note that a resource's inputs name an object; return another resource that manages it already."""

@@ -11,9 +11,9 @@ Properties = dict[str, Any]
 
 @dataclass(frozen=True)
 class Secret:
-    """A text that must be stored encrypted and never shown."""
+    """A value that must be stored encrypted and never shown."""
 
-    value: str = field(repr=False)
+    value: Any = field(repr=False)
 
 
 class _Unknown:

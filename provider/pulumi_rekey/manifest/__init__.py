@@ -28,6 +28,8 @@ from collections.abc import Iterable, Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from ..dynamic.import_order import own_first
+
 if TYPE_CHECKING:
     import pulumi
 
@@ -40,10 +42,11 @@ def load(path: str | PathLike[str], *, values: Mapping[str, pulumi.Input[Any]] |
     :raises pulumi.RunError: Anything in the files is wrong; it says everything that is, one line each, with file, line
         and column. Nothing has been declared then.
     """
-    from .declare import declare
-    from .entries import read
+    with own_first():
+        from .declare import declare
+        from .entries import read
 
-    return declare(read([path]), values or {})
+        return declare(read([path]), values or {})
 
 
 def problems(paths: Iterable[str | PathLike[str]]) -> list[str]:
@@ -51,6 +54,7 @@ def problems(paths: Iterable[str | PathLike[str]]) -> list[str]:
 
     :param paths: Files, folders and globs that belong together: entries refer to each other across all of them.
     """
-    from .entries import read
+    with own_first():
+        from .entries import read
 
-    return [str(problem) for problem in read(paths).problems]
+        return [str(problem) for problem in read(paths).problems]

@@ -25,9 +25,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 
+from pydantic import SecretStr
+
 from ..model import rfc3339
 from .durations import in_words
-from .model import AppliedPolicy, Policy, RotationState
+from .model import ROTATE_NOW, AppliedPolicy, Policy, RotationState, digest_of, digests, trigger_path
 from .windows import allowed_from, can_stay_closed, frozen_until, met_by_a_daily_run
 
 LifeT = TypeVar("LifeT", bound=RotationState)
@@ -117,14 +119,27 @@ def with_clock_corrected(life: LifeT, now: datetime) -> LifeT:
 
 def asked_now(policy: Policy, life: RotationState) -> bool:
     """Tell whether ``rotate_now`` asks for a rotation that this credential has not had."""
-    return policy.rotate_now is not None and policy.rotate_now != life.rotation.rotate_now
+    asked, seen = policy.rotate_now, life.rotation
+    return asked is not None and not seen.has_seen(ROTATE_NOW, seen.rotate_now, asked)
+
+
+def changed_triggers(policy: Policy, seen: AppliedPolicy) -> list[str]:
+    """Return the names of the triggers that have changed since the last rotation; a new name has not."""
+    both = sorted(policy.triggers.keys() & seen.triggers.keys())
+    return [name for name in both if not seen.has_seen(trigger_path(name), seen.triggers[name], policy.triggers[name])]
+
+
+def pending(policy: Policy, life: RotationState) -> tuple[str, ...] | None:
+    """Return the paths of what asks for a rotation that this credential has not had, if anything does."""
+    asked = (ROTATE_NOW,) if asked_now(policy, life) else ()
+    return (*asked, *map(trigger_path, changed_triggers(policy, life.rotation))) or None
 
 
 def decide(policy: Policy, life: RotationState, now: datetime) -> Decision:
-    """Return whether the credential rotates now, and why or why not. Trigger values never appear in it."""
+    """Return whether the credential rotates now, and why or why not; no trigger's value and no secret is in it."""
     asked = asked_now(policy, life)
     triggered = _triggered(policy, life)
-    why = f"rotate_now: {policy.rotate_now}" if asked else triggered or _due_by_time(policy, life, now)
+    why = f"rotate_now: {policy.rotate_now_in_words}" if asked else triggered or _due_by_time(policy, life, now)
     if why is None:
         return Decision()
     if policy.paused:
@@ -141,8 +156,7 @@ def decide(policy: Policy, life: RotationState, now: datetime) -> Decision:
 
 def _triggered(policy: Policy, life: RotationState) -> str | None:
     """Return why the credential is due by a trigger, if it is."""
-    seen = life.rotation.triggers
-    changed = sorted(name for name, value in policy.triggers.items() if seen.get(name, value) != value)
+    changed = changed_triggers(policy, life.rotation)
     return f"trigger changed: {', '.join(changed)}" if changed else None
 
 
@@ -226,12 +240,26 @@ def warnings(policy: Policy, now: datetime) -> list[str]:
     return found
 
 
-def applied_by_rotation(policy: Policy) -> AppliedPolicy:
+def applied_by_rotation(policy: Policy, key: SecretStr) -> AppliedPolicy:
     """Return what a rotation (or a creation) under this policy has seen."""
-    return AppliedPolicy(triggers=policy.triggers, rotate_now=policy.rotate_now)
+    return _kept(key, digests(key, policy.triggers), digest_of(key, policy.rotate_now))
 
 
-def applied_without_rotation(policy: Policy, life: RotationState) -> AppliedPolicy:
+def applied_without_rotation(policy: Policy, life: RotationState, key: SecretStr) -> AppliedPolicy:
     """Return what an edit of the policy that did not rotate has seen: new names join, changes stay open."""
-    triggers = {name: life.rotation.triggers.get(name, value) for name, value in policy.triggers.items()}
-    return AppliedPolicy(triggers=triggers, rotate_now=life.rotation.rotate_now)
+    seen = life.rotation.keyed(key)
+    open_ = {name: kept for name, kept in seen.triggers.items() if name in policy.triggers}
+    return _kept(key, digests(key, policy.triggers) | open_, seen.rotate_now, pending(policy, life))
+
+
+def _kept(
+    key: SecretStr, triggers: dict[str, str], rotate_now: str | None, put_off: tuple[str, ...] | None = None
+) -> AppliedPolicy:
+    # Without a digest there is nothing to key, and no byte more in the state.
+    keyed = key if triggers or rotate_now else None
+    return AppliedPolicy(key=keyed, triggers=triggers, rotate_now=rotate_now, pending=put_off)
+
+
+def differs_in_the_books(policy: Policy, life: RotationState) -> bool:
+    """Tell whether what is kept of the policy must be written anew although nothing rotates."""
+    return policy.triggers.keys() != life.rotation.triggers.keys() or pending(policy, life) != life.rotation.pending

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, ValidationInfo, WithJsonSchema, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, StrictBool, ValidationInfo, WithJsonSchema, field_validator
 
-from ..model import Model, Moment
+from ..model import OPEN, Model, Moment, Secret
 from .durations import Duration, as_text, within
 from .slots import Turn
 from .windows import Dates, Window, can_stay_closed
@@ -25,17 +29,56 @@ def _as_text(value: Any) -> Any:
 TriggerValue = Annotated[str, BeforeValidator(_as_text), WithJsonSchema({"type": ["string", "number", "boolean"]})]
 
 
+#: How :attr:`AppliedPolicy.pending` names ``rotate_now``; a trigger is ``triggers.NAME``.
+ROTATE_NOW: Final = "rotate_now"
+
+
+def trigger_path(name: str) -> str:
+    """Return how :attr:`AppliedPolicy.pending` names a trigger."""
+    return f"triggers.{name}"
+
+
 class AppliedPolicy(Model):
     """What the credential's last rotation (or an edit since that must not rotate) knew of the policy.
 
-    Kept in the outputs at the same paths as the inputs, so that a value that the user marks secret stays secret.
+    Of each value only a digest is kept: a value may be secret in one run and plain in the next, and only the engine
+    knows which. 0.1.0 kept the values themselves; these have no key.
     """
 
     # What another version kept beside these is nothing to this one.
-    model_config = ConfigDict(extra="ignore")
+    model_config = OPEN
 
+    key: Secret | None = Field(default=None, description="What keys the digests: this credential's alone, for ever.")
     triggers: dict[str, TriggerValue] = Field(default_factory=dict)
     rotate_now: str | None = None
+    #: What asks for a rotation that was put off, by path, for readers who lack the key; unset if nothing does.
+    pending: tuple[str, ...] | None = None
+
+    def has_seen(self, path: str, kept: str | None, value: str) -> bool:
+        """Tell whether what is kept of a value is of this one."""
+        return kept == (value if self.key is None else _digest(self.key, path, value))
+
+    def keyed(self, key: SecretStr) -> AppliedPolicy:
+        """Return it with digests instead of values, if it holds such."""
+        if self.key is not None or not (self.triggers or self.rotate_now):
+            return self
+        triggers, rotate_now = digests(key, self.triggers), digest_of(key, self.rotate_now)
+        return AppliedPolicy(key=key, triggers=triggers, rotate_now=rotate_now, pending=self.pending)
+
+
+def digests(key: SecretStr, triggers: Mapping[str, str]) -> dict[str, str]:
+    """Return what is kept of triggers."""
+    return {name: _digest(key, trigger_path(name), value) for name, value in triggers.items()}
+
+
+def digest_of(key: SecretStr, rotate_now: str | None) -> str | None:
+    """Return what is kept of ``rotate_now``."""
+    return None if rotate_now is None else _digest(key, ROTATE_NOW, rotate_now)
+
+
+def _digest(key: SecretStr, path: str, value: str) -> str:
+    text = json.dumps([path, value]).encode()
+    return hmac.new(key.get_secret_value().encode(), text, hashlib.sha256).hexdigest()[:32]
 
 
 class Policy(Model):
@@ -105,6 +148,9 @@ class Policy(Model):
         description="Whether a new secret is tried as a consumer would, before it is handed on.",
     )
 
+    rotate_now_is_secret: StrictBool = Field(
+        default=False, description="Whether the text of rotate_now must not be repeated. Set by the constructors."
+    )
     turn: Turn | None = Field(
         default=None, description="For one of a pair: it rotates in its own slots only. Set by `rekey.Pair`."
     )
@@ -149,6 +195,11 @@ class Policy(Model):
         """Whether the policy could ever ask for a new secret."""
         asks = (self.max_age, self.renew_before, self.rotate_now, self.turn)
         return bool(self.triggers) or self.on_adopt == "rotate" or any(value is not None for value in asks)
+
+    @property
+    def rotate_now_in_words(self) -> str:
+        """What may be said of the text of ``rotate_now``."""
+        return "[secret]" if self.rotate_now_is_secret else str(self.rotate_now)
 
     @property
     def means_compromise(self) -> bool:

@@ -66,7 +66,11 @@ class Rotation:
 
     def properties(self) -> dict[str, Any]:
         """Return the policy as Pulumi's properties."""
-        return _said(self)
+        said = _said(self)
+        if isinstance(self.rotate_now, pulumi.Output):
+            # A dynamic provider is not told which of its inputs are secret, and repeats this one in the reason.
+            said["rotate_now_is_secret"] = pulumi.Output.from_input(self.rotate_now.is_secret())
+        return said
 
 
 def _said(block: DataclassInstance) -> dict[str, Any]:

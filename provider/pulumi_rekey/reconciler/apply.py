@@ -6,16 +6,20 @@ What has been reached at the vendor is kept in a :class:`Journal`, whatever fail
 from __future__ import annotations
 
 import random
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Final, Generic
 
+from pydantic import SecretStr
+
 from ..errors import Error, Forbidden, Gone, NotFound, Partial, Refused, Stopped
 from ..model import rfc3339, secret_fields
 from ..policy import decide as policy
+from ..policy.model import AppliedPolicy
 from .contract import (
     Inputs,
     InputsT,
@@ -94,6 +98,8 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
     now: datetime
     #: Where a remark on this resource goes.
     warn: Callable[[str], None] = lambda _text: None
+    #: Keys what is kept of the policy of a credential that has no key yet.
+    new_key: SecretStr = field(default_factory=lambda: SecretStr(secrets.token_hex(16)))
 
     # -- what the engine asks for ---------------------------------------------------------------------------------
 
@@ -119,7 +125,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         """Bring the vendor's object, and then its secret, to what is wanted."""
         todo = plan(self.resource, id_, i, s, self.now, endpoint=self.api.endpoint)
         self._obey(todo.refusal)
-        s = policy.with_clock_corrected(s, self.now)
+        s = self._keyed(policy.with_clock_corrected(s, self.now))
         with self._journal(s, _UNCHANGED) as journal:
             if todo.read_back:
                 s = self._read_back(s)
@@ -147,7 +153,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             if found is None:
                 self._stop_if_not_gone(s)
                 return None
-            found = self._without_ended(found).model_copy(update={"unconfirmed": False})
+            found = self._keyed(self._without_ended(found)).model_copy(update={"unconfirmed": False})
             expired = s.expires_at is not None and s.expires_at <= self.now
             tried = verify and not self.resource.verified_by_read and not expired and found.step is None
             if tried and self._check(found) is False:
@@ -263,10 +269,10 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             return new
         if phase is not Phase.UNCERTAIN:
             return self._checked_overlap(i, new) if self._verify(new, explained=True) else None
-        if has_candidate(s) and self._accepts(i, new):
+        if has_candidate(s) and self._accepts(new):
             if isinstance(self.resource, TwoSecrets):
                 new = self.resource.recover(self.api, new)
-            new = new.model_copy(update={"rotation": policy.applied_by_rotation(i.rotation)})
+            new = new.model_copy(update={"rotation": self._applied(i, s)})
             return self._checked_overlap(i, new)
         if retry is Retry.SEND_AGAIN:
             return None
@@ -275,11 +281,14 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             return self._record(i, s).model_copy(update={"step": None})
         # Where the old one is accepted, the lost change was never made.
         old = self._record(i, _without_candidate(s)).model_copy(update={"step": None})
-        return old if self._accepts(i, old) else None
+        return old if self._accepts(old) else None
 
-    def _accepts(self, i: InputsT, s: StateT) -> bool:
-        """Tell whether a secret is certainly accepted, after an answer was lost, which explains a refusal."""
-        return i.rotation.verify and self._patiently(s, explained=True) is True
+    def _accepts(self, s: StateT) -> bool:
+        """Tell whether a secret is certainly accepted, after an answer was lost, which explains a refusal.
+
+        Whatever `verify` says of new secrets: there is no other way to find out.
+        """
+        return self._patiently(s, explained=True) is True
 
     def _rotate(self, journal: Journal[StateT], i: InputsT, s: StateT, todo: Plan) -> StateT:
         if todo.decision.by_time and not self._is_due_at_the_vendor(i, s):
@@ -472,15 +481,26 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
                 "rotated_at": (self.now + self.api.clock_offset).replace(microsecond=0),
                 "rotation_reason": reason,
                 "spread": spread,
-                "rotation": policy.applied_by_rotation(i.rotation),
+                "rotation": self._applied(i, s),
                 # What was to be tried before was the secret before.
                 "step": None,
             }
         )
         return self._stamp(i, kept)
 
+    def _applied(self, i: InputsT, s: StateT) -> AppliedPolicy:
+        return policy.applied_by_rotation(i.rotation, self._key(s))
+
+    def _key(self, s: StateT) -> SecretStr:
+        return s.rotation.key or self.new_key
+
+    def _keyed(self, s: StateT) -> StateT:
+        """Return it without the values that another version kept: nothing that is written holds them."""
+        return s.model_copy(update={"rotation": s.rotation.keyed(self.new_key)})
+
     def _record(self, i: InputsT, s: StateT) -> StateT:
-        kept = s.model_copy(update={"rotation": policy.applied_without_rotation(i.rotation, s)})
+        applied = policy.applied_without_rotation(i.rotation, s, self._key(s))
+        kept = s.model_copy(update={"rotation": applied})
         return self._stamp(i, self._without_ended(kept))
 
     def _without_ended(self, s: StateT) -> StateT:

@@ -43,6 +43,8 @@ class State(RotationState):
     step: str | None = Field(
         default=None, description="What is still to be done of an interrupted change; unset when nothing is."
     )
+    #: Outputs that hold what an earlier input said and the present ones do not: it may have been secret.
+    encrypted: tuple[str, ...] | None = None
     #: Whether a change of settings was sent whose answer never came; the next run reads them.
     unconfirmed: bool = False
 

@@ -59,7 +59,7 @@ _BECAUSE: Final = {
     Phase.UNVERIFIED: "the vendor refuses the secret that was minted before",
     Phase.CANDIDATE: "the vendor refuses the secret that was minted before",
     Phase.REFUSED: "the vendor refuses the secret, so that somebody has made another",
-    Phase.UNCERTAIN: "the answer to the last rotation was lost, and the vendor refuses the secret before it",
+    Phase.UNCERTAIN: "the answer to the last rotation was lost, and nothing shows that the secret before it works",
 }
 
 
@@ -245,7 +245,7 @@ def _retry(
 def _differs_in_the_books(i: Inputs, s: State, now: datetime) -> bool:
     ended = s.previous_expires_at is not None and s.previous_expires_at <= now
     return (
-        s.rotation != policy.applied_without_rotation(i.rotation, s)
+        policy.differs_in_the_books(i.rotation, s)
         or s.endpoint != i.endpoint
         or s.next_rotation_at != next_rotation(i, s)
         or (isinstance(s, TwoSecretsState) and ended)

@@ -51,7 +51,7 @@ class OpenIdProviderKeyInputs(Inputs):
         " makes one, hands it to the vendor and keeps no copy.",
         json_schema_extra=WRITE_ONLY,
     )
-    private_key_passphrase: Secret | None = Field(
+    private_key_passphrase: Annotated[Secret | None, Mark.DECIDES] = Field(
         default=None,
         description="The passphrase of an encrypted private key. Another one alone is no change.",
         json_schema_extra=WRITE_ONLY,

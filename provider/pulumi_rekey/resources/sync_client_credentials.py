@@ -44,12 +44,12 @@ class SyncClientCredentialsInputs(Inputs):
         json_schema_extra=IMMUTABLE,
         examples=["CUSTOMER"],
     )
-    generate_token: StrictBool | None = Field(
+    generate_token: Annotated[StrictBool | None, Mark.DECIDES] = Field(
         default=None,
         description="`True`: a long-lived access token (`access_token`, `expires_at`). `False`: a client id and secret"
         " (`client_id`, `client_secret`). By default as it was. A change rotates.",
     )
-    token_ttl: Annotated[int, Field(ge=1, le=1_051_200), NO_FLAG] | None = Field(
+    token_ttl: Annotated[Annotated[int, Field(ge=1, le=1_051_200), NO_FLAG] | None, Mark.DECIDES] = Field(
         default=None,
         description="How long access tokens live, in minutes: 1 to 1051200 (two years). By default as it was;"
         " the vendor's first value is 262800 (six months). A change rotates.",
