@@ -121,7 +121,11 @@ class Program:
     def reconciler(self) -> Reconciler[Any, Any, Any]:
         """A reconciler of one run, with a login of its own."""
         runtime = Runtime(
-            wanted=self.wanted, monotonic=self.clock.monotonic, sleep=self.clock.sleep, now=self.clock.now
+            wanted=self.wanted,
+            warn=self.said.append,
+            monotonic=self.clock.monotonic,
+            sleep=self.clock.sleep,
+            now=self.clock.now,
         )
         session = self._endpoints(runtime).session(None, self._kind)
         self._sessions.append(session)

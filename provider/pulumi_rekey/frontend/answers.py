@@ -83,6 +83,8 @@ class Answers:
 
     def check(self, call: Call, olds: Properties, news: Properties) -> Checked:
         """Validate what is known of the inputs, naming each property that is wrong."""
+        if call.urn is not None:
+            self._instance.declare(call.urn)
         inputs = dict(news)
         found = problems(self.resource.inputs, inputs, holds_unknown)
         if not found:
@@ -219,7 +221,15 @@ class Answers:
         holder = self._instance.holder(address, object_)
         is_this = holder is not None and holder.urn == call.urn and holder.state == state and not holder.created
         is_replaced = holder is not None and not is_this
-        if holder is not None and is_replaced and (holder.urn != call.urn or not self._only_here(state, holder.state)):
+        only_here = holder is not None and is_replaced and self._only_here(state, holder.state)
+        if holder is not None and is_replaced and (holder.urn != call.urn or not only_here):
+            if only_here:
+                name = holder.urn.rpartition("::")[2]
+                call.remark(
+                    "WARNING",
+                    f"the secret that rekey minted stays in use, and leaves the state: {name}, which manages"
+                    f" {object_id(state)} now, cannot read it; set rotation.rotate_now there to have another",
+                )
             return
         if self._instance.scope == "part" and self.resource.vendor is not None:
             call.remark("WARNING", self._left_alone(state))
