@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 from pulumi_rekey.endpoints.session import Runtime
 from pulumi_rekey.errors import Error
 from pulumi_rekey.frontend.answers import Answers, Call, HalfDone
-from pulumi_rekey.frontend.instance import Instance
+from pulumi_rekey.frontend.instance import Instance, Scope
 from pulumi_rekey.frontend.values import UNKNOWN, Properties, Secret
 from pulumi_rekey.resources import load
 
@@ -125,8 +125,11 @@ class Clock:
 class _Process(Instance):
     """A provider's host, for one run."""
 
-    def __init__(self, clock: Clock, wanted: Callable[[], bool], configuration: Mapping[str, str]) -> None:
-        super().__init__(wanted=wanted)
+    def __init__(
+        self, clock: Clock, wanted: Callable[[], bool], configuration: Mapping[str, str], run: "Run", scope: Scope
+    ) -> None:
+        # What is said of no resource stands under the stack.
+        super().__init__(wanted=wanted, warn=lambda text: run.say("", text), scope=lambda: scope)
         self._clock = clock
         self._opened: list[Any] = []
         self.configure(configuration.get)
@@ -134,7 +137,7 @@ class _Process(Instance):
     @cached_property
     def _runtime(self) -> Runtime:
         clock = self._clock
-        return Runtime(wanted=self._wanted, monotonic=clock.monotonic, sleep=clock.sleep, now=self.now)
+        return Runtime(wanted=self._wanted, warn=self._warn, monotonic=clock.monotonic, sleep=clock.sleep, now=self.now)
 
     def now(self) -> datetime:
         return self._clock.now()
@@ -180,7 +183,8 @@ class EngineModel:
 
     def destroy(self, targets: Collection[str] | None = None, *, carry_on: bool = False) -> Run:
         """`pulumi destroy`."""
-        return self._command(lambda work: work.delete(targets), dry=False, carry_on=carry_on)
+        scope: Scope = "whole" if targets is None else "part"
+        return self._command(lambda work: work.delete(targets), dry=False, carry_on=carry_on, scope=scope)
 
     def forget(self, name: str) -> None:
         """`pulumi state delete`."""
@@ -214,7 +218,9 @@ class EngineModel:
         refresh: bool = False,
     ) -> Run:
         names = {declaration.name for declaration in program} | {stored.name for stored in self.resources}
-        chosen = None if targets is None and not excluded else (names if targets is None else set(targets)) - {*excluded}
+        chosen = (
+            None if targets is None and not excluded else (names if targets is None else set(targets)) - {*excluded}
+        )
 
         def work(work: "_Work") -> None:
             if refresh:
@@ -223,11 +229,13 @@ class EngineModel:
                     return
             work.apply(program, chosen)
 
-        return self._command(work, dry=dry, carry_on=carry_on)
+        return self._command(work, dry=dry, carry_on=carry_on, scope="whole" if chosen is None else "part")
 
-    def _command(self, command: Callable[["_Work"], None], *, dry: bool, carry_on: bool = False) -> Run:
-        process = _Process(self.clock, self.wanted, self.configuration)
+    def _command(
+        self, command: Callable[["_Work"], None], *, dry: bool, carry_on: bool = False, scope: Scope = "whole"
+    ) -> Run:
         run, kept = Run(), list(self.resources)
+        process = _Process(self.clock, self.wanted, self.configuration, run, scope)
         try:
             command(_Work(self, process, run, dry=dry, carry_on=carry_on))
         except DeadError:
@@ -472,5 +480,3 @@ def _sent(value: Any) -> Any:
             return float(value)
         case _:
             return value
-
-
