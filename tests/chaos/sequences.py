@@ -4,10 +4,12 @@ A sequence is made from a seed, or written down: the kinds of credentials in the
 by itself, so that a sequence which fails is made smaller by leaving steps out.
 """
 
+import json
 import random
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any, Final
 
 from pulumi_rekey.frontend.values import Secret
@@ -19,11 +21,11 @@ from tests.lifecycle.oidc_relying_party import OidcRelyingPartyCase
 from tests.lifecycle.open_id_provider_key import OpenIdProviderKeyCase
 from tests.lifecycle.org_oauth_app import OrgOAuthAppCase
 from tests.lifecycle.sync_client_credentials import SyncClientCredentialsCase
-from tools.administrators import CloudDirector
 from tools.vendors import Sandbox
 
 from .engine_model import Clock, DeadError, Declaration, EngineModel, Run, Stored
 from .faults import FAULTS
+from .real_engine import RealEngine
 
 #: The kinds of credentials that a program can have.
 KINDS: Final[dict[str, type[Case]]] = {
@@ -209,12 +211,18 @@ _ENDS: Final = re.compile(
 class Life:
     """A sequence as it happens, on the sandbox."""
 
-    def __init__(self, sandbox: Sandbox, kinds: Sequence[str], log: Callable[[str], None] = lambda _text: None) -> None:
-        self.sandbox = sandbox
-        self.log = log
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        kinds: Sequence[str],
+        clock: Clock,
+        engine: EngineModel | RealEngine,
+        log: Callable[[str], None] = lambda _text: None,
+    ) -> None:
+        self.sandbox, self.clock, self.engine, self.log = sandbox, clock, engine, log
         sandbox.reset()
-        self.clock = Clock()
-        self.engine = EngineModel(_configuration(sandbox), self.clock)
+        #: The last command's run.
+        self.last: Run | None = None
         self.units = {kind: self._unit(kind) for kind in kinds}
         self.earlier: tuple[str, list[Stored]] = (self.engine.stack, [])
         self.dead_for_a_reason: list[Outputs] = []
@@ -357,7 +365,8 @@ class Life:
         self._writes, self._dying = 0, False
         if step.fault:
             self.sandbox.fault(".", **{"count": 0} | MET[step.fault] | {"skip": step.skip})
-        self.engine.wanted, self.engine.alive = (lambda: self._wanted(step.dies)), self._still_alive
+        if isinstance(self.engine, EngineModel):
+            self.engine.wanted, self.engine.alive = (lambda: self._wanted(step.dies)), self._still_alive
         try:
             if step.do == "refresh":
                 runs.append(self.engine.refresh())
@@ -367,8 +376,9 @@ class Life:
                 runs.append(self.engine.up(self.program(), **how))
         finally:
             self.sandbox.clear_faults()
-            self.engine.wanted, self.engine.alive = (lambda: True), lambda: None
-        run = runs[-1]
+            if isinstance(self.engine, EngineModel):
+                self.engine.wanted, self.engine.alive = (lambda: True), lambda: None
+        run = self.last = runs[-1]
         for one in runs:
             self.log(f"   {one.steps}{'' if one.green else ' FAILED'}{' DIED' if one.died else ''}")
             for urn, lines in one.said.items():
@@ -615,15 +625,12 @@ class Life:
         return unit.case.creates or outputs["rotation_reason"] != "adopted"
 
 
-def _minutes(minutes: int) -> Any:
-    from datetime import timedelta
-
+def _minutes(minutes: int) -> timedelta:
     return timedelta(minutes=minutes)
 
 
-def _configuration(sandbox: Sandbox) -> dict[str, str]:
-    import json
-
+def configuration(sandbox: Sandbox) -> dict[str, str]:
+    """Return a stack's configuration: each vendor under two names, with its address written in two ways."""
     endpoints = {}
     for vendor in ("vcd", "broker", "navigator", "roma"):
         settings = sandbox.endpoint(vendor)
@@ -637,7 +644,8 @@ def _configuration(sandbox: Sandbox) -> dict[str, str]:
 
 def tried(sandbox: Sandbox, sequence: Sequence_, log: Callable[[str], None] = lambda _text: None) -> str | None:
     """Let a sequence happen; return what was wrong, if anything was."""
-    life = Life(sandbox, sequence.kinds, log)
+    clock = Clock()
+    life = Life(sandbox, sequence.kinds, clock, EngineModel(configuration(sandbox), clock), log)
     try:
         for step in sequence.steps:
             log(repr(step))
