@@ -94,6 +94,7 @@ class RealEngine:
             event = json.loads(line).get("diagnosticEvent", {})
             urn, text = event.get("urn", ""), said_in(event.get("message", ""))
             if "pulumi-python:dynamic/rekey:" in urn:
+                text = text.removeprefix("Refreshed resource is in an unhealthy state:\n* ")
                 text = text.removeprefix(f"{urn.rpartition('::')[2]}: ")
                 (run.fail if event["severity"] == "error" else run.say)(urn, text)
         if done.exit_code and not run.errors:

@@ -208,6 +208,10 @@ _ENDS: Final = re.compile(
 )
 
 
+#: What says that something is nobody's any more but people's.
+_LEFT: Final = re.compile(r"was left alone|leaves the state")
+
+
 class Life:
     """A sequence as it happens, on the sandbox."""
 
@@ -398,7 +402,7 @@ class Life:
         if step.do.startswith("up") and run.green:
             self._judge_outputs(repr(step))
             # What takes a secret that is not known in a preview may turn out to change nothing.
-            sure = (
+            sure = isinstance(self.engine, EngineModel) and (
                 not step.fault and not step.dies and step.do == "up" and not any(one.fed for one in self.units.values())
             )
             if sure and run.steps != planned:
@@ -430,7 +434,7 @@ class Life:
                 for unit in self.units.values():
                     if not urn or urn.rpartition("::")[2] in unit.names | {f"{unit.kind}-made"}:
                         unit.said += lines
-                        if any("was left alone" in line or "leaves the state" in line for line in lines):
+                        if any(_LEFT.search(line) for line in lines):
                             self._left_to_people(unit)
             for step in run.steps:
                 op, name = step.split(" ")

@@ -82,7 +82,8 @@ def story(life: Life, steps: tuple[Step, ...]) -> list[object]:
             (one.name, one.replaced): (sorted(one.inputs), sorted(one.outputs), one.failed, one.plain()["generation"])
             for one in life.engine.resources
         }
-        told.append((step, sorted(run.steps), run.green, said, state))
+        done = sorted(one for one in run.steps if not one.startswith("refresh-"))
+        told.append((step, done, run.green, said, state))
     return told
 
 
@@ -94,4 +95,4 @@ def test_model_does_what_the_engine_does(name: str, stack: Stack, sandbox: Sandb
     clock = Clock()
     real = story(Life(sandbox, kinds, clock, RealEngine(stack, sandbox, clock)), steps)
     for ours, theirs in zip(model, real, strict=True):
-        assert ours == theirs
+        assert ours == theirs, f"{ours}\n{theirs}"

@@ -427,7 +427,9 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         self._obey(own_login(self._where, client_id(s), self.api.endpoint))
 
     def _stop_if_not_gone(self, s: StateT) -> None:
-        if self._probe(s):
+        # While the next one waits, what is tried is that one.
+        waits = isinstance(self.resource, InSteps) and self.resource.pending(s) is not None
+        if not waits and self._probe(s):
             raise Stopped(
                 f"{self._where}: {object_id(s)} is said to be gone, and its secret is accepted",
                 todo="run again; if that stays so, ask the vendor",
