@@ -303,7 +303,7 @@ class _Work:
         except Error as failed:
             self.run.fail(stored.urn, str(failed))
 
-    # -- up and preview -------------------------------------------------------------------------------------------------
+    # -- up and preview ---------------------------------------------------------------------------------------------
 
     def apply(self, program: Sequence[Declaration], targets: Collection[str] | None) -> None:
         """Bring about what the program declares, then delete what it does not."""
@@ -423,7 +423,7 @@ class _Work:
         if not self.carry_on:
             raise _Stopped
 
-    # -- delete -----------------------------------------------------------------------------------------------------------
+    # -- delete -----------------------------------------------------------------------------------------------------
 
     def delete(self, targets: Collection[str] | None, but: Sequence[Stored] = ()) -> None:
         """Delete everything, the newest first."""
@@ -444,7 +444,7 @@ class _Work:
             self.engine.alive()
             self._save(stored, None)
 
-    # -- what all of them need ----------------------------------------------------------------------------------------------
+    # -- what all of them need --------------------------------------------------------------------------------------
 
     def _answers(self, module: str) -> Answers:
         return Answers(load(module), self.process)

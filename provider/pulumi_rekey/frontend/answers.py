@@ -243,8 +243,8 @@ class Answers:
         beside = self.resource.beside(state) if isinstance(self.resource, InSteps) else ()
         if beside:
             yield (
-                f"{', '.join(beside)}, kept by a rotation, leaves the state and stays at the vendor: delete it there when"
-                " nobody needs it"
+                f"{', '.join(beside)}, kept by a rotation, leaves the state and stays at the vendor: delete it there"
+                " when nobody needs it"
             )
 
     def _left_alone(self, state: State) -> str:
