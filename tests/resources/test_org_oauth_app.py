@@ -129,6 +129,18 @@ def test_create_after_destroy_takes_the_app_that_remained(navigator: Navigator) 
     assert (navigator.lets_in(second), navigator.lets_in(first)) == (True, False)
 
 
+def test_create_that_ends_the_secret_of_its_own_app_says_so(navigator: Navigator) -> None:
+    """As where the state was lost: nobody can tell whether the secret in use is anybody's."""
+    program = navigator.program()
+    first = program.up(**navigator.org)
+    program.state, program.said = None, []
+    program.up(**navigator.org)
+    assert program.said == [
+        f"navigator: app {first.oauth_app_id}, which an earlier run of this resource has made, is there: its secret is"
+        " ended"
+    ]
+
+
 @pytest.mark.parametrize("missing", ["403", "404"])
 def test_created_whatever_a_missing_app_is_answered_with(navigator: Navigator, missing: str) -> None:
     navigator.sandbox.dialect(navigator__missing_app=missing)

@@ -16,7 +16,7 @@ from ..ownership import mark_of
 from ..policy.decide import warnings
 from ..policy.model import Policy
 from ..reconciler.apply import Reconciler, refused
-from ..reconciler.contract import Inputs, Resource, State, claimed, claims, creates, object_id, object_named
+from ..reconciler.contract import Inputs, InSteps, Resource, State, claimed, claims, creates, object_id, object_named
 from ..reconciler.plan import plan, plan_creation, policy_problems
 from .instance import Instance
 from .values import Properties, Secret, holds_unknown, without_unknowns
@@ -84,6 +84,8 @@ class Answers:
 
     def check(self, call: Call, olds: Properties, news: Properties) -> Checked:
         """Validate what is known of the inputs, naming each property that is wrong."""
+        if call.urn is not None:
+            self._instance.declare(call.urn)
         inputs = dict(news)
         found = problems(self.resource.inputs, inputs, holds_unknown)
         if not found:
@@ -223,7 +225,10 @@ class Answers:
         holder = self._instance.holder(address, object_)
         is_this = holder is not None and holder.urn == call.urn and holder.state == state and not holder.created
         is_replaced = holder is not None and not is_this
-        if holder is not None and is_replaced and (holder.urn != call.urn or not self._only_here(state, holder.state)):
+        only_here = holder is not None and is_replaced and self._only_here(state, holder.state)
+        if holder is not None and is_replaced and (holder.urn != call.urn or not only_here):
+            for text in self._leaving(state, holder.urn.rpartition("::")[2], secret=only_here):
+                call.remark("WARNING", text)
             return
         if self._instance.scope == "part" and self.resource.vendor is not None:
             call.remark("WARNING", self._left_alone(state))
@@ -231,6 +236,20 @@ class Answers:
         if is_replaced:
             call.remark("WARNING", "ends the secret that rekey minted: what replaces it keeps none")
         self._reconciler(state.endpoint, call).delete(state)
+
+    def _leaving(self, state: State, name: str, *, secret: bool) -> Iterator[str]:
+        """Yield what of this state lives on, and what manages the object now does not know."""
+        if secret:
+            yield (
+                f"the secret that rekey minted stays in use, and leaves the state: {name}, which manages"
+                f" {object_id(state)} now, cannot read it; set rotation.rotate_now there to have another"
+            )
+        beside = self.resource.beside(state) if isinstance(self.resource, InSteps) else ()
+        if beside:
+            yield (
+                f"{', '.join(beside)}, kept by a rotation, leaves the state and stays at the vendor: delete it there"
+                " when nobody needs it"
+            )
 
     def _left_alone(self, state: State) -> str:
         id_ = object_id(state)

@@ -16,7 +16,7 @@ from typing import Final, Generic
 
 from pydantic import SecretStr
 
-from ..errors import Error, Forbidden, Gone, NotFound, Partial, Refused, Stopped
+from ..errors import AnswerLost, Error, Forbidden, Gone, NotFound, Partial, Refused, Stopped
 from ..model import rfc3339, secret_fields
 from ..policy import decide as policy
 from ..policy.model import AppliedPolicy
@@ -181,6 +181,10 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         except Error as failed:
             partly = "a part of it has been ended, the rest may still be there"
             _say_what_is_live(failed, partly if journal.reached else "it may still be there")
+            if journal.reached or not failed.no_effect:
+                # The engine keeps the state as it was, whatever has ended: a run that changes nothing would not see it.
+                again = "delete it again, or run `pulumi up --refresh` to keep it"
+                failed.advice = again if isinstance(failed, AnswerLost) else f"{failed.advice}; then {again}"
             raise
         if remains is not None:
             self.warn(remains)

@@ -229,6 +229,10 @@ class InSteps(Resource[InputsT, StateT, SessionT]):
     def recover(self, api: SessionT, s: StateT) -> StateT:
         """Take in what a step did whose answer was lost."""
 
+    @abstractmethod
+    def beside(self, s: StateT) -> tuple[str, ...]:
+        """Return the vendor's ids of what the steps of a rotation keep beside the present object."""
+
 
 #: Inputs that concern rekey and not the vendor's object.
 _FRAME = frozenset({"endpoint", "rotation", "adopt"})

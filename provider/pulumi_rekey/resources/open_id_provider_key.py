@@ -266,6 +266,10 @@ class OpenIdProviderKey(InSteps[OpenIdProviderKeyInputs, OpenIdProviderKeyState,
                 api.remove(_KEYS, key.id("id"))
         return s
 
+    def beside(self, s: OpenIdProviderKeyState) -> tuple[str, ...]:
+        """The next key, and those before."""
+        return tuple(sorted(_ids(s) - {s.key_id}))
+
     def accepted(self, api: Vcd, s: OpenIdProviderKeyState, now: Clock) -> bool | None:
         """Look for the key that signs in the published set; whether the next one is there was seen when it was made."""
         if s.next_key_id is not None:

@@ -167,6 +167,10 @@ class OrgOAuthApp(TwoSecrets[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
         own_id = None if mark is None else own_app_id(mark, i.org_id)
         found = None if own_id is None else self._left_behind(api, i.org_id, own_id)
         if own_id is not None and found is not None:
+            api.runtime.warn(
+                f"{api.name}: app {own_id}, which an earlier run of this resource has made, is there: its secret is"
+                " ended"
+            )
             s = _shown(OrgOAuthAppState(org_id=i.org_id, oauth_app_id=own_id), found)
             return self._patch(api, i, s, self.changed(i, s), save, secret=secret)
         body = {_NAMES[name]: _sent(i, None, name) for name in _NAMES if getattr(i, name) is not None}
