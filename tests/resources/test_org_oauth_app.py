@@ -133,9 +133,9 @@ def test_create_that_ends_the_secret_of_its_own_app_says_so(navigator: Navigator
     """As where the state was lost: nobody can tell whether the secret in use is anybody's."""
     program = navigator.program()
     first = program.up(**navigator.org)
-    program.state, program.said = None, []
+    program.state, program.warned = None, []
     program.up(**navigator.org)
-    assert program.said == [
+    assert program.warned == [
         f"navigator: app {first.oauth_app_id}, which an earlier run of this resource has made, is there: its secret is"
         " ended"
     ]
