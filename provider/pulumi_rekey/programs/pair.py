@@ -12,7 +12,6 @@ import pulumi
 from pulumi.output import UNKNOWN
 from pulumi.runtime.config import get_config
 
-from ..frontend.instance import Instance
 from .credential import Credential
 from .rotation import Rotation
 
@@ -113,6 +112,7 @@ def _in_order(every: str) -> tuple[Side, Side]:
     from pydantic import ValidationError
 
     from ..errors import Error
+    from ..frontend.instance import Instance
     from ..policy.slots import Turn
 
     instance = Instance(environment=os.environ)
