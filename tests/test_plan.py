@@ -453,6 +453,10 @@ def test_creation_says_what_ends_the_secret_in_use() -> None:
     assert (rotated.rotates, rotated.reason, rotated.says) == (True, "adopted with on_adopt=rotate", (ends,))
     given = plan_creation(LOCKER, inputs(adopt="locker-9", secret="0000"))
     assert (given.rotates, given.reason, given.says) == (False, "adopted, the given secret set", (ends,))
+    overlapping = plan_creation(LOCKER, inputs(adopt="locker-9", rotation={"on_adopt": "rotate", "grace": "2d"}))
+    assert overlapping.says == (
+        "takes locker-9 over and ends the secret in use: overlap: the old secret works for another 2 d",
+    )
 
 
 # -- what a policy cannot ask for ----------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from pulumi_rekey.errors import (
     Unavailable,
     Unreachable,
 )
-from pulumi_rekey.frontend.values import to_property
+from pulumi_rekey.frontend.answers import to_property
 from pulumi_rekey.policy.decide import applied_by_rotation
 from pulumi_rekey.policy.model import AppliedPolicy, Policy
 from pulumi_rekey.reconciler.apply import Reconciler
@@ -695,6 +695,17 @@ def test_rotation_that_only_a_wrong_clock_makes_due_does_not_happen(vendor: Vend
     assert vendor.calls == []
     vendor.ahead = timedelta(minutes=5)
     assert vendor.up(s, rotation=NINETY).generation == 2
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_rotation_that_only_a_wrong_clock_makes_due_hides_no_lost_answer(vendor: Vendor, *, accepted: bool) -> None:
+    s = put_up(vendor, rotation=NINETY).model_copy(update={"step": Phase.UNCERTAIN})
+    vendor.later("90d")
+    vendor.ahead = -timedelta(days=80)
+    if not accepted:
+        vendor.lockers["locker-1"].codes = {"somebody's": None}
+    s = vendor.up(s, rotation=NINETY)
+    assert (s.step, s.generation) == (None, 1 if accepted else 2)
 
 
 def test_rotation_that_a_clock_put_into_the_future_counts_from_now(vendor: Vendor) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import dill  # type: ignore[import-untyped]  # it ships no types
 import pytest
 from pulumi_rekey.dynamic.host import Provider
-from pulumi_rekey.frontend.values import Secret, to_property
+from pulumi_rekey.frontend.answers import to_property
+from pulumi_rekey.frontend.values import Secret
 from pulumi_rekey.reconciler.plan import plan
 
 STATES = sorted((Path(__file__).parent / "fixtures/states").glob("*/*.json"))

@@ -15,8 +15,8 @@ from typing import Any, Final, Literal
 from pulumi_rekey.endpoints.session import Runtime
 from pulumi_rekey.errors import Error
 from pulumi_rekey.frontend.answers import Answers, Call, HalfDone
-from pulumi_rekey.frontend.instance import Instance, Scope
-from pulumi_rekey.frontend.values import UNKNOWN, Properties, Secret
+from pulumi_rekey.frontend.instance import Instance
+from pulumi_rekey.frontend.values import UNKNOWN, Properties, Scope, Secret
 from pulumi_rekey.resources import load
 
 Op = Literal["create", "update", "replace", "delete", "refresh-update", "refresh-delete"]

@@ -348,6 +348,8 @@ def test_preview_does_not_decide_without_the_whole_policy(stack_host: Host, memb
     kept = {"key": "0" * 32, "triggers": {"release": "0" * 32}, "pending": ["triggers.release"]}
     stack_host.diff("app_secret", ROMA | {"rotation": UNKNOWN}, {"rotation": kept})
     assert stack_host.said == [MAY_ROTATE]
+    moved = stack_host.diff("app_secret", ROMA | {"app_id": "b", "rotation": UNKNOWN}, {"rotation": kept})
+    assert moved.replaces == ["app_id"], "the rest is compared"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from pulumi_rekey.endpoints import Endpoints
 from pulumi_rekey.endpoints.config import Endpoint
 from pulumi_rekey.endpoints.session import Runtime, Session
 from pulumi_rekey.errors import Partial
-from pulumi_rekey.frontend.values import Secret, to_property
+from pulumi_rekey.frontend.answers import to_property
+from pulumi_rekey.frontend.values import Secret
 from pulumi_rekey.policy.durations import parse
 from pulumi_rekey.reconciler.apply import Reconciler
 from pulumi_rekey.reconciler.contract import Resource, object_id
@@ -53,6 +54,8 @@ class Program:
         self.clock = Clock()
         self.settings = settings
         self.said: list[str] = []
+        #: What its sessions have said.
+        self.warned: list[str] = []
         self.state: Any = None
         self.wanted: Callable[[], bool] = lambda: True
         self._sessions: list[Session[Any]] = []
@@ -122,7 +125,7 @@ class Program:
         """A reconciler of one run, with a login of its own."""
         runtime = Runtime(
             wanted=self.wanted,
-            warn=self.said.append,
+            warn=self.warned.append,
             monotonic=self.clock.monotonic,
             sleep=self.clock.sleep,
             now=self.clock.now,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
-from pulumi_rekey.errors import AnswerLost, BadAnswer, Error, Partial, Stopped
+from pulumi_rekey.errors import AnswerLost, BadAnswer, Error, Partial, Rejected, Stopped
 from pulumi_rekey.key_material import generate_key_pair
 from pulumi_rekey.model import problems
 from pulumi_rekey.reconciler.plan import policy_problems
@@ -237,17 +237,35 @@ def test_destroying_what_does_not_sign_leaves_what_does(vcd: Director) -> None:
     assert state.key_id not in keys(vcd)
 
 
-def test_destroying_without_a_predecessor_stops_with_what_to_do(vcd: Director) -> None:
+def test_destroying_without_a_predecessor_lets_the_only_other_key_sign(vcd: Director) -> None:
+    built_in = active(vcd)
     program = vcd.program()
     theirs = posted(vcd)
     activate(vcd, theirs)
-    state = program.up(**KEY)
+    program.up(**KEY)
     vcd.administrator.call("DELETE", f"/keys/{theirs}")
+    program.destroy()
+    assert (active(vcd), set(keys(vcd))) == (built_in, {built_in})
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_destroying_without_a_predecessor_stops_with_what_to_do(vcd: Director, *, known: bool) -> None:
+    program = vcd.program()
+    theirs, _another = posted(vcd), posted(vcd)
+    activate(vcd, theirs)
+    state = program.up(**KEY)
+    if known:
+        vcd.administrator.call("DELETE", f"/keys/{theirs}")
+    else:
+        # As `pulumi state delete` does; nothing at the vendor says which key it was.
+        program.state = None
+        program.up(**KEY)
     with pytest.raises(Stopped) as stopped:
         program.destroy()
+    why = "the key that signed before it is gone" if known else "it is not known which key signed before it"
     assert str(stopped.value) == (
-        f"vcd: key {state.key_id} signs, and the key that signed before it is gone: it may still be there; make another"
-        " key active in Cloud Director, then run again"
+        f"vcd: key {state.key_id} signs, and {why}: it may still be there; make another key active in Cloud Director,"
+        " then run again"
     )
     assert active(vcd) == state.key_id
     activate(vcd, next(key for key in keys(vcd) if key != state.key_id))
@@ -328,6 +346,185 @@ def test_an_interrupted_activation_is_made_by_the_next_run(vcd: Director, fault:
     assert (active(vcd), len(keys(vcd)), state.step) == (state.key_id, 2, None)
     program.destroy()
     assert set(keys(vcd)) == {built_in}
+
+
+def test_interrupted_create_under_another_mark_is_named(vcd: Director) -> None:
+    """As after a rename of the stack, the resource or the owner; it may as well be another resource's."""
+    begun, _other = posted(vcd, f"signs ID tokens [{MARK[::-1]} 1]"), posted(vcd, f"elsewhere [{MARK[::-1]} 1]")
+    program = vcd.program()
+    program.up(**KEY)
+    (said,) = (text for text in program.warned if "another resource" in text)
+    assert said == (
+        f"vcd: key {begun}, which does not sign, was published by rekey for another resource with the same description:"
+        " if that was this one, before it, the stack or rekey:owner was renamed, delete it in Cloud Director"
+    )
+    assert begun in keys(vcd)
+
+
+@pytest.mark.parametrize("rotates", [False, True])
+def test_activate_true_takes_the_signature_from_no_other_resource(vcd: Director, *, rotates: bool) -> None:
+    """Not at creation only: of another stack the name of its key is all that tells."""
+    program = vcd.program()
+    program.up(**KEY, activate=False)
+    theirs = posted(vcd, f"theirs [{MARK[::-1]} 1]")
+    activate(vcd, theirs)
+    with pytest.raises(Stopped, match=f"key {theirs}, which signs, was published by rekey for another resource"):
+        program.up(**KEY, **(NOW if rotates else {}))
+    assert active(vcd) == theirs
+    program.up(**KEY, activate=False)
+    program.destroy()
+    assert (active(vcd), theirs in keys(vcd)) == (theirs, True)
+
+
+def rolled_over(vcd: Director, release: int = 1) -> tuple[Program, dict[str, Any]]:
+    """A program whose key has been replaced, the one before still being published; and its inputs."""
+    program = vcd.program()
+    program.up(**KEY, rotation={"triggers": {"release": release}})
+    wanted = {**KEY, "rotation": {"triggers": {"release": release + 1}}}
+    program.up(**wanted)
+    program.advance("10m")
+    program.up(**wanted)
+    return program, wanted
+
+
+def test_previous_key_that_somebody_makes_sign_again_is_not_deleted(vcd: Director) -> None:
+    """Not before everything has expired that it has signed since."""
+    program, wanted = rolled_over(vcd)
+    before = program.state.previous_key_id
+    activate(vcd, before)
+    program.advance("2h")
+    program.up(**wanted)
+    assert (active(vcd), program.state.previous_key_id) == (before, before)
+    program.up(**wanted)
+    assert active(vcd) == program.state.key_id
+    assert before in keys(vcd)
+    program.advance("30m")
+    assert not program.planned(**wanted)
+    program.advance("40m")
+    program.up(**wanted)
+    assert before not in keys(vcd)
+
+
+@pytest.mark.parametrize("refreshed", [False, True])
+def test_next_key_that_somebody_makes_sign_early_goes_on(vcd: Director, *, refreshed: bool) -> None:
+    program = vcd.program()
+    program.up(**KEY, rotation={"triggers": {"release": 1}})
+    wanted = {**KEY, "rotation": {"triggers": {"release": 2}}}
+    first = program.up(**wanted).key_id
+    following = program.state.next_key_id
+    activate(vcd, following)
+    if refreshed:
+        program.refresh()
+    program.advance("10m")
+    state = program.up(**wanted)
+    assert (active(vcd), state.key_id, state.previous_key_id) == (following, following, first)
+    program.destroy()
+    assert following not in keys(vcd)
+
+
+def test_key_that_is_gone_is_forgotten_while_the_next_one_waits(vcd: Director) -> None:
+    """That the next one is published says nothing of it."""
+    built_in = active(vcd)
+    program = vcd.program()
+    program.up(**KEY)
+    state = program.up(**KEY, rotation={"triggers": {"release": 1}, "rotate_now": None})
+    assert not state.next_key_id
+    program.advance("40d")
+    state = program.up(**KEY, **ROTATE)
+    activate(vcd, built_in)
+    vcd.administrator.call("DELETE", f"/keys/{state.key_id}")
+    assert program.refresh() is None
+    again = program.up(**KEY, **ROTATE)
+    assert again.key_id == state.next_key_id
+
+
+def test_state_that_is_lost_finds_all_its_keys_again(vcd: Director) -> None:
+    """Of whichever generation: the one that signs is the present one, and none stays when it is over."""
+    built_in = active(vcd)
+    program, wanted = rolled_over(vcd)
+    first, second = program.state.previous_key_id, program.state.key_id
+    program.state = None
+    state = program.up(**wanted)
+    assert (state.key_id, active(vcd), set(keys(vcd))) == (second, second, {built_in, first, second})
+    program.advance("2h")
+    program.up(**wanted)
+    assert set(keys(vcd)) == {built_in, second}
+    program.destroy()
+    assert (active(vcd), set(keys(vcd))) == (built_in, {built_in})
+
+
+def test_older_state_that_is_restored_makes_no_third_key(vcd: Director) -> None:
+    built_in = active(vcd)
+    program = vcd.program()
+    older = program.up(**KEY, rotation={"triggers": {"release": 1}})
+    wanted = {**KEY, "rotation": {"triggers": {"release": 2}}}
+    program.up(**wanted)
+    program.advance("10m")
+    second = program.up(**wanted).key_id
+    program.state = older
+    for pause in ("1m", "10m", "2h"):
+        program.advance(pause)
+        program.up(**wanted)
+        assert active(vcd) == second
+    assert (program.state.key_id, set(keys(vcd))) == (second, {built_in, second})
+    program.state = older
+    program.destroy()
+    assert (active(vcd), set(keys(vcd))) == (built_in, {built_in})
+
+
+@pytest.mark.parametrize("goes_back", [False, True])
+def test_activate_false_in_the_middle_of_a_roll_over(vcd: Director, *, goes_back: bool) -> None:
+    """What signed before rekey's signs again, at once; the roll-over goes on, and signs if that is wanted again."""
+    built_in = active(vcd)
+    program = vcd.program()
+    program.up(**KEY, rotation={"triggers": {"release": 1}})
+    wanted: dict[str, Any] = {**KEY, "rotation": {"triggers": {"release": 2}}}
+    first = program.up(**wanted).key_id
+    program.up(**wanted, activate=False)
+    assert active(vcd) == built_in
+    wanted["activate"] = goes_back
+    for pause in ("1m", "10m", "2h", "2h"):
+        program.advance(pause)
+        if program.planned(**wanted):
+            program.up(**wanted)
+    state = program.state
+    assert (state.generation, state.active) == (2, goes_back)
+    assert active(vcd) == (state.key_id if goes_back else built_in)
+    assert set(keys(vcd)) == {built_in, state.key_id}
+    assert state.key_id != first
+    program.destroy()
+    assert (active(vcd), set(keys(vcd))) == (built_in, {built_in})
+
+
+def test_rotate_now_in_an_overlap_keeps_the_key_before_for_its_whole_time(vcd: Director) -> None:
+    program, wanted = rolled_over(vcd)
+    first, ends = program.state.previous_key_id, program.state.previous_expires_at
+    program.advance("30m")
+    wanted = {**wanted, "rotation": {**wanted["rotation"], "rotate_now": "INC-1"}}
+    state = program.up(**wanted)
+    assert [(old.key_id, old.expires_at) for old in state.retiring] == [(first, ends)]
+    program.advance("30m")
+    assert not program.planned(**wanted)
+    assert first in keys(vcd)
+    program.advance("10m")
+    program.up(**wanted)
+    assert first not in keys(vcd)
+    assert state.previous_key_id in keys(vcd)
+
+
+@pytest.mark.parametrize("passphrase", [None, "correct horse"])
+def test_description_of_a_given_key_is_sent_with_its_private_half(vcd: Director, passphrase: str | None) -> None:
+    """The page says that it is required; one that rekey made is known to nobody any more."""
+    vcd.sandbox.dialect(vcd__key_update="needs-private-key")
+    program = vcd.program()
+    given = {"private_key": pem("EC", passphrase), "private_key_passphrase": passphrase}
+    program.up(**KEY, **given)
+    state = program.up(**KEY | {"description": "renamed"}, **given)
+    assert keys(vcd)[state.key_id] == f"renamed [{MARK} 1]"
+    made = program.up(**KEY | {"description": "renamed"})
+    assert made.key_id == state.key_id
+    with pytest.raises(Rejected):
+        program.up(**KEY | {"description": "of nobody's"})
 
 
 def test_a_stranger_with_the_same_description_is_not_touched(vcd: Director) -> None:

@@ -106,12 +106,15 @@ def test_created_app_gets_in(navigator: Navigator) -> None:
 def test_interrupted_create_finds_its_own(navigator: Navigator) -> None:
     program = navigator.program()
     navigator.sandbox.fault("/oauth-apps$", method="POST", drop="after")
-    with pytest.raises(
-        AnswerLost, match=r"the connection broke .*not known whether it took effect; run `pulumi up` again"
-    ):
+    with pytest.raises(AnswerLost, match=r"the connection broke .*not known whether it took effect") as lost:
         program.up(**navigator.org, display_name="export")
     assert program.state is None
     state = program.up(**navigator.org, display_name="export", description="now described")
+    # Navigator lists no apps: under another name nobody would find it.
+    assert lost.value.advice == (
+        "run `pulumi up` again before this resource, the stack or rekey:owner is renamed: it finds app"
+        f" {state.oauth_app_id} by these"
+    )
     assert navigator.lets_in(state)
     assert navigator.calls() == ["POST ", f"PATCH /{state.oauth_app_id}"]
     assert (state.generation, state.description) == (1, "now described")
@@ -130,9 +133,9 @@ def test_create_that_ends_the_secret_of_its_own_app_says_so(navigator: Navigator
     """As where the state was lost: nobody can tell whether the secret in use is anybody's."""
     program = navigator.program()
     first = program.up(**navigator.org)
-    program.state, program.said = None, []
+    program.state, program.warned = None, []
     program.up(**navigator.org)
-    assert program.said == [
+    assert program.warned == [
         f"navigator: app {first.oauth_app_id}, which an earlier run of this resource has made, is there: its secret is"
         " ended"
     ]
@@ -334,8 +337,8 @@ def refusing(navigator: Navigator) -> tuple[Navigator, Program, Any, Any]:
 def test_refused_beside_a_live_one_stays_in_waiting(refusing: tuple[Navigator, Program, Any, Any]) -> None:
     """Who takes the outputs goes on with the secret that works."""
     navigator, program, first, half = refusing
-    of_the_old = (half.secret, half.generation, half.rotated_at, half.rotation_reason)
-    assert of_the_old == (first.secret, 1, first.rotated_at, "created")
+    of_the_old = (half.secret, half.generation, half.rotated_at, half.rotation_reason, half.next_rotation_at)
+    assert of_the_old == (first.secret, 1, first.rotated_at, "created", first.next_rotation_at)
     assert half.step == "verify the next secret"
     assert half.next_secret not in (None, first.secret)
     assert half.candidate.rotation_reason == "rotate_now: now"
@@ -344,6 +347,19 @@ def test_refused_beside_a_live_one_stays_in_waiting(refusing: tuple[Navigator, P
     with pytest.raises(Partial, match="not done yet: verify the next secret"):
         program.refresh()
     assert program.state == half
+
+
+def test_due_date_is_that_of_the_secret_beside_it(navigator: Navigator) -> None:
+    """While the next one waits, the date by which the present one was to rotate stays."""
+    program = navigator.program()
+    rotation = {**GRACE, "max_age": "30d"}
+    first = program.up(**navigator.org, rotation=rotation)
+    program.advance("31d")
+    navigator.sandbox.dialect(navigator__new_secret="refused")
+    with pytest.raises(Partial):
+        program.up(**navigator.org, rotation=rotation)
+    assert program.state.next_secret is not None
+    assert program.state.next_rotation_at == first.next_rotation_at
 
 
 def test_next_run_goes_on_with_the_same_secret(refusing: tuple[Navigator, Program, Any, Any]) -> None:
@@ -451,6 +467,34 @@ def test_grace_of_0s_ends_the_old_secret_whatever_the_app_had_set(navigator: Nav
     navigator.owner("PATCH", f"/{first.oauth_app_id}", {"secretRotationExpirationInSeconds": 3600})
     second = program.up(**navigator.org, rotation={"grace": "0s", "rotate_now": "leaked"})
     assert (navigator.lets_in(second), navigator.lets_in(first)) == (True, False)
+
+
+def test_saved_grace_that_somebody_has_set_since_is_told(navigator: Navigator) -> None:
+    """The preview knows it after a refresh; the outputs know it in any case."""
+    program = navigator.program()
+    first = program.up(**navigator.org)
+    navigator.owner("PATCH", f"/{first.oauth_app_id}", {"secretRotationExpirationInSeconds": 86400})
+    second = program.up(**navigator.org, rotation={"rotate_now": "1"})
+    assert (navigator.lets_in(second), navigator.lets_in(first)) == (True, True)
+    assert second.previous_secret == first.secret
+    assert abs(second.previous_expires_at - program.clock.now() - timedelta(days=1)) < CLOCK_TOLERANCE
+    says = program.planned(**navigator.org, rotation={"rotate_now": "2"}).says
+    assert "; overlap: the old secret works until 20" in says[0]
+    assert says[0].endswith(", as the vendor has saved it")
+    program.advance("25h")
+    assert program.planned(**navigator.org, rotation={"rotate_now": "1"}).bookkeeping
+    assert program.up(**navigator.org, rotation={"rotate_now": "1"}).previous_secret is None
+
+
+@pytest.mark.parametrize("seconds", [999_999_999_999_999_999, 10**12, -1])
+def test_saved_grace_of_any_number_loses_no_secret(navigator: Navigator, seconds: int) -> None:
+    program = navigator.program()
+    first = program.up(**navigator.org)
+    body = json.dumps({"id": first.oauth_app_id, "secretRotationExpirationInSeconds": seconds})
+    navigator.sandbox.fault(f"/{first.oauth_app_id}$", method="PATCH", status=200, body=body, commit=True)
+    second = program.up(**navigator.org, rotation={"rotate_now": "1"})
+    assert navigator.lets_in(second)
+    assert program.planned(**navigator.org, rotation={"rotate_now": "2"}).decision.reason
 
 
 def test_rotation_whose_answer_is_lost_is_found_out(navigator: Navigator) -> None:

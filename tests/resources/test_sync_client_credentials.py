@@ -325,6 +325,20 @@ def test_destroy_ends_nothing_of_somebody_else(broker: Broker, *, generate_token
     assert broker.provider.pushes(theirs)
 
 
+@pytest.mark.parametrize("rotation", [ROTATE, KEEP], ids=["rotate", "keep"])
+def test_destroy_after_a_lost_rotation_says_that_nobody_may_know_the_secret(
+    broker: Broker, rotation: dict[str, Any]
+) -> None:
+    program = broker.program()
+    program.up(**broker.directory, rotation=rotation)
+    broker.sandbox.fault("/sync-client$", method="POST", drop="after")
+    with pytest.raises(Partial, match="it is not known whether it took effect"):
+        program.up(**broker.directory, rotation={**rotation, "rotate_now": "INC-1"})
+    assert program.destroy()[-1] == (
+        "the answer to its last rotation was lost: the secret in force may be one that nobody knows"
+    )
+
+
 def test_destroy_leaves_kept_credentials(broker: Broker) -> None:
     program = broker.program()
     program.up(**broker.directory, rotation=KEEP)

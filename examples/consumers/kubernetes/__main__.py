@@ -17,7 +17,7 @@ portal = rekey.Pair(
 secret = kubernetes.core.v1.Secret(
     "portal-oidc",
     metadata={"name": "portal-oidc", "namespace": namespace},
-    string_data={"client-id": portal.current["client_id"], "client-secret": portal.current["client_secret"]},
+    string_data={"client-id": portal.current.client_id, "client-secret": portal.current.client_secret},
 )
 
 # The deployment is somebody else's: only this annotation is ours, and a new value of it rolls the pods. Both sides are

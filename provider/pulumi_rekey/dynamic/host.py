@@ -23,8 +23,6 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from ..frontend.instance import Instance
-from ..frontend.values import Properties
 from .engine import (
     PROVIDER_KEY,
     EngineCall,
@@ -47,6 +45,8 @@ from .scope import scope
 if TYPE_CHECKING:
     from ..errors import Error
     from ..frontend.answers import Answers, Call, Found
+    from ..frontend.instance import Instance
+    from ..frontend.values import Properties
 
 Result = TypeVar("Result")
 
@@ -55,10 +55,16 @@ class Host:
     """What all providers of one host process share."""
 
     def __init__(self) -> None:
-        self.instance = Instance(
+        self._warned = False
+
+    @cached_property
+    def instance(self) -> Instance:
+        """What the front end keeps for this process; loaded at the first call of the engine."""
+        from ..frontend.instance import Instance
+
+        return Instance(
             wanted=is_wanted, warn=lambda text: log("WARNING", text, None), scope=scope, environment=os.environ
         )
-        self._warned = False
 
     def configure(self, get: Callable[[str], str | None]) -> None:
         """Take the stack's configuration; every provider of the host is handed the same."""

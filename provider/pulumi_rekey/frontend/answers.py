@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final, Literal
 
-from pydantic import ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from ..errors import Error, Partial, Stopped
-from ..model import IMMUTABLE, Mark, fields_marked, fields_with, problems, secret_fields
+from ..model import IMMUTABLE, Mark, fields_marked, fields_with, problems, rfc3339, secret_fields
 from ..ownership import mark_of
 from ..policy.decide import warnings
 from ..policy.model import Policy
 from ..reconciler.apply import Reconciler, refused
-from ..reconciler.contract import Inputs, InSteps, Resource, State, claimed, claims, creates, object_id
+from ..reconciler.contract import Inputs, InSteps, Resource, State, claimed, claims, creates, object_id, object_named
 from ..reconciler.plan import plan, plan_creation, policy_problems
 from .instance import Instance
-from .values import Properties, Secret, holds_unknown, to_property, without_unknowns
+from .values import Properties, Secret, holds_unknown, without_unknowns
 
 Severity = Literal["INFO", "WARNING"]
 _NO_OWNER: Final = "needs the stack's owner id: run `pulumi config set --secret rekey:owner $(openssl rand -hex 16)`"
@@ -139,6 +140,7 @@ class Answers:
 
     def diff(self, call: Call, id_: str, olds: Properties, news: Properties) -> Difference:
         """Tell what would change, and say under the resource why its credential rotates."""
+        news, other_is_unknown = _without_unknown_other(news)
         unknown = {name for name, value in news.items() if holds_unknown(value)}
         # What is not known yet is taken as it was, so that the rest can be compared.
         known = {name: olds[name] for name in unknown & olds.keys() - {"rotation"}} | without_unknowns(news)
@@ -155,6 +157,8 @@ class Answers:
         now = self._instance.now()
         settings = self._instance.settings(i.endpoint, self.resource.vendor)
         todo = plan(self.resource, id_, i, state, now, endpoint=settings)
+        if other_is_unknown and todo.decision.needs_other:
+            unknown.add("rotation")
         # An object that is not known yet is another object.
         replaces = sorted(todo.replace | (unknown & (fields_marked(self.resource.inputs, IMMUTABLE) | {"adopt"})))
         if replaces:
@@ -210,10 +214,10 @@ class Answers:
         """End what rekey made, unless another resource of the program, or its own replacement, manages it now."""
         state = self._state(props)
         address, object_ = self._address(state.endpoint), claimed(self.resource, state)
-        if self._instance.is_protected(address, object_):
+        if self._instance.is_protected(address, object_, self.resource.name):
             kept = Stopped(
-                f"{state.endpoint or self.resource.vendor}: {object_id(state)} is what another resource of this run was"
-                " refused to create again",
+                f"{state.endpoint or self.resource.vendor}: {object_id(state)} is kept: a resource that this run could"
+                " not create may be the same one under another name",
                 todo="give that one an alias if it was renamed in the program, or delete this one in a run of its own",
             )
             kept.aftermath = "nothing was changed"
@@ -257,10 +261,12 @@ class Answers:
         )
 
     def _only_here(self, state: State, other: State | None) -> bool:
-        """Tell whether rekey's secret is in this state and its replacement has none."""
+        """Tell whether rekey's secret is in this state, and what replaces it has none, or can read none."""
         names = secret_fields(self.resource.state)
         mine = any(getattr(state, name) is not None for name in names)
-        return other is not None and mine and all(getattr(other, name) is None for name in names)
+        if other is None:
+            return mine and not self.resource.verified_by_read
+        return mine and all(getattr(other, name) is None for name in names)
 
     # -- between properties and the models ----------------------------------------------------------------------------
 
@@ -327,10 +333,44 @@ class Answers:
 
     @contextmanager
     def _protecting(self, endpoint: str | None) -> Iterator[None]:
-        """Keep what a refused create names from being ended in the same run."""
+        """Keep what a failed create was to take the place of from being ended in the same run.
+
+        What stood in its way is named by the refusal; after any other failure it could be each object of the kind.
+        """
         try:
             yield
-        except Stopped as stopped:
-            if stopped.names is not None:
-                self._instance.protect(self._address(endpoint), f"{self.resource.name} {stopped.names}")
+        except Partial:
             raise
+        except Error as failed:
+            named = failed.names if isinstance(failed, Stopped) else None
+            if named is not None or creates(self.resource):
+                object_ = None if named is None else object_named(self.resource, named)
+                self._instance.protect(self._address(endpoint), object_ or self.resource.name)
+            raise
+
+
+def to_property(value: Any) -> Any:
+    """Return a model's value as a property: secrets wrapped at every depth, moments as RFC 3339."""
+    match value:
+        case SecretStr():
+            return Secret(value.get_secret_value())
+        case datetime():
+            return rfc3339(value)
+        case BaseModel():
+            fields = {name: getattr(value, name) for name in type(value).model_fields}
+            return {name: to_property(member) for name, member in fields.items() if member not in (None, {})}
+        case dict():
+            return {name: to_property(member) for name, member in value.items()}
+        case list() | tuple():
+            return [to_property(member) for member in value]
+        case _:
+            return value
+
+
+def _without_unknown_other(news: Properties) -> tuple[Properties, bool]:
+    """Return the inputs without the other one of a pair, if it is not known yet: it matters in few runs only."""
+    match news:
+        case {"rotation": {"turn": {"other": other, **turn}, **policy}, **rest} if holds_unknown(other):
+            return {**rest, "rotation": {**policy, "turn": turn}}, True
+        case _:
+            return news, False

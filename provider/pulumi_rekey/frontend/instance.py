@@ -8,15 +8,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from ..endpoints import Endpoints
-    from ..endpoints.config import Endpoint
-    from ..endpoints.session import Runtime, Session
+from ..endpoints import Endpoints
+from ..endpoints.config import Endpoint
+from ..endpoints.no_vendor import NoVendor
+from ..endpoints.session import Runtime, Session
+from ..errors import Misconfigured
+from ..policy.durations import parse
+from .values import Scope
 
-#: Whether a run is about the whole stack, or leaves resources of it aside, which then claim nothing.
-Scope = Literal["whole", "part", "unknown"]
 #: The environment variable by which tests and rehearsals move the clock of rotation, such as ``31d``.
 CLOCK_ADVANCE: Final = "REKEY_CLOCK_ADVANCE"
 
@@ -55,7 +56,7 @@ class Instance:
         self._claims: dict[tuple[str, str], Claim] = {}
         #: Resources that the program has declared so far; a refresh asks about those that it had before, too.
         self._declared: set[str] = set()
-        #: Objects that a create was refused to take: whoever has them keeps them in this run.
+        #: Objects, or kinds of object, whose create failed: whoever has them keeps them in this run.
         self._protected: set[tuple[str, str]] = set()
 
     def configure(self, get: Callable[[str], str | None]) -> None:
@@ -72,29 +73,21 @@ class Instance:
         """
         with self._lock:
             if self._endpoints is None:
-                from ..endpoints import Endpoints
-
                 self._endpoints = Endpoints(_map_of_endpoints(self._configured), self._runtime)
             return self._endpoints
 
     @cached_property
     def _runtime(self) -> Runtime:
-        from ..endpoints.session import Runtime
-
         return Runtime(wanted=self._wanted, warn=self._warn, now=self.now, environment=self._environment)
 
-    def session(self, endpoint: str | None, vendor: str | None, name: str) -> Session[Any] | Any:
+    def session(self, endpoint: str | None, vendor: str | None, name: str) -> Session[Any] | NoVendor:
         """Return the session of a resource's endpoint; ``name`` is what a resource without a vendor is called."""
         if vendor is not None:
             return self.endpoints.session(endpoint, vendor)
-        from ..endpoints.no_vendor import NoVendor
-
         return NoVendor(name, self._runtime)
 
     def settings(self, endpoint: str | None, vendor: str | None) -> Endpoint | None:
         """Return what an endpoint is set to; nothing where no vendor takes part, or the settings are wrong."""
-        from ..errors import Misconfigured
-
         try:
             return None if vendor is None else self.endpoints.settings(endpoint, vendor)
         except Misconfigured:
@@ -114,9 +107,6 @@ class Instance:
         advance = self._environment.get(CLOCK_ADVANCE)
         if not advance:
             return now
-        from ..errors import Misconfigured
-        from ..policy.durations import parse
-
         try:
             span = parse(advance)
         except ValueError as wrong:
@@ -171,19 +161,17 @@ class Instance:
             return self._claims.get((address, object_))
 
     def protect(self, address: str, object_: str) -> None:
-        """Keep whoever has an object from ending it in this run: a create was refused because of it."""
+        """Keep whoever has an object, or one of a kind, from ending it in this run: a create failed."""
         with self._lock:
             self._protected.add((address, object_))
 
-    def is_protected(self, address: str, object_: str) -> bool:
+    def is_protected(self, address: str, object_: str, kind: str) -> bool:
         """Tell whether an object must not be ended in this run."""
         with self._lock:
-            return (address, object_) in self._protected
+            return not self._protected.isdisjoint({(address, object_), (address, kind)})
 
 
 def _map_of_endpoints(configured: str | None) -> dict[str, Any]:
-    from ..errors import Misconfigured
-
     try:
         endpoints = json.loads(configured or "{}")
     except ValueError:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 Properties = dict[str, Any]
+#: Whether a run is about the whole stack, or leaves resources of it aside, which then claim nothing.
+Scope = Literal["whole", "part", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -42,25 +43,3 @@ def without_unknowns(value: Properties) -> Properties:
         for name, member in value.items()
         if isinstance(member, dict) or not holds_unknown(member)
     }
-
-
-def to_property(value: Any) -> Any:
-    """Return a model's value as a property: secrets wrapped at every depth, moments as RFC 3339."""
-    from pydantic import BaseModel, SecretStr
-
-    from ..model import rfc3339
-
-    match value:
-        case SecretStr():
-            return Secret(value.get_secret_value())
-        case datetime():
-            return rfc3339(value)
-        case BaseModel():
-            fields = {name: getattr(value, name) for name in type(value).model_fields}
-            return {name: to_property(member) for name, member in fields.items() if member not in (None, {})}
-        case dict():
-            return {name: to_property(member) for name, member in value.items()}
-        case list() | tuple():
-            return [to_property(member) for member in value]
-        case _:
-            return value

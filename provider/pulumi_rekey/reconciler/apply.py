@@ -113,13 +113,15 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
                 return self.resource.create(self.api, i, mark, save)
 
             if todo.rotates:
-                return self._adopt_and_rotate(journal, i, made, str(todo.reason))
-            if todo.reason is not None:
-                s = self._mint(journal, i, None, made, generation=1, reason=todo.reason)
+                s = self._adopt_and_rotate(journal, i, made, str(todo.reason))
             else:
-                s = self._adopt(journal, i, made)
-            # What marks it as ours goes last: until the state has it, an interrupted creation is known by that.
-            return self._send_settings(journal, i, s, self.resource.changed(i, s))
+                if todo.reason is not None:
+                    s = self._mint(journal, i, None, made, generation=1, reason=todo.reason)
+                else:
+                    s = self._adopt(journal, i, made)
+                # What marks it as ours goes last: until the state has it, an interrupted creation is known by that.
+                s = self._send_settings(journal, i, s, self.resource.changed(i, s))
+        return self._handed_over(i, s, away=False)
 
     def update(self, id_: str, i: InputsT, s: StateT) -> StateT:
         """Bring the vendor's object, and then its secret, to what is wanted."""
@@ -131,16 +133,20 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
                 s = self._read_back(s)
             # Settings first: a rotation that follows must not be lost to a setting that the vendor refuses.
             s = self._send_settings(journal, i, s, self.resource.changed(i, s) if todo.read_back else todo.changed)
-            if todo.retry is not None:
-                s, settled = self._go_on(journal, i, s, todo.retry)
-                if not settled:
-                    return s
-            if todo.follow_up is not None and isinstance(self.resource, InSteps):
-                keep = journal.saving(lambda s: self._record(i, s))
-                s = keep(self.resource.follow(self.api, i, s, keep, self._clock))
-            if todo.decision.reason is None:
-                return self._record(i, s)
-            return self._rotate(journal, i, s, todo)
+            s = self._with_secret(journal, i, s, todo)
+        return self._handed_over(i, s, away=todo.decision.hands_over)
+
+    def _with_secret(self, journal: Journal[StateT], i: InputsT, s: StateT, todo: Plan) -> StateT:
+        if todo.retry is not None:
+            s, settled = self._go_on(journal, i, s, todo.retry)
+            if not settled:
+                return s
+        if todo.follow_up is not None and isinstance(self.resource, InSteps):
+            keep = journal.saving(lambda s: self._record(i, s))
+            s = keep(self.resource.follow(self.api, i, s, keep, self._clock))
+        if todo.decision.reason is None:
+            return self._record(i, s)
+        return self._rotate(journal, i, s, todo)
 
     def read(self, s: StateT, *, verify: bool = True) -> StateT | None:
         """Return the state as the vendor has it now, and whether it still accepts the secret, if that is to be tried.
@@ -182,7 +188,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             raise
         if remains is not None:
             self.warn(remains)
-        elif phase_of(s) is Phase.UNCERTAIN and (not creates(self.resource) or getattr(s, "adopted", False)):
+        if phase_of(s) is Phase.UNCERTAIN and (not creates(self.resource) or getattr(s, "adopted", False)):
             self.warn("the answer to its last rotation was lost: the secret in force may be one that nobody knows")
 
     def check_address(self, s: StateT) -> None:
@@ -296,7 +302,8 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
 
     def _rotate(self, journal: Journal[StateT], i: InputsT, s: StateT, todo: Plan) -> StateT:
         if todo.decision.by_time and not self._is_due_at_the_vendor(i, s):
-            return self._record(i, s)
+            # What became of a lost one has to be found out all the same.
+            return self._go_on(journal, i, s, Retry.REPLACE)[0] if todo.phase else self._record(i, s)
         expected = not policy.asked_now(i.rotation, s) and phase_of(s) is not Phase.UNCERTAIN
         tells = self.resource.vendor is not None and not self.resource.verified_by_read
         if expected and i.rotation.verify and tells:
@@ -427,9 +434,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         self._obey(own_login(self._where, client_id(s), self.api.endpoint))
 
     def _stop_if_not_gone(self, s: StateT) -> None:
-        # While the next one waits, what is tried is that one.
-        waits = isinstance(self.resource, InSteps) and self.resource.pending(s) is not None
-        if not waits and self._probe(s):
+        if not self.resource.verified_by_read and self._probe(s):
             raise Stopped(
                 f"{self._where}: {object_id(s)} is said to be gone, and its secret is accepted",
                 todo="run again; if that stays so, ask the vendor",
@@ -514,6 +519,12 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         if not isinstance(s, TwoSecretsState) or s.previous_expires_at is None or self.now < s.previous_expires_at:
             return s
         return s.model_copy(update={"previous_secret": None, "previous_expires_at": None})
+
+    def _handed_over(self, i: InputsT, s: StateT, *, away: bool) -> StateT:
+        """Return it with what consumers of a pair are told: of a run that fails they hear nothing."""
+        if s.step is not None:
+            return s
+        return s.model_copy(update={"handover": policy.handover(i.rotation, s, self.now, away=away)})
 
     def _stamp(self, i: InputsT, s: StateT) -> StateT:
         address = None if self.api.endpoint is None else self.api.endpoint.url

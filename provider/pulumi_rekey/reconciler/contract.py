@@ -169,7 +169,7 @@ class TwoSecretsState(State):
 
     def with_candidate_pending(self, before: Self) -> Self:
         """Return a state that was just minted with its secret as the next one, beside the one before."""
-        kept = ("generation", "rotated_at", "rotation_reason", "spread", "secret")
+        kept = ("generation", "rotated_at", "rotation_reason", "next_rotation_at", "spread", "secret")
         old = {name: getattr(before, name) for name in kept}
         minted = Candidate(rotated_at=self.rotated_at, rotation_reason=self.rotation_reason, spread=self.spread)
         ends = {"expires_at": self.previous_expires_at, "previous_secret": None, "previous_expires_at": None}

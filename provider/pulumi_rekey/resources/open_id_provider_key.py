@@ -23,7 +23,7 @@ from ..endpoints.vcd import CLOUDAPI, Vcd, urn_of
 from ..errors import Error, NotFound, Stopped
 from ..key_material import KeyPair, UnusableKey, generate_key_pair, is_published, read_key_pair, same_public_key
 from ..model import NO_FLAG, OPEN, WRITE_ONLY, Mark, Model, Moment, Secret, VendorId, rfc3339
-from ..ownership import generation_in, key_has_tail, key_tail, key_tail_in, mark_beside
+from ..ownership import generation_in, key_description, key_has_tail, key_tail, key_tail_in, mark_beside
 from ..policy.decide import asked_now
 from ..reconciler.contract import Clock, Inputs, InSteps, Save, State
 
@@ -177,7 +177,7 @@ class OpenIdProviderKey(InSteps[OpenIdProviderKeyInputs, OpenIdProviderKeyState,
             if i.activate and any(_is_anothers(key, mark) for key in present):
                 # Before it is published, since most servers have no such key and are spared the call.
                 self._stop_before_anothers(api, api.configuration(), mark, present)
-            s = self._found_again(api, i, mark, present) or self._published(api, i, mark)
+            s = self._found_again(api, i, mark, present) or self._published(api, i, mark, present)
         save(s)
         if not i.activate or s.active:
             return s
@@ -317,7 +317,30 @@ class OpenIdProviderKey(InSteps[OpenIdProviderKeyInputs, OpenIdProviderKeyState,
             retiring=tuple(Retiring(key_id=id_, expires_at=until) for id_ in others),
         )
 
-    def _published(self, api: Vcd, i: OpenIdProviderKeyInputs, mark: str | None) -> OpenIdProviderKeyState:
+    @staticmethod
+    def _warn_of_left_behind(api: Vcd, i: OpenIdProviderKeyInputs, mark: str | None, present: list[Body]) -> None:
+        """Name what an interrupted create may have left before the stack, the resource or the owner was renamed.
+
+        It may as well be another resource's, and does no harm.
+        """
+        alike = [
+            key.id("id")
+            for key in present
+            if _is_anothers(key, mark) and key_description(_description(key)) == (i.description or "")
+        ]
+        signs = api.active_key(api.configuration()) if alike else None
+        for key_id in alike:
+            if key_id != signs:
+                api.runtime.warn(
+                    f"{api.name}: key {key_id}, which does not sign, was published by rekey for another resource with"
+                    " the same description: if that was this one, before it, the stack or rekey:owner was renamed,"
+                    " delete it in Cloud Director"
+                )
+
+    def _published(
+        self, api: Vcd, i: OpenIdProviderKeyInputs, mark: str | None, present: list[Body]
+    ) -> OpenIdProviderKeyState:
+        self._warn_of_left_behind(api, i, mark, present)
         return OpenIdProviderKeyState(**_shown(self._post(api, i, key_tail(mark, 1)), mark), mark=mark)
 
     def _posted(
@@ -433,7 +456,10 @@ class OpenIdProviderKey(InSteps[OpenIdProviderKeyInputs, OpenIdProviderKeyState,
         """DELETE a key whose tokens have expired, unless somebody has made it sign again."""
         configuration = api.configuration()
         if api.active_key(configuration) == old.key_id:
-            api.runtime.warn(f"{api.name}: key {old.key_id} signs again, which somebody has seen to: it stays")
+            api.runtime.warn(
+                f"{api.name}: key {old.key_id} signs again, which somebody has seen to: it is not deleted; the next"
+                f" `pulumi up` makes key {s.key_id} sign, unless activate=False"
+            )
             s = _retiring_until(s, old.key_id, self._until(api, configuration))
             return s.model_copy(update={"active": False})
         api.remove(_KEYS, old.key_id)
@@ -459,8 +485,9 @@ class OpenIdProviderKey(InSteps[OpenIdProviderKeyInputs, OpenIdProviderKeyState,
         known = s.predecessor_key_id
         predecessor = known if known in ids else self._only_other(s, present)
         if predecessor is None:
+            why = "the key that signed before it is gone" if known else "it is not known which key signed before it"
             raise Stopped(
-                f"{api.name}: key {s.key_id} signs, and the key that signed before it is gone",
+                f"{api.name}: key {s.key_id} signs, and {why}",
                 todo="make another key active in Cloud Director, then run again",
             )
         with api.exclusive:

@@ -20,7 +20,7 @@ from pydantic.alias_generators import to_camel
 
 from ..endpoints.answer import Body
 from ..endpoints.navigator import BASE, Navigator
-from ..errors import BadAnswer, Forbidden, NotFound, NotProvenGone, Rejected
+from ..errors import BadAnswer, Error, Forbidden, NotFound, NotProvenGone, Rejected
 from ..key_material import generate_secret, secret_rule
 from ..model import IMMUTABLE, NO_FLAG, Mark, Model, Secret, VendorId
 from ..ownership import own_app_id
@@ -29,6 +29,8 @@ from ..reconciler.contract import Clock, Inputs, Save, TwoSecrets, TwoSecretsSta
 _APPS: Final = f"{BASE}/v2/orgs/{{}}/oauth-apps"
 _APP: Final = f"{_APPS}/{{}}"
 _SECRET: Final = f"{_APP}/secret"
+#: Ten years: whatever number an app has saved, no more is reckoned with.
+_MAX_SAVED_GRACE_S: Final = 315_360_000
 
 _NAMES: Final = {
     "display_name": "displayName",
@@ -160,7 +162,7 @@ class OrgOAuthApp(TwoSecrets[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
             if theirs is None:
                 raise NotFound(f"{api.name}: there is no app {i.adopt}", todo="correct `adopt`")
             s = _shown(OrgOAuthAppState(org_id=i.org_id, oauth_app_id=i.adopt), theirs)
-            return self._patch(api, i, s, self.changed(i, s), save, secret=i.secret)
+            return self._patch(api, i, s, self.changed(i, s), save, secret=i.secret, now=api.vendor_now)
         secret = i.secret or generate_secret("navigator")
         own_id = None if mark is None else own_app_id(mark, i.org_id)
         found = None if own_id is None else self._left_behind(api, i.org_id, own_id)
@@ -175,7 +177,16 @@ class OrgOAuthApp(TwoSecrets[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
         body["secret"] = secret.get_secret_value()
         if own_id is not None:
             body["id"] = own_id
-        answer = api.post(_APPS, i.org_id, json=body, query={"context": i.context} if i.context else None)
+        try:
+            answer = api.post(_APPS, i.org_id, json=body, query={"context": i.context} if i.context else None)
+        except Error as failed:
+            if own_id is not None and not failed.no_effect:
+                # Navigator lists no apps: under another name of this resource nobody would find it again.
+                failed.advice = (
+                    "run `pulumi up` again before this resource, the stack or rekey:owner is renamed: it finds app"
+                    f" {own_id} by these"
+                )
+            raise
         s = save(
             OrgOAuthAppState(
                 org_id=i.org_id,
@@ -231,7 +242,7 @@ class OrgOAuthApp(TwoSecrets[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
         if not grace:
             return self._patch(api, i, s, frozenset(), save, secret=secret, grace=grace, now=now)
         # Asked before the call, so that the old secret is never promised for longer.
-        minted = _minted(s, secret, _end(now, grace))
+        minted = _minted(s, secret, _end(now(), grace))
         save.if_lost(minted)
         body = {
             "newClientSecret": secret.get_secret_value(),
@@ -260,7 +271,9 @@ class OrgOAuthApp(TwoSecrets[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
 
     def lifetime_without_grace(self, s: OrgOAuthAppState) -> timedelta | None:
         """What the app has saved for rotations that do not say."""
-        return timedelta(seconds=s.saved_grace) if s.saved_grace else None
+        return (
+            timedelta(seconds=min(s.saved_grace, _MAX_SAVED_GRACE_S)) if s.saved_grace and s.saved_grace > 0 else None
+        )
 
     def accepted(self, api: Navigator, s: OrgOAuthAppState, now: Clock) -> bool | None:
         """Ask for an access token with the id and secret."""
@@ -297,14 +310,17 @@ class OrgOAuthApp(TwoSecrets[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
     ) -> OrgOAuthAppState:
         """PATCH changed settings and, where one is given, the secret; without either there is nothing to send."""
         body = {_NAMES[name]: _sent(i, s, name) for name in sorted(changed)}
-        minted = None
+        moment = now() if now is not None else None
+
+        def minted(shown: OrgOAuthAppState, secret: SecretStr) -> OrgOAuthAppState:
+            lives = self.lifetime_without_grace(shown) if grace is None else grace
+            return _minted(s, secret, _end(moment, lives))
+
         if secret is not None:
             body["secret"] = secret.get_secret_value()
             if grace is not None:
                 body["secretRotationExpirationInSeconds"] = int(grace.total_seconds())
-            lives = self.lifetime_without_grace(s) if grace is None else grace
-            minted = _minted(s, secret, _end(now, lives))
-            save.if_lost(minted)
+            save.if_lost(minted(s, secret))
         if not body:
             return s
         answer = api.request(
@@ -316,7 +332,11 @@ class OrgOAuthApp(TwoSecrets[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
             # The page of PATCH knows two contexts, that of POST three.
             query={"context": i.context} if i.context in {"PROVIDER", "TENANT"} else None,
         )
-        return _shown(s if minted is None else save(minted), answer)
+        if secret is None:
+            return _shown(s, answer)
+        shown = _shown(save(minted(s, secret)), answer)
+        # What the app has saved since the last look, the answer shows.
+        return _shown(minted(shown, secret), answer)
 
 
 def _sent(i: OrgOAuthAppInputs, s: OrgOAuthAppState | None, name: str) -> Any:
@@ -393,9 +413,9 @@ def _objects(answer: Body, name: str) -> list[Body]:
     return answer.objects(name) if answer.get(name) else []
 
 
-def _end(now: Clock | None, lives: timedelta | None) -> datetime | None:
+def _end(now: datetime | None, lives: timedelta | None) -> datetime | None:
     """Return when the old secret ends; nothing if it ends at once."""
-    return (now() + lives).replace(microsecond=0) if now is not None and lives else None
+    return (now + lives).replace(microsecond=0) if now is not None and lives else None
 
 
 def _minted(s: OrgOAuthAppState, secret: SecretStr, ends: datetime | None) -> OrgOAuthAppState:

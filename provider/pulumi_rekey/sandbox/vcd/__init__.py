@@ -28,6 +28,7 @@ class Vcd:
         "vcd.regenerate": ("immediate", "grace"),
         "vcd.client_secret": ("null", "absent"),
         "vcd.private_key": ("null", "absent", "masked"),
+        "vcd.key_update": ("description", "needs-private-key"),
         "vcd.read_only": ("rejected", "ignored"),
         "vcd.delete_active_key": ("refused", "allowed"),
         "vcd.jwks": ("all", "active"),

@@ -122,6 +122,8 @@ class OpenIdProvider:
             raise Malformed("publicKey is read-only")
         private, passphrase = field(body, "privateKey", str), field(body, "privateKeyPassphrase", str)
         if private is None or private == MASK:
+            if self._world.switch("vcd.key_update") == "needs-private-key":
+                raise Malformed("privateKey is required")
             unchanged = passphrase is None or passphrase == MASK
         else:
             unchanged = key.pair.is_private(private, passphrase)

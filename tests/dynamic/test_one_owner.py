@@ -1,0 +1,77 @@
+"""What is deleted while another resource, or a replacement, manages the same object: on the real engine."""
+
+import pytest
+
+from tests.engine import Stack
+from tests.lifecycle.app_secret import AppSecretCase
+from tests.lifecycle.case import IMPORTS, ProgramSpec
+from tests.lifecycle.oidc_relying_party import OidcRelyingPartyCase
+from tests.lifecycle.scenario import Scenario
+from tools.vendors import Sandbox
+
+#: A resource that the vendor refuses.
+FAILING = 'rekey.AppSecret("failing", instance_id="i", app_id="nobody\'s")'
+
+
+@pytest.fixture
+def app(stack: Stack, sandbox: Sandbox) -> Scenario:
+    return Scenario(AppSecretCase(sandbox), stack, sandbox)
+
+
+def declare(scenario: Scenario, spec: ProgramSpec, *more: str) -> None:
+    scenario.stack.program("\n".join([*IMPORTS, f"it = {scenario.case.declaration(spec)}", *more, ""]))
+
+
+@pytest.mark.parametrize("unavailable", [False, True], ids=["it is in the way", "the vendor fails"])
+def test_delete_after_a_create_that_failed_is_refused(stack: Stack, sandbox: Sandbox, *, unavailable: bool) -> None:
+    """Renamed without an alias, with the command of the documented pipeline."""
+    scenario = Scenario(OidcRelyingPartyCase(sandbox), stack, sandbox)
+    scenario.up()
+    first = scenario.outputs()
+    if unavailable:
+        sandbox.fault("/relyingParties$", method="GET", status=403, count=0)
+    step = scenario.up("--continue-on-error", name="renamed", fails=True)
+    assert "is kept: a resource that this run could not create may be the same one under another name" in step.run.text
+    assert scenario.case.accepts(first)
+    assert scenario.stack.resource("it")["outputs"]["client_secret"] == first["client_secret"]
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_delete_after_a_rename_to_another_endpoint_of_one_address(app: Scenario, slash: str) -> None:
+    url = app.sandbox.url.replace("http:", "HTTP:") + slash
+    key = app.sandbox.credentials["roma"]
+    app.stack.configure(
+        {
+            "rekey:endpoints.eu.kind": "roma",
+            "rekey:endpoints.eu.url": url,
+            "rekey:endpoints.eu.projectId": key["project_id"],
+        },
+        {"rekey:endpoints.eu.accessKey": key["access_key"], "rekey:endpoints.eu.secretKey": key["secret_key"]},
+    )
+    app.up(rotation={"triggers": {"release": 1}})
+    app.up(rotation={"triggers": {"release": 2}})
+    step = app.up(name="renamed", more={"endpoint": '"eu"'})
+    assert step.steps == ["create renamed", "delete it"]
+    assert app.case.accepts(app.outputs())
+
+
+def test_project_of_the_endpoint_said_explicitly_is_no_replacement(app: Scenario) -> None:
+    app.up(rotation={"triggers": {"release": 1}})
+    own = repr(app.sandbox.credentials["roma"]["project_id"])
+    assert not any("replace" in step for step in app.up(more={"project_id": own}).steps)
+    assert app.case.accepts(app.outputs())
+
+
+@pytest.mark.parametrize("policy", [{}, {"triggers": {"release": 2}}], ids=["kept", "rotated"])
+def test_delete_of_a_replaced_copy_in_a_later_run_keeps_the_secret(app: Scenario, policy: dict[str, object]) -> None:
+    """Another resource fails, so the run in which it is replaced does not get to the delete."""
+    app.up(rotation={"triggers": {"release": 1}})
+    app.up(rotation={"triggers": {"release": 2}})
+    spec = ProgramSpec(rotation=policy)
+    declare(app, spec, FAILING)
+    run = app.stack.up("--replace", app.stack.resource("it")["urn"], fails=True)
+    assert "create-replacement it" in run.steps
+    assert "delete-replaced it" not in run.steps
+    declare(app, spec)
+    assert "delete-replaced it" in app.stack.up().steps
+    assert app.case.accepts(app.stack.resource("it")["outputs"])
