@@ -122,7 +122,14 @@ def made_from(seed: int, length: int = 14) -> Script:
 def _some_step(chance: random.Random, kinds: Sequence[str]) -> Iterator[Step]:
     kind = chance.choice(kinds)
     do = chance.choices(("edit", "run", "hand", "time", "state"), (35, 40, 8, 10, 7))[0]
-    if do == "edit":
+    if do == "edit" and chance.random() < 0.15:
+        # What is asked for, lost on the way, and not asked for any more.
+        yield Step("edit", kind, "release")
+        lost = chance.choice(sorted(name for name in MET if "after" in name))
+        yield Step("up", fault=lost, skip=chance.randrange(5), carry_on=chance.random() < 0.5)
+        yield Step("edit", kind, chance.choice(("back", "paused", "verify", "max_age")))
+        yield Step("up")
+    elif do == "edit":
         yield Step("edit", kind, chance.choice(_EDITS))
         if chance.random() < 0.7:
             yield _some_run(chance, kinds)
@@ -222,11 +229,7 @@ class BrokenError(AssertionError):
 
 
 #: What a line under a resource must speak of, so that whoever reads it expects that a secret ends.
-_ENDS: Final = re.compile(
-    r"rotates|ends|ended|goes on|lost|not known|minted|refuse|sign|retires|replaced|gone|kept|works|publish|circulat"
-)
-
-
+_ENDS: Final = re.compile(r"rotates|ends |ended|goes on|not known|vendor refuses|retires|makes key|nobody knows")
 #: What says that something is nobody's any more but people's.
 _LEFT: Final = re.compile(r"was left alone|leaves the state")
 
@@ -395,7 +398,7 @@ class Life:
             for urn, lines in one.said.items():
                 for line in lines:
                     self.log(f"      {urn.rpartition('::')[2]}: {line}")
-        self._take_in(runs)
+        self._take_in(runs, destroys=step.do == "destroy")
         self._judge_ended(before, repr(step))
         if run.died or any("to keep it" in error for error in run.errors):
             # The engine says at the next run that a step was interrupted, and to refresh; rekey says it of a delete.
@@ -455,7 +458,7 @@ class Life:
         if self._dying:
             raise DeadError
 
-    def _take_in(self, runs: list[Run]) -> None:
+    def _take_in(self, runs: list[Run], *, destroys: bool = False) -> None:
         for unit in self.units.values():
             mine = unit.names | {f"{unit.kind}-made"}
             for run in runs:
@@ -465,8 +468,10 @@ class Life:
                 unit.said += lines
                 if any(_LEFT.search(line) for line in lines):
                     self._left_to_people(unit)
-                # That something is deleted is a reason which the engine itself says.
-                ended = {f"{op} {name}" for op in ("delete", "replace") for name in unit.names}
+                # That something is deleted is a reason which the engine itself says, unless it only has another name.
+                renamed = unit.declared and not destroys and self.engine.find(unit.name) is None
+                ops = ("replace",) if renamed else ("delete", "replace")
+                ended = {f"{op} {name}" for op in ops for name in unit.names}
                 unit.said += [f"ended by the step {step}" for step in run.steps if step in ended]
             self._know(unit)
 
