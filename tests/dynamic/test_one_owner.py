@@ -33,6 +33,35 @@ def test_delete_of_what_a_create_was_refused_is_refused(stack: Stack, sandbox: S
     assert scenario.stack.resource("it")["outputs"]["client_secret"] == first["client_secret"]
 
 
+def test_delete_of_what_a_failed_resource_was_to_take_over_is_refused(app: Scenario) -> None:
+    """Renamed without an alias: the state has the only copy of the secret that works."""
+    app.up(rotation={"triggers": {"release": 1}})
+    app.up(rotation={"triggers": {"release": 2}})
+    first = app.outputs()
+    app.sandbox.fault("/secret$", status=403, count=9)
+    step = app.up("--continue-on-error", name="renamed", fails=True)
+    app.sandbox.clear_faults()
+    assert "was to be taken over by another resource of this run, which was not created: urn:" in step.run.text
+    assert app.stack.resource("it")["outputs"]["secret"] == first["secret"]
+    assert app.case.accepts(first)
+    assert app.up(name="renamed").steps == ["create renamed", "delete it"]
+    assert app.case.accepts(app.outputs())
+
+
+def test_delete_beside_a_failure_is_refused(app: Scenario) -> None:
+    """Renamed without an alias, it depends on what fails: the engine skips it, and the provider never hears of it."""
+    app.up(rotation={"triggers": {"release": 1}})
+    app.up(rotation={"triggers": {"release": 2}})
+    first = app.outputs()
+    spec = ProgramSpec("renamed", options="depends_on=[failing]")
+    app.stack.program("\n".join([*IMPORTS, f"failing = {FAILING}", f"it = {app.case.declaration(spec)}", ""]))
+    run = app.stack.up("--continue-on-error", fails=True)
+    assert "what depends on that one was not reached, and may manage this object: nothing was changed" in run.text
+    assert app.case.accepts(first)
+    assert app.up(name="renamed").steps == ["create renamed", "delete it"]
+    assert app.case.accepts(app.outputs())
+
+
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_delete_after_a_rename_to_another_endpoint_of_one_address(app: Scenario, slash: str) -> None:
     url = app.sandbox.url.replace("http:", "HTTP:") + slash
