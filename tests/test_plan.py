@@ -431,6 +431,14 @@ def test_words_of_a_retry_go_before_what_is_deferred() -> None:
     assert todo.says == (f"goes on: {Phase.REFUSED}: {Retry.REPLACE.value}",)
 
 
+def test_words_of_a_lost_answer_say_that_a_secret_that_cannot_be_tried_is_replaced() -> None:
+    i = inputs()
+    todo = planned(i, kept(i, step=Phase.UNCERTAIN))
+    assert todo.says == (
+        f"goes on: {Phase.UNCERTAIN}: the secret is tried, and the next one is minted unless the vendor accepts it",
+    )
+
+
 def test_words_of_what_is_deferred_and_of_what_follows() -> None:
     i = inputs(rotation=NINETY | {"paused": True})
     s = kept(i, told=False)
@@ -448,14 +456,14 @@ def test_creation_makes_or_keeps() -> None:
 
 
 def test_creation_says_what_ends_the_secret_in_use() -> None:
-    ends = f"takes locker-9 over and ends the secret in use: {AT_ONCE}"
+    ends = f"takes locker-9 over and replaces the secret in use: {AT_ONCE}"
     rotated = plan_creation(LOCKER, inputs(adopt="locker-9", rotation={"on_adopt": "rotate"}))
     assert (rotated.rotates, rotated.reason, rotated.says) == (True, "adopted with on_adopt=rotate", (ends,))
     given = plan_creation(LOCKER, inputs(adopt="locker-9", secret="0000"))
     assert (given.rotates, given.reason, given.says) == (False, "adopted, the given secret set", (ends,))
     overlapping = plan_creation(LOCKER, inputs(adopt="locker-9", rotation={"on_adopt": "rotate", "grace": "2d"}))
     assert overlapping.says == (
-        "takes locker-9 over and ends the secret in use: overlap: the old secret works for another 2 d",
+        "takes locker-9 over and replaces the secret in use: overlap: the old secret works for another 2 d",
     )
 
 

@@ -95,9 +95,9 @@ class Demo:
         self.pulumi("preview")
         self.pulumi("up", "--yes", "--skip-preview")
         second = self.outputs()
-        say("With the new secrets:")
+        say("With the stack's outputs now (the signing key is still the old one):")
         self.prove(self.who_gets_in(second), expected=True)
-        say("With the old ones:")
+        say("With the outputs from before:")
         old = self.who_gets_in(first | {"portal now": second["portal"]})
         self.prove(old, expected=False, but="signing")
         check(old["signing"], "signing: the old key signs for now")
@@ -106,7 +106,7 @@ class Demo:
 
     def wait_for_the_key(self, second: Outputs) -> Outputs:
         """An hour later: the next signing key is known to all portals, so it signs."""
-        title("An hour later: every portal has had time to fetch the next signing key, so that one signs")
+        title("An hour later: every portal has had time to fetch the next signing key, so it signs")
         self.sandbox.advance("1h")
         self.environment["REKEY_CLOCK_ADVANCE"] = "1h"
         self.pulumi("up", "--yes", "--skip-preview")

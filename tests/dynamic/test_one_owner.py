@@ -31,9 +31,39 @@ def test_delete_after_a_create_that_failed_is_refused(stack: Stack, sandbox: San
     if unavailable:
         sandbox.fault("/relyingParties$", method="GET", status=403, count=0)
     step = scenario.up("--continue-on-error", name="renamed", fails=True)
-    assert "is kept: a resource that this run could not create may be the same one under another name" in step.run.text
+    refused = "is what another resource of this run was refused to create again"
+    assert ("is left alone, since another resource failed" if unavailable else refused) in step.run.text
     assert scenario.case.accepts(first)
     assert scenario.stack.resource("it")["outputs"]["client_secret"] == first["client_secret"]
+
+
+def test_delete_of_what_a_failed_resource_was_to_take_over_is_refused(app: Scenario) -> None:
+    """Renamed without an alias: the state has the only copy of the secret that works."""
+    app.up(rotation={"triggers": {"release": 1}})
+    app.up(rotation={"triggers": {"release": 2}})
+    first = app.outputs()
+    app.sandbox.fault("/secret$", status=403, count=9)
+    step = app.up("--continue-on-error", name="renamed", fails=True)
+    app.sandbox.clear_faults()
+    assert "was to be taken over by another resource of this run, which was not created: urn:" in step.run.text
+    assert app.stack.resource("it")["outputs"]["secret"] == first["secret"]
+    assert app.case.accepts(first)
+    assert app.up(name="renamed").steps == ["create renamed", "delete it"]
+    assert app.case.accepts(app.outputs())
+
+
+def test_delete_beside_a_failure_is_refused(app: Scenario) -> None:
+    """Renamed without an alias, it depends on what fails: the engine skips it, and the provider never hears of it."""
+    app.up(rotation={"triggers": {"release": 1}})
+    app.up(rotation={"triggers": {"release": 2}})
+    first = app.outputs()
+    spec = ProgramSpec("renamed", options="depends_on=[failing]")
+    app.stack.program("\n".join([*IMPORTS, f"failing = {FAILING}", f"it = {app.case.declaration(spec)}", ""]))
+    run = app.stack.up("--continue-on-error", fails=True)
+    assert "what depends on that one was not reached, and may manage this object: nothing was changed" in run.text
+    assert app.case.accepts(first)
+    assert app.up(name="renamed").steps == ["create renamed", "delete it"]
+    assert app.case.accepts(app.outputs())
 
 
 @pytest.mark.parametrize("slash", ["", "/"])

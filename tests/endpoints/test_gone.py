@@ -162,7 +162,7 @@ def test_the_error_says_what_is_not_proven_and_what_to_do(sandbox: Sandbox, sear
     assert str(failed.value) == (
         f"broker: GET /usergroup/t/CUSTOMER/broker/directories/{found.ids[0]}/sync-client: 404, which does not prove"
         " that it is gone: the directory is there, and has no sync client: the account needs the rule set"
-        " IDP_AND_DIRECTORY_ADMIN or TENANT_ADMIN; what is gone all the same, `pulumi state delete` forgets"
+        " IDP_AND_DIRECTORY_ADMIN or TENANT_ADMIN; if it is gone all the same, run `pulumi state delete`"
     )
 
 

@@ -125,7 +125,7 @@ def test_a_given_secret_is_set_and_watched(roma: Roma) -> None:
     program = roma.program()
     state = program.up(**roma.app, secret=GIVEN)
     assert program.said == [
-        f"takes {roma.app['app_id']} over and ends the secret in use: no overlap: the vendor ends the old secret at"
+        f"takes {roma.app['app_id']} over and replaces the secret in use: no overlap: the vendor ends the old secret at"
         " once"
     ]
     assert (value(state), state.rotation_reason) == (GIVEN, "adopted, the given secret set")

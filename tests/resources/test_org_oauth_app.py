@@ -575,7 +575,7 @@ def test_adopt_with_a_given_secret(navigator: Navigator) -> None:
     assert (navigator.lets_in(state), state.display_name, state.step) == (True, "ours", None)
     assert navigator.calls()[1:] == [f"PATCH /{app}"]
     assert program.said == [
-        f"takes {app} over and ends the secret in use: no overlap is asked for: set rotation.grace to keep the old"
+        f"takes {app} over and replaces the secret in use: no overlap is asked for: set rotation.grace to keep the old"
         " secret for a time"
     ]
     assert not program.planned(**wanted)

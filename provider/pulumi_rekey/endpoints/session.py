@@ -214,7 +214,7 @@ class Session(ABC, Generic[EndpointT]):
         """
         return NotProvenGone(
             f"{refused.happened}, which does not prove that it is gone{why and f': {why}'}",
-            todo=f"the account needs {self.right}; what is gone all the same, `pulumi state delete` forgets",
+            todo=f"the account needs {self.right}; if it is gone all the same, run `pulumi state delete`",
             request_id=refused.request_id,
         )
 

@@ -178,7 +178,7 @@ class Answers:
     def create(self, call: Call, props: Properties) -> Found:
         """Create or adopt the object."""
         i = self.resource.inputs.model_validate(props)
-        with self._saving(None, None), self._protecting(i.endpoint):
+        with self._noticed(), self._saving(None, None), self._protecting(i.endpoint):
             state = self._reconciler(i.endpoint, call).create(i, self._mark(call))
         object_ = claimed(self.resource, state)
         self._instance.claim_live(self._address(i.endpoint), object_, call.urn, state, created=True)
@@ -193,7 +193,7 @@ class Answers:
         def closed(state: State) -> State:
             return state.model_copy(update={"encrypted": self._unsaid(said, i, state)})
 
-        with self._saving(id_, None, closed):
+        with self._noticed(), self._saving(id_, None, closed):
             state = closed(self._reconciler(i.endpoint, call).update(id_, i, before))
         self._instance.claim_live(self._address(i.endpoint), claimed(self.resource, state), call.urn, state)
         return Found(id_, self._outputs(state))
@@ -214,22 +214,34 @@ class Answers:
         """End what rekey made, unless another resource of the program, or its own replacement, manages it now."""
         state = self._state(props)
         address, object_ = self._address(state.endpoint), claimed(self.resource, state)
-        if self._instance.is_protected(address, object_, self.resource.name):
-            kept = Stopped(
-                f"{state.endpoint or self.resource.vendor}: {object_id(state)} is kept: a resource that this run could"
-                " not create may be the same one under another name",
-                todo="give that one an alias if it was renamed in the program, or delete this one in a run of its own",
-            )
-            kept.aftermath = "nothing was changed"
-            raise kept
         holder = self._instance.holder(address, object_)
         is_this = holder is not None and holder.urn == call.urn and holder.state == state and not holder.created
         is_replaced = holder is not None and not is_this
+        if self._instance.is_protected(address, object_):
+            raise self._kept(
+                state,
+                "is what another resource of this run was refused to create again",
+                "give that one an alias if it was renamed in the program, or delete this one in a run of its own",
+            )
+        failed = self._instance.has_failed and self.resource.vendor is not None
+        if failed and holder is not None and holder.urn != call.urn and holder.state is None:
+            raise self._kept(
+                state,
+                f"was to be taken over by another resource of this run, which was not created: {holder.urn}",
+                "run `pulumi up` again: it deletes this one when that one is there",
+            )
         only_here = holder is not None and is_replaced and self._only_here(state, holder.state)
         if holder is not None and is_replaced and (holder.urn != call.urn or not only_here):
             for text in self._leaving(state, holder.urn.rpartition("::")[2], secret=only_here):
                 call.remark("WARNING", text)
             return
+        if failed and holder is None:
+            raise self._kept(
+                state,
+                "is left alone, since another resource failed: what depends on that one was not reached, and may manage"
+                " this object",
+                "run `pulumi up` again: it deletes this one when nothing else fails",
+            )
         if self._instance.scope == "part" and self.resource.vendor is not None:
             call.remark("WARNING", self._left_alone(state))
             return
@@ -250,6 +262,11 @@ class Answers:
                 f"{', '.join(beside)}, kept by a rotation, leaves the state and stays at the vendor: delete it there"
                 " when nobody needs it"
             )
+
+    def _kept(self, state: State, why: str, way_out: str) -> Stopped:
+        kept = Stopped(f"{state.endpoint or self.resource.vendor}: {object_id(state)} {why}", todo=way_out)
+        kept.aftermath = "nothing was changed"
+        return kept
 
     def _left_alone(self, state: State) -> str:
         id_ = object_id(state)
@@ -332,20 +349,22 @@ class Answers:
             raise HalfDone(Found(id_ or object_id(state), self._outputs(state), inputs), partial) from partial
 
     @contextmanager
-    def _protecting(self, endpoint: str | None) -> Iterator[None]:
-        """Keep what a failed create was to take the place of from being ended in the same run.
-
-        What stood in its way is named by the refusal; after any other failure it could be each object of the kind.
-        """
+    def _noticed(self) -> Iterator[None]:
+        """Note that a resource failed."""
         try:
             yield
-        except Partial:
+        except Exception:
+            self._instance.has_failed = True
             raise
-        except Error as failed:
-            named = failed.names if isinstance(failed, Stopped) else None
-            if named is not None or creates(self.resource):
-                object_ = None if named is None else object_named(self.resource, named)
-                self._instance.protect(self._address(endpoint), object_ or self.resource.name)
+
+    @contextmanager
+    def _protecting(self, endpoint: str | None) -> Iterator[None]:
+        """Keep what a refused create names from being ended in the same run."""
+        try:
+            yield
+        except Stopped as stopped:
+            if stopped.names is not None:
+                self._instance.protect(self._address(endpoint), object_named(self.resource, stopped.names))
             raise
 
 

@@ -56,8 +56,10 @@ class Instance:
         self._claims: dict[tuple[str, str], Claim] = {}
         #: Resources that the program has declared so far; a refresh asks about those that it had before, too.
         self._declared: set[str] = set()
-        #: Objects, or kinds of object, whose create failed: whoever has them keeps them in this run.
+        #: Objects that a create was refused to take: whoever has them keeps them in this run.
         self._protected: set[tuple[str, str]] = set()
+        #: Whether a resource of this run failed: what depends on it is never registered, so it claims nothing.
+        self.has_failed = False
 
     def configure(self, get: Callable[[str], str | None]) -> None:
         """Take the stack's configuration; every resource of the process is handed the same."""
@@ -161,14 +163,14 @@ class Instance:
             return self._claims.get((address, object_))
 
     def protect(self, address: str, object_: str) -> None:
-        """Keep whoever has an object, or one of a kind, from ending it in this run: a create failed."""
+        """Keep whoever has an object from ending it in this run: a create was refused because of it."""
         with self._lock:
             self._protected.add((address, object_))
 
-    def is_protected(self, address: str, object_: str, kind: str) -> bool:
+    def is_protected(self, address: str, object_: str) -> bool:
         """Tell whether an object must not be ended in this run."""
         with self._lock:
-            return not self._protected.isdisjoint({(address, object_), (address, kind)})
+            return (address, object_) in self._protected
 
 
 def _map_of_endpoints(configured: str | None) -> dict[str, Any]:

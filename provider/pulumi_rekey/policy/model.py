@@ -94,7 +94,7 @@ class Policy(Model):
     max_age: Annotated[Duration, within("1h", "3660d")] | None = Field(
         default=None,
         description="The age, counted from minting or adoption, at which the credential is due, from 1h to 3660d."
-        " By default age alone makes nothing due.",
+        " By default, age never triggers a rotation.",
         examples=["90d", "720h30m", "P90D"],
     )
     renew_before: Annotated[Duration, within("1h", "3660d")] | None = Field(

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from ..endpoints.address import same_system
 from ..endpoints.config import Endpoint
-from ..model import IMMUTABLE, fields_marked, rfc3339
+from ..model import IMMUTABLE, fields_marked, rfc3339, secret_fields
 from ..policy import decide as policy
 from ..policy.decide import Decision
 from ..policy.durations import in_words
@@ -68,9 +68,9 @@ class Retry(Enum):
     """How a run goes on with a secret that is not certain yet; the value says it in a preview."""
 
     TRUST = "verify=False, so that it is handed on as it is"
-    ONLY_TRY = "it is tried again, and nothing is minted"
+    ONLY_TRY = "the secret is tried again, and nothing is minted"
     SEND_AGAIN = "it is tried, and sent, again; the old one stays until then, or until its end"
-    REPLACE = "it is tried again, and the next one is minted if it is still refused"
+    REPLACE = "the secret is tried again, and the next one is minted if the vendor still refuses it"
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def plan(
     login = own_login(i.endpoint or resource.vendor, client_id(s), endpoint)
     retry = None if decision.reason else _retry(i, s, phase, decision, now, own_login=login is not None)
     follow_up = resource.follow_up(i, s, now) if isinstance(resource, InSteps) else None
-    said = [f"goes on: {phase}: {retry.value}"] if retry else _words(resource, i, s, decision, now)
+    said = [f"goes on: {phase}: {_going_on(s, phase, retry)}"] if retry else _words(resource, i, s, decision, now)
     if follow_up is not None and decision.reason is None:
         said.append(follow_up)
     if s.rotated_at != ahead:
@@ -275,6 +275,15 @@ def _words(resource: Resource[Any, Any, Any], i: Inputs, s: State, decision: Dec
     return [f"rotates: {decision.reason}; {meaning}{f'; next due {by} {rfc3339(due)}' if due else ''}"]
 
 
+def _going_on(s: State, phase: Phase | None, retry: Retry) -> str:
+    """Say how a run goes on; after a lost answer, a secret that cannot be tried is no reason to wait."""
+    if phase is not Phase.UNCERTAIN or retry is not Retry.REPLACE:
+        return retry.value
+    if not secret_fields(type(s)):
+        return "the vendor is asked, and nothing is minted"
+    return "the secret is tried, and the next one is minted unless the vendor accepts it"
+
+
 def _meaning(resource: Resource[Any, Any, Any], i: Inputs, s: State, now: datetime) -> str:
     """Return what a rotation means for whoever uses the old secret."""
     if not isinstance(resource, TwoSecrets):
@@ -331,7 +340,7 @@ def plan_creation(resource: Resource[Any, Any, Any], i: Inputs, endpoint: Endpoi
         reason=reason,
         rotates=rotates,
         refusal=own_login(i.endpoint or resource.vendor, adopted, endpoint) if given or i.rotation.mints else None,
-        says=(f"takes {adopted} over and ends the secret in use: {meaning}",) if ends else (),
+        says=(f"takes {adopted} over and replaces the secret in use: {meaning}",) if ends else (),
     )
 
 
