@@ -8,7 +8,7 @@ secret is marked on the fields (see :class:`~pulumi_rekey.model.Mark`).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
@@ -125,13 +125,13 @@ class Resource(ABC, Generic[InputsT, StateT, SessionT]):
             return None
         return "the given secret is another one"
 
-    def problems(self, i: InputsT) -> Iterator[tuple[str, str]]:
-        """Yield (property path, reason) for what a field by itself cannot tell."""
-        yield from ()
+    def problems(self, i: InputsT) -> list[tuple[str, str]]:
+        """Return (property path, reason) for what a field by itself cannot tell."""
+        return []
 
-    def remarks(self, i: InputsT, s: StateT | None) -> Iterator[str]:
-        """Yield what the reader of a preview must know; without a state it is about to be created or adopted."""
-        yield from ()
+    def remarks(self, i: InputsT, s: StateT | None) -> list[str]:
+        """Return what the reader of a preview must know; without a state it is about to be created or adopted."""
+        return []
 
 
 class Candidate(Model):
@@ -280,17 +280,15 @@ def has_candidate(s: State) -> bool:
     return isinstance(s, TwoSecretsState) and s.next_secret is not None
 
 
-def claims(resource: Resource[Any, Any, Any], inputs: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield (property, object) for each object of the vendor that only one resource of a program may manage.
+def claims(resource: Resource[Any, Any, Any], inputs: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return (property, object) for each object of the vendor that only one resource of a program may manage.
 
     ``inputs`` are those that are known; two resources that name the same object here stand in each other's way.
     """
-    for name in fields_with(resource.inputs, Mark.ADOPTS):
-        if isinstance(inputs.get(name), str):
-            yield name, object_named(resource, inputs[name])
-    for name in fields_with(resource.inputs, Mark.EXCLUSIVE):
-        if inputs.get(name, resource.inputs.model_fields[name].default) is True:
-            yield name, name
+    named = [name for name in fields_with(resource.inputs, Mark.ADOPTS) if isinstance(inputs.get(name), str)]
+    defaults = {name: field.default for name, field in resource.inputs.model_fields.items()}
+    held = [name for name in fields_with(resource.inputs, Mark.EXCLUSIVE) if inputs.get(name, defaults[name]) is True]
+    return [*((name, object_named(resource, inputs[name])) for name in named), *((name, name) for name in held)]
 
 
 def claimed(resource: Resource[Any, Any, Any], s: State) -> str:

@@ -6,7 +6,6 @@ Preview, ``rekey status``, ``rekey due`` and :mod:`.apply` all read one :class:`
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, StrEnum
@@ -344,12 +343,14 @@ def plan_creation(resource: Resource[Any, Any, Any], i: Inputs, endpoint: Endpoi
     )
 
 
-def policy_problems(resource: Resource[Any, Any, Any], rotation: Policy, *, gives: bool) -> Iterator[tuple[str, str]]:
-    """Yield (property path, reason) where the policy asks for what this resource, or its vendor, cannot do.
+def policy_problems(resource: Resource[Any, Any, Any], rotation: Policy, *, gives: bool) -> list[tuple[str, str]]:
+    """Return (property path, reason) where the policy asks for what this resource, or its vendor, cannot do.
 
     ``gives`` tells whether the user gives the secret, known already or not.
     """
+    found = []
     if rotation.grace and not isinstance(resource, TwoSecrets):
-        yield "rotation.grace", f"is not supported by this vendor ({resource.overlap})"
+        found.append(("rotation.grace", f"is not supported by this vendor ({resource.overlap})"))
     if gives and rotation.mints:
-        yield "rotation", "would mint beside the secret that is given: give one of the two"
+        found.append(("rotation", "would mint beside the secret that is given: give one of the two"))
+    return found

@@ -8,7 +8,6 @@ A grace cannot be set: nothing documents that the old secret survives its regene
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
@@ -82,10 +81,11 @@ class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, V
     inputs = OidcRelyingPartyInputs
     state = OidcRelyingPartyState
 
-    def remarks(self, i: OidcRelyingPartyInputs, s: OidcRelyingPartyState | None) -> Iterator[str]:
+    def remarks(self, i: OidcRelyingPartyInputs, s: OidcRelyingPartyState | None) -> list[str]:
         """The secret of an adopted relying party is not there to be read."""
         if s is None and i.adopt is not None and i.rotation.on_adopt != "rotate":
-            yield "keeps the secret in use, which cannot be read: `client_secret` stays unset until a rotation"
+            return ["keeps the secret in use, which cannot be read: `client_secret` stays unset until a rotation"]
+        return []
 
     def create(
         self, api: Vcd, i: OidcRelyingPartyInputs, mark: str | None, save: Save[OidcRelyingPartyState]

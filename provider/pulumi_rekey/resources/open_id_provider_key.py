@@ -12,7 +12,6 @@ and keeps no copy).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
@@ -130,17 +129,16 @@ class OpenIdProviderKey(InSteps[OpenIdProviderKeyInputs, OpenIdProviderKeyState,
     verified_by_read = True
     pair_unsupported_reason = "a signing key keeps its predecessor published by itself: give it a Rotation"
 
-    def problems(self, i: OpenIdProviderKeyInputs) -> Iterator[tuple[str, str]]:
+    def problems(self, i: OpenIdProviderKeyInputs) -> list[tuple[str, str]]:
         """Read a given key, so that one that cannot serve is refused before any call."""
         if i.private_key is None:
-            for name in ("public_key", "private_key_passphrase"):
-                if getattr(i, name) is not None:
-                    yield name, "needs private_key beside it"
-            return
+            beside = [name for name in ("public_key", "private_key_passphrase") if getattr(i, name) is not None]
+            return [(name, "needs private_key beside it") for name in beside]
         try:
             _given(i)
         except UnusableKey as refused:
-            yield refused.field, refused.reason
+            return [(refused.field, refused.reason)]
+        return []
 
     def explicit_secret_change(self, i: OpenIdProviderKeyInputs, s: OpenIdProviderKeyState) -> str | None:
         """A given private key whose public half is not the present one is published."""
@@ -516,11 +514,11 @@ def _ids(s: OpenIdProviderKeyState) -> set[str]:
     return {key_id for key_id in named if key_id is not None}
 
 
-def _old(s: OpenIdProviderKeyState) -> Iterator[Retiring]:
-    """Yield the keys before the present one, the latest first."""
-    if s.previous_key_id is not None and s.previous_expires_at is not None:
-        yield Retiring(key_id=s.previous_key_id, expires_at=s.previous_expires_at)
-    yield from s.retiring
+def _old(s: OpenIdProviderKeyState) -> list[Retiring]:
+    """Return the keys before the present one, the latest first."""
+    if s.previous_key_id is None or s.previous_expires_at is None:
+        return list(s.retiring)
+    return [Retiring(key_id=s.previous_key_id, expires_at=s.previous_expires_at), *s.retiring]
 
 
 def _ended(s: OpenIdProviderKeyState, now: datetime) -> list[Retiring]:

@@ -11,7 +11,6 @@ Navigator documents no way to delete an app: a destroy ends the secret and leave
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
@@ -148,10 +147,11 @@ class OrgOAuthApp(TwoSecrets[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
     state = OrgOAuthAppState
     overlap = "no overlap is asked for: set rotation.grace to keep the old secret for a time"
 
-    def remarks(self, i: OrgOAuthAppInputs, s: OrgOAuthAppState | None) -> Iterator[str]:
+    def remarks(self, i: OrgOAuthAppInputs, s: OrgOAuthAppState | None) -> list[str]:
         """The secret of an adopted app is not there to be read."""
         if s is None and i.adopt is not None and i.secret is None and i.rotation.on_adopt != "rotate":
-            yield "keeps the app's secret, which cannot be read: `secret` stays unset until a rotation"
+            return ["keeps the app's secret, which cannot be read: `secret` stays unset until a rotation"]
+        return []
 
     def create(
         self, api: Navigator, i: OrgOAuthAppInputs, mark: str | None, save: Save[OrgOAuthAppState]

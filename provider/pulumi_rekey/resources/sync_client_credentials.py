@@ -102,31 +102,36 @@ class SyncClientCredentials(Resource[SyncClientCredentialsInputs, SyncClientCred
     pair_unsupported_reason = "a directory has one sync client, so there is no second one to fall back on"
     overlap = "no overlap: the vendor ends the old credentials at once"
 
-    def problems(self, i: SyncClientCredentialsInputs) -> Iterator[tuple[str, str]]:
+    def problems(self, i: SyncClientCredentialsInputs) -> list[tuple[str, str]]:
         """Minting ends credentials that cannot be read, so nobody but the user can say whether to begin with it."""
-        if i.rotation.on_adopt is None:
-            yield (
-                "rotation.on_adopt",
-                'must be said: "rotate" ends the credentials that the sync client uses now and mints new ones, "keep"'
-                " leaves them, and the outputs unset, until a rotation",
-            )
+        if i.rotation.on_adopt is not None:
+            return []
+        reason = (
+            'must be said: "rotate" ends the credentials that the sync client uses now and mints new ones, "keep"'
+            " leaves them, and the outputs unset, until a rotation"
+        )
+        return [("rotation.on_adopt", reason)]
 
-    def remarks(self, i: SyncClientCredentialsInputs, s: SyncClientCredentialsState | None) -> Iterator[str]:
+    def remarks(self, i: SyncClientCredentialsInputs, s: SyncClientCredentialsState | None) -> list[str]:
         """Drift of the kind or the lifetime is reported only: repairing it would end the credentials in use."""
         if s is None:
-            if i.rotation.on_adopt == "keep":
-                yield "keeps the credentials in use, which cannot be read: secret outputs stay unset until a rotation"
-            return
+            keeps = "keeps the credentials in use, which cannot be read: secret outputs stay unset until a rotation"
+            return [keeps] if i.rotation.on_adopt == "keep" else []
+        found = []
         if s.saved.replaced and s.step is None:
-            yield "somebody has minted other credentials, which ended these: set rotation.rotate_now to mint new ones"
-        if self.explicit_secret_change(i, s) is None:
-            for name in _SETTINGS:
-                wanted, saved = getattr(i, name), getattr(s.saved, name)
-                if wanted is not None and saved is not None and wanted != saved:
-                    yield (
-                        f"{name} is {_word(saved)} at the vendor and {_word(wanted)} in code: only minting could"
-                        " repair that, so it waits for the next rotation"
-                    )
+            found.append(
+                "somebody has minted other credentials, which ended these: set rotation.rotate_now to mint new ones"
+            )
+        if self.explicit_secret_change(i, s) is not None:
+            return found
+        for name in _SETTINGS:
+            wanted, saved = getattr(i, name), getattr(s.saved, name)
+            if wanted is not None and saved is not None and wanted != saved:
+                found.append(
+                    f"{name} is {_word(saved)} at the vendor and {_word(wanted)} in code: only minting could repair"
+                    " that, so it waits for the next rotation"
+                )
+        return found
 
     def create(
         self,
