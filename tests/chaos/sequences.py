@@ -231,7 +231,7 @@ class BrokenError(AssertionError):
 #: What a line under a resource must speak of, so that whoever reads it expects that a secret ends.
 _ENDS: Final = re.compile(r"rotates|ends |ended|goes on|not known|vendor refuses|retires|makes key|nobody knows")
 #: What says that something is nobody's any more but people's.
-_LEFT: Final = re.compile(r"was left alone|leaves the state")
+_LEFT: Final = re.compile(r"was left alone|leaves the state|was published by rekey for another")
 
 
 class Life:

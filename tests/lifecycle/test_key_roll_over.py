@@ -114,7 +114,8 @@ def test_key_that_is_gone_while_the_next_one_waits_is_made_anew(stack: Stack, sa
     scenario.up(rotation={"triggers": {"release": 2}})
     scenario.case.existing()
     scenario.case.remove_by_hand(first)
-    scenario.up("--refresh")
+    run = scenario.up("--refresh").run
+    assert "kept by a rotation, leaves the state and stays at the vendor" in run.text
     assert scenario.outputs()["key_id"] != first["key_id"]
     assert scenario.case.accepts(scenario.outputs())
 

@@ -207,6 +207,8 @@ class Answers:
         with self._saving(id_, stored):
             state = self._reconciler(before.endpoint, call).read(before, verify=verify)
         if state is None:
+            for text in self._leaving(before):
+                call.remark("WARNING", text)
             return None
         return Found(id_, self._outputs(state), stored and self._as_found(stored, before, state))
 
@@ -232,7 +234,7 @@ class Answers:
             )
         only_here = holder is not None and is_replaced and self._only_here(state, holder.state)
         if holder is not None and is_replaced and (holder.urn != call.urn or not only_here):
-            for text in self._leaving(state, holder.urn.rpartition("::")[2], secret=only_here):
+            for text in self._leaving(state, holder.urn.rpartition("::")[2] if only_here else None):
                 call.remark("WARNING", text)
             return
         if failed and holder is None:
@@ -249,9 +251,9 @@ class Answers:
             call.remark("WARNING", "ends the secret that rekey minted: what replaces it keeps none")
         self._reconciler(state.endpoint, call).delete(state)
 
-    def _leaving(self, state: State, name: str, *, secret: bool) -> Iterator[str]:
-        """Yield what of this state lives on, and what manages the object now does not know."""
-        if secret:
+    def _leaving(self, state: State, name: str | None = None) -> Iterator[str]:
+        """Yield what lives on and leaves the state; ``name`` manages the object now, and cannot read its secret."""
+        if name is not None:
             yield (
                 f"the secret that rekey minted stays in use, and leaves the state: {name}, which manages"
                 f" {object_id(state)} now, cannot read it; set rotation.rotate_now there to have another"
