@@ -20,7 +20,7 @@ help:
 	@echo "make coverage  the tests, with branch coverage and its floor"
 	@echo "make pythons   the tests on every Python, 3.11 to 3.14, that this machine has"
 	@echo "make dist      build the sdist and the wheel into dist/"
-	@echo "make chaos     make every call fail, and every process die (within an hour; make test has a sample)"
+	@echo "make chaos     make every call fail, every process die, then anything happen (two hours; make test has a sample)"
 	@echo "make bench     measure it beside the engine's own floor"
 	@echo "make lint      check style and types            make fmt      put the style right"
 	@echo "make audit     look the versions of all dependencies up in the database of vulnerabilities (needs a network)"

@@ -309,6 +309,9 @@ class LockerResource(TwoSecrets[LockerInputs, LockerState, Lockers], InSteps[Loc
     def recover(self, api: Lockers, s: LockerState) -> LockerState:
         return s
 
+    def beside(self, s: LockerState) -> tuple[str, ...]:
+        return ()
+
 
 LOCKER = LockerResource()
 

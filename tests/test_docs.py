@@ -196,7 +196,15 @@ PORTAL = {"client_name": "Portal", "redirect_uris": ["https://portal.example.com
 BILLING = {"org_id": "0f6d1c4e-7a1b-4a55-9d0b-0d6f6b0c9a11"}
 
 
-def said_of(resource: Resource[Any, Any, Any], arguments: dict[str, Any], *, days: int = 91, **policy: Any) -> str:
+def turn(holder: str) -> dict[str, Any]:
+    """The policy of blue in its slot, when consumers were handed over to green, or when nothing is certain."""
+    handover = {"number": 2, "to": holder, "at": EVENING - timedelta(days=30)}
+    return {"every": "100d", "side": "blue", "other": {"handover": handover if holder == "green" else None}}
+
+
+def said_of(
+    resource: Resource[Any, Any, Any], arguments: dict[str, Any], *, days: int = 91, name: str = "portal", **policy: Any
+) -> str:
     """What the preview says of a credential of that age in the evening before the window opens."""
     inputs = resource.inputs.model_validate(arguments | {"rotation": policy})
     seen = {"triggers": {"release": "2027-01"}}
@@ -204,7 +212,7 @@ def said_of(resource: Resource[Any, Any, Any], arguments: dict[str, Any], *, day
     kept = {"generation": 1, "rotated_at": EVENING - timedelta(days=days), "rotation": seen}
     state = resource.state.model_validate(arguments | made | kept)
     (said,) = plan(resource, "its id", inputs, state, EVENING).says
-    return f"{'billing' if 'org_id' in arguments else 'portal'}: {said}"
+    return f"{name}: {said}"
 
 
 def test_text_blocks_of_previews() -> None:
@@ -213,8 +221,10 @@ def test_text_blocks_of_previews() -> None:
         said_of(portal, PORTAL, max_age="90d"),
         said_of(portal, PORTAL, max_age="90d", windows=[NIGHTLY]),
         said_of(portal, PORTAL, triggers={"release": "2027-02"}),
-        said_of(billing, BILLING, days=31, max_age="30d", grace="24h"),
-        said_of(billing, BILLING, max_age="30d", grace="0s", rotate_now="INC-4711 leaked in a log"),
+        said_of(portal, PORTAL, days=202, turn=turn("green"), name="portal-blue"),
+        said_of(portal, PORTAL, days=202, turn=turn("blue"), name="portal-blue"),
+        said_of(billing, BILLING, name="billing", days=31, max_age="30d", grace="24h"),
+        said_of(billing, BILLING, name="billing", max_age="30d", grace="0s", rotate_now="INC-4711 leaked in a log"),
         *(
             f"warning: portal: {text}"
             for text in warnings(Policy.model_validate({"windows": [NIGHTLY]}), EVENING.replace(hour=17, minute=3))

@@ -9,7 +9,17 @@ import pytest
 from pulumi_rekey.endpoints.credential_checks import LINGER_S
 from pulumi_rekey.endpoints.no_vendor import NoVendor
 from pulumi_rekey.endpoints.session import Runtime
-from pulumi_rekey.errors import AnswerLost, Gone, NotFound, Partial, Refused, Rejected, Stopped, Unreachable
+from pulumi_rekey.errors import (
+    AnswerLost,
+    Gone,
+    NotFound,
+    Partial,
+    Refused,
+    Rejected,
+    Stopped,
+    Unavailable,
+    Unreachable,
+)
 from pulumi_rekey.frontend.answers import to_property
 from pulumi_rekey.policy.decide import applied_by_rotation
 from pulumi_rekey.policy.model import AppliedPolicy, Policy
@@ -687,6 +697,17 @@ def test_rotation_that_only_a_wrong_clock_makes_due_does_not_happen(vendor: Vend
     assert vendor.up(s, rotation=NINETY).generation == 2
 
 
+@pytest.mark.parametrize("accepted", [True, False])
+def test_rotation_that_only_a_wrong_clock_makes_due_hides_no_lost_answer(vendor: Vendor, *, accepted: bool) -> None:
+    s = put_up(vendor, rotation=NINETY).model_copy(update={"step": Phase.UNCERTAIN})
+    vendor.later("90d")
+    vendor.ahead = -timedelta(days=80)
+    if not accepted:
+        vendor.lockers["locker-1"].codes = {"somebody's": None}
+    s = vendor.up(s, rotation=NINETY)
+    assert (s.step, s.generation) == (None, 1 if accepted else 2)
+
+
 def test_rotation_that_a_clock_put_into_the_future_counts_from_now(vendor: Vendor) -> None:
     s = put_up(vendor, rotation=NINETY)
     s = s.model_copy(update={"rotated_at": START + 200 * DAY, "expires_at": START + 210 * DAY})
@@ -1022,6 +1043,20 @@ def test_an_end_that_fails_says_that_it_may_still_be_there(vendor: Vendor) -> No
         vendor.run().delete(s)
     vendor.faults["remove"] = BROKEN
     with pytest.raises(RuntimeError, match="a bug"):
+        vendor.run().delete(s)
+
+
+def test_end_whose_answer_is_lost_says_how_to_keep_it(vendor: Vendor) -> None:
+    """The engine keeps the state as it was: a run that has nothing to do would not see what has ended."""
+    s = put_up(vendor)
+    vendor.faults["remove"] = AnswerLost(LOST)
+    with pytest.raises(AnswerLost) as stopped:
+        vendor.run().delete(s)
+    assert str(stopped.value).endswith(
+        "it is not known whether it took effect; delete it again, or run `pulumi up --refresh` to keep it"
+    )
+    vendor.faults["remove"] = Unavailable("lockers: 503")
+    with pytest.raises(Unavailable, match="has recovered; then delete it again, or run `pulumi up --refresh` to keep"):
         vendor.run().delete(s)
 
 

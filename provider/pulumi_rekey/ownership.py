@@ -12,6 +12,8 @@ import re
 from typing import Final
 
 _LENGTH: Final = 24
+#: The end of the name under which rekey registers a relying party first, whichever resource it is for.
+_NAME_SUFFIX: Final = re.compile(rf" [0-9a-f]{{{_LENGTH}}}$")
 #: The end of a key's description that rekey has written, whichever resource it was for.
 _KEY_TAIL: Final = re.compile(rf" \[[0-9a-f]{{{_LENGTH}}} \d+\]$")
 
@@ -27,6 +29,12 @@ def mark_of(owner: str, urn: str) -> str:
 def marked_name(name: str, mark: str | None) -> str:
     """Return the name under which a relying party is registered first."""
     return f"{name} {mark}" if mark else name
+
+
+def name_behind_a_mark(name: str) -> str | None:
+    """Return the real name of a relying party that rekey has begun to register, for whichever resource."""
+    head, found, _mark = name.rpartition(" ") if _NAME_SUFFIX.search(name) else ("", "", "")
+    return head if found else None
 
 
 def name_is_ours(name: str, mark: str | None) -> bool:
@@ -57,6 +65,11 @@ def generation_in(description: str, mark: str | None) -> int | None:
 def key_has_tail(description: str) -> bool:
     """Tell whether rekey has published a key, for whichever resource."""
     return _KEY_TAIL.search(description) is not None
+
+
+def key_description(description: str) -> str:
+    """Return a key's description without what rekey has added to it, for whichever resource."""
+    return _KEY_TAIL.sub("", description)
 
 
 def mark_beside(mark: str, adopted: str) -> str:

@@ -1,6 +1,7 @@
-"""`make chaos`: both matrices whole, with a report of what was tried, what has converged, and what it took."""
+"""`make chaos`: both matrices whole, then random sequences for an hour; what was tried, and what has not come right."""
 
 import argparse
+import secrets
 import sys
 import tempfile
 import time
@@ -11,10 +12,12 @@ from pathlib import Path
 from statistics import median
 
 from tests.engine import Engine
+from tools.vendors import running_sandbox
 
 from .crashes import CRASHES, crash_all
 from .matrix import Matrix, Result
 from .sandbox_fleet import running_fleet
+from .sequences import OWNER, for_the_real_engine, made_from, shrunk, tried
 
 #: Seconds between two lines that say how far it is.
 PROGRESS_EVERY = 60.0
@@ -24,7 +27,9 @@ def main() -> int:
     """Try all cases; 1 if one of them has not converged."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--instances", type=int, default=64, help="cases that are tried at once")
-    parser.add_argument("--matrix", choices=["faults", "crashes"], help="one of the two")
+    parser.add_argument("--matrix", choices=["faults", "crashes", "sequences"], help="one of the three")
+    parser.add_argument("--minutes", type=float, default=60, help="for how long sequences are tried")
+    parser.add_argument("--seed", type=int, help="the seed of the first of them, each next one's is one more")
     parser.add_argument("--only", default="", help="operations whose name holds this, such as 'AppSecret | rotate'")
     parser.add_argument("--by", default="", help="faults and crashes whose name holds this, such as 'host: SIGKILL'")
     parser.add_argument(
@@ -33,14 +38,18 @@ def main() -> int:
     given = parser.parse_args()
     started = time.monotonic()
     results: list[Result] = []
+    broken = 0
     try:
-        try_all(given, results)
+        if given.matrix != "sequences":
+            try_all(given, results)
+        broken = try_sequences(given) if given.matrix in {None, "sequences"} else 0
     except KeyboardInterrupt:
         say("interrupted: the rest has not been tried")
     finally:
-        report(results)
+        if results:
+            report(results)
         say(f"{time.monotonic() - started:.0f} s")
-    return any(result.problems for result in results)
+    return bool(broken) or any(result.problems for result in results)
 
 
 def try_all(given: argparse.Namespace, results: list[Result]) -> None:
@@ -67,6 +76,32 @@ def try_all(given: argparse.Namespace, results: list[Result]) -> None:
             crashes = [crash for crash in CRASHES if given.by in crash.name]
             say(f"{len(held) * len(crashes)} cases with crashes")
             tell(results, crash_all(matrix, held, crashes), len(held) * len(crashes))
+
+
+def try_sequences(given: argparse.Namespace) -> int:
+    """Try sequences until the time is over, each fiftieth on the real engine; return how many do not come right."""
+    seed = first = secrets.randbelow(10**6) if given.seed is None else given.seed
+    broken, until = 0, time.monotonic() + given.minutes * 60
+    say(f"sequences from seed {first} on, for {given.minutes:.0f} min")
+    with tempfile.TemporaryDirectory(prefix="chaos-") as folder, running_sandbox() as sandbox:
+        home, project = Path(folder, "home"), Path(folder, "project")
+        home.mkdir()
+        project.mkdir()
+        empty = Engine(home).new_stack(project)
+        empty.configure({"rekey:owner": OWNER} | sandbox.settings(), sandbox.secret_settings())
+        while time.monotonic() < until:
+            sequence, stack = made_from(seed, length=8 + seed % 25), None
+            if seed % 50 == 0:
+                sequence, stack = for_the_real_engine(sequence), empty.copy(Path(folder, f"stack-{seed}"))
+            wrong = tried(sandbox, sequence, stack=stack)
+            if wrong is not None:
+                broken += 1
+                say(f"seed {seed}: {wrong}\n    {sequence}")
+                if stack is None:
+                    say(f"    made smaller: {shrunk(sandbox, sequence, lambda found: found is not None)}")
+            seed += 1
+    say(f"{seed - first} sequences tried, seeds {first} to {seed - 1}; {broken} have not come right")
+    return broken
 
 
 def tell(results: list[Result], found: Iterable[Result], expected: int = 0) -> None:

@@ -143,7 +143,8 @@ def test_status_of_a_change_whose_answer_was_lost_is_failing() -> None:
 
 def side(after: float, **state: Any) -> Verdict:
     """Blue of a pair whose slots of 30 days begin on 13 December 2026 (green) and 12 January 2027 (blue)."""
-    policy = {"turn": {"every": "30d", "side": "blue"}}
+    policy = {"turn": {"every": "30d", "side": "blue", "other": {}}}
+    state = {"handover": {"number": 1, "to": "green", "at": MINTED, "confirmed": True}} | state
     inputs = {"client_name": "c", "redirect_uris": ["https://c.example.com"], "rotation": policy}
     fields = inputs | {"generation": 1, "rotated_at": MINTED, "relying_party_id": "r", "client_id": "c"} | state
     del fields["rotation"]
@@ -163,6 +164,15 @@ def test_status_of_a_side_that_missed_its_slot_is_deferred() -> None:
         assert missed.health is Health.DEFERRED
         assert (missed.why or "").startswith("not its turn, which begins 2027-")
     assert side(slot + 63).health is Health.OVERDUE
+
+
+def test_status_of_a_side_that_consumers_hold_is_due_and_never_overdue() -> None:
+    begins = Turn.model_validate({"every": "30d", "side": "blue"}).begins_after(MINTED)
+    slot = (begins - MINTED) / DAY
+    for later in (1, 10):
+        held = side(slot + later, handover={"number": 1, "to": "blue", "at": MINTED})
+        assert held.health is Health.DUE
+        assert (held.why or "").startswith("consumers hold this side: this run hands them over to green")
 
 
 @pytest.mark.parametrize(

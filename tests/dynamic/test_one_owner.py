@@ -22,13 +22,16 @@ def declare(scenario: Scenario, spec: ProgramSpec, *more: str) -> None:
     scenario.stack.program("\n".join([*IMPORTS, f"it = {scenario.case.declaration(spec)}", *more, ""]))
 
 
-def test_delete_of_what_a_create_was_refused_is_refused(stack: Stack, sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("unavailable", [False, True], ids=["it is in the way", "the vendor fails"])
+def test_delete_after_a_create_that_failed_is_refused(stack: Stack, sandbox: Sandbox, *, unavailable: bool) -> None:
     """Renamed without an alias, with the command of the documented pipeline."""
     scenario = Scenario(OidcRelyingPartyCase(sandbox), stack, sandbox)
     scenario.up()
     first = scenario.outputs()
+    if unavailable:
+        sandbox.fault("/relyingParties$", method="GET", status=403, count=0)
     step = scenario.up("--continue-on-error", name="renamed", fails=True)
-    assert "is what another resource of this run was refused to create again" in step.run.text
+    assert "is kept: a resource that this run could not create may be the same one under another name" in step.run.text
     assert scenario.case.accepts(first)
     assert scenario.stack.resource("it")["outputs"]["client_secret"] == first["client_secret"]
 

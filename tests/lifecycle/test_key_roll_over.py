@@ -17,6 +17,9 @@ from tests.engine import Stack
 from tools.administrators import CloudDirector
 from tools.vendors import Sandbox
 
+from .open_id_provider_key import OpenIdProviderKeyCase
+from .scenario import Scenario
+
 PROGRAM = """
 import pulumi
 import pulumi_rekey as rekey
@@ -101,3 +104,27 @@ def test_key_roll_over_says_that_there_is_no_overlap(stack: Stack, sandbox: Sand
     run = stack.up()
     assert "the vendor publishes the active key only, so there is no overlap" in run.text
     assert stack.outputs()["key_id"] != first
+
+
+def test_key_that_is_gone_while_the_next_one_waits_is_made_anew(stack: Stack, sandbox: Sandbox) -> None:
+    """What is tried then is the next key, which proves nothing about the one that is gone."""
+    scenario = Scenario(OpenIdProviderKeyCase(sandbox), stack, sandbox)
+    scenario.up(rotation={"triggers": {"release": 1}})
+    first = scenario.outputs()
+    scenario.up(rotation={"triggers": {"release": 2}})
+    scenario.case.existing()
+    scenario.case.remove_by_hand(first)
+    scenario.up("--refresh")
+    assert scenario.outputs()["key_id"] != first["key_id"]
+    assert scenario.case.accepts(scenario.outputs())
+
+
+def test_keys_of_a_rotation_that_leave_the_state_are_named(stack: Stack, sandbox: Sandbox) -> None:
+    """Whoever adopts the key that signs under another name knows nothing of those before it."""
+    scenario = Scenario(OpenIdProviderKeyCase(sandbox), stack, sandbox)
+    scenario.up()
+    scenario.up(rotation={"rotate_now": "INC-1"})
+    key = scenario.outputs()
+    run = scenario.up(name="that", at=key["key_id"], rotation={}).run
+    assert f"{key['previous_key_id']}, kept by a rotation, leaves the state and stays at the vendor" in run.text
+    assert scenario.case.accepts(scenario.outputs())

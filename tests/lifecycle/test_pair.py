@@ -1,4 +1,8 @@
-"""A Pair through the real engine: the previous secret is accepted for a whole period."""
+"""A Pair through the real engine: what consumers hold is accepted until they have read the next one."""
+
+from typing import Any
+
+import pytest
 
 from tests.engine import Stack
 from tools.administrators import CloudDirector
@@ -17,6 +21,12 @@ pair = rekey.Pair(
 pulumi.export("current", pair.current)
 pulumi.export("previous", pair.previous)
 """
+MISSPELT = (
+    PROGRAM
+    + """
+pulumi.export("secret", pair.current{access})
+"""
+)
 REFUSED = """
 import pulumi_rekey as rekey
 
@@ -59,3 +69,82 @@ def test_pair_sides_take_turns_and_both_secrets_work(stack: Stack, sandbox: Sand
 def test_pair_of_signing_keys_is_refused_with_the_reason(stack: Stack) -> None:
     stack.program(REFUSED)
     assert "no Pair of these: a signing key keeps its predecessor published by itself" in stack.up(fails=True).text
+
+
+class Consumer:
+    """Reads `current` in every run that comes to its end, and holds it until the next one."""
+
+    def __init__(self, stack: Stack, sandbox: Sandbox) -> None:
+        self.stack, self.sandbox = stack, sandbox
+        self.day = 0
+        self.held: dict[str, Any] = {}
+        self.handed_over = 0
+
+    def up(self, days: int, *arguments: str, fails: bool | None = False) -> str:
+        """Run so many days later."""
+        if days:
+            self.sandbox.advance(f"{days}d")
+        self.day += days
+        self.stack.environment = self.stack.environment | {"REKEY_CLOCK_ADVANCE": f"{self.day}d"}
+        run = self.stack.up(*arguments, fails=fails)
+        assert not self.held or accepted(self.sandbox, self.held), (
+            f"ended while it was held, on day {self.day}:\n{run.text}"
+        )
+        if run.exit_code == 0 and "--target" not in arguments:
+            now = self.stack.outputs()["current"]
+            self.handed_over += now["client_id"] != self.held.get("client_id", now["client_id"])
+            self.held = now
+            assert accepted(self.sandbox, now)
+        return run.text
+
+
+@pytest.mark.parametrize("created_on", [0, 30])
+def test_pair_never_ends_what_a_consumer_holds(stack: Stack, sandbox: Sandbox, created_on: int) -> None:
+    """Created in a blue slot and in a green one; slots are missed, runs fail, and a side is left out."""
+    stack.program(PROGRAM)
+    consumer = Consumer(stack, sandbox)
+    consumer.up(created_on)
+    for days in (10, 15, 31, 1, 9, 2, 60):
+        consumer.up(days)
+    # A slot is missed, so that the side that consumers hold is due.
+    consumer.up(8)
+    sandbox.fault("/regenerateSecret$", method="POST", status=503, count=0)
+    for days in (12, 12, 12):
+        consumer.up(days, "--continue-on-error", fails=None)
+    sandbox.clear_faults()
+    for days in (1, 1, 28):
+        consumer.up(days, "--target", f"**portal-{'blue' if days > 1 else 'green'}")
+        consumer.up(1)
+    assert consumer.handed_over >= 3
+    before = consumer.held
+    stack.program(PROGRAM.replace('every="30d"', 'every="30d", rotate_now={"blue": "INC-1", "green": "INC-1"}'))
+    preview = stack.preview().text
+    assert (
+        "rotates: rotate_now: INC-1; no overlap: the vendor ends the old secret at once; it may be the side" in preview
+    )
+    stack.up()
+    assert not accepted(sandbox, before)
+    assert accepted(sandbox, stack.outputs()["current"])
+
+
+def test_pair_shows_what_is_no_secret(stack: Stack, sandbox: Sandbox) -> None:
+    stack.program(PROGRAM)
+    stack.up()
+    assert stack.up("--expect-no-changes").steps == []
+    shown = stack.outputs(show_secrets=False)
+    for side in ("current", "previous"):
+        assert shown[side]["client_secret"] == "[secret]"
+        assert shown[side]["client_id"] == stack.outputs()[side]["client_id"]
+        assert shown[side]["client_name"].startswith("portal ")
+
+
+@pytest.mark.parametrize("access", [".client_sceret", '["client_sceret"]'])
+def test_pair_output_that_is_misspelt_is_refused_before_anything_is_made(
+    stack: Stack, sandbox: Sandbox, access: str
+) -> None:
+    stack.program(MISSPELT.replace("{access}", access))
+    expected = "portal: client_sceret is no output of OidcRelyingParty: did you mean client_secret?"
+    assert expected in stack.preview(fails=True).text
+    assert expected in stack.up(fails=True).text
+    assert sandbox.calls() == []
+    assert "portal-blue" not in stack.resources()

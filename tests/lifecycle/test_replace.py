@@ -5,10 +5,13 @@ import pytest
 from tests.engine import Stack
 from tools.vendors import Sandbox
 
-from .case import IMPORTS, ProgramSpec
+from .app_secret import AppSecretCase
+from .case import IMPORTS, Case, ProgramSpec
 from .oidc_relying_party import LIST, LOGIN, OidcRelyingPartyCase
 from .open_id_provider_key import OpenIdProviderKeyCase
+from .org_oauth_app import OrgOAuthAppCase
 from .scenario import Scenario, Step
+from .sync_client_credentials import SyncClientCredentialsCase
 
 DELETED_FIRST = "delete_before_replace=True"
 
@@ -88,3 +91,36 @@ def test_replace_of_key_deleted_first(key: Scenario) -> None:
     assert key.case.accepts(second)
     key.destroy()
     assert key.case.objects() == before
+
+
+@pytest.mark.parametrize("options", ["", DELETED_FIRST], ids=["created first", "deleted first"])
+@pytest.mark.parametrize(
+    "case", [SyncClientCredentialsCase, OrgOAuthAppCase, OidcRelyingPartyCase], ids=lambda case: case.resource
+)
+def test_replace_of_adopted_that_has_rotated_ends_what_rekey_minted(
+    case: type[Case], stack: Stack, sandbox: Sandbox, options: str
+) -> None:
+    """With "keep" the replacement has no secret, and cannot read one; a secret in nobody's state would live on."""
+    scenario = Scenario(case(sandbox), stack, sandbox)
+    theirs = scenario.case.existing()[case.id_output]
+    scenario.up(at=theirs, options=options, rotation={"on_adopt": "keep", "triggers": {"release": 1}})
+    scenario.up(rotation={"on_adopt": "keep", "triggers": {"release": 2}})
+    first = scenario.outputs()
+    assert case(sandbox).accepts(first)
+    step = replace(scenario)
+    assert "ends the secret that rekey minted: what replaces it keeps none" in step.said
+    assert not scenario.case.knows(first)
+    assert not scenario.outputs().keys() & set(case.secrets)
+
+
+@pytest.mark.parametrize("options", ["", DELETED_FIRST], ids=["created first", "deleted first"])
+def test_replace_of_readable_secret_keeps_it(stack: Stack, sandbox: Sandbox, options: str) -> None:
+    scenario = Scenario(AppSecretCase(sandbox), stack, sandbox)
+    scenario.up(options=options, rotation={"triggers": {"release": 1}})
+    scenario.up(rotation={"triggers": {"release": 2}})
+    first = scenario.outputs()
+    replace(scenario)
+    assert scenario.outputs()["secret"] == first["secret"]
+    assert scenario.case.accepts(first)
+    scenario.destroy()
+    assert not scenario.case.knows(first)

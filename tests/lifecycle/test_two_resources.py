@@ -49,6 +49,32 @@ def test_claim_of_one_object_by_two_resources_is_refused(stack: Stack, sandbox: 
     assert "is taken by another resource of this program: urn:pulumi:dev::probe::pulumi-python:dynamic/rekey:" in error
 
 
+def test_claim_goes_with_a_name_that_a_refresh_still_has(stack: Stack, sandbox: Sandbox) -> None:
+    """A refresh asks about the old name, in the process that then meets the new one: with an alias or without."""
+    scenario = Scenario(AppSecretCase(sandbox), stack, sandbox)
+    scenario.up()
+    secret = scenario.outputs()["secret"]
+    scenario.up("--refresh", name="that", options='aliases=[pulumi.Alias(name="it")]')
+    assert scenario.outputs()["secret"] == secret
+    scenario.up("--refresh", name="another", options="")
+    assert scenario.outputs()["secret"] == secret
+    assert scenario.case.accepts(scenario.outputs())
+
+
+def test_rename_that_leaves_a_secret_out_of_the_state_says_so(stack: Stack, sandbox: Sandbox) -> None:
+    """Under another name it is adopted, and Cloud Director shows no secret; whoever uses it is not locked out."""
+    scenario = Scenario(OidcRelyingPartyCase(sandbox), stack, sandbox)
+    scenario.up()
+    first = scenario.outputs()
+    id_ = first["relying_party_id"]
+    run = scenario.up(name="that", at=id_).run
+    assert (
+        "the secret that rekey minted stays in use, and leaves the state: that, which manages"
+        f" {id_} now, cannot read it; set rotation.rotate_now there to have another"
+    ) in run.text
+    assert scenario.case.accepts(first)
+
+
 def test_claim_of_one_adopted_object_by_two_resources_is_refused(stack: Stack, sandbox: Sandbox) -> None:
     case = OidcRelyingPartyCase(sandbox)
     theirs = case.existing()["relying_party_id"]

@@ -54,6 +54,8 @@ class Program:
         self.clock = Clock()
         self.settings = settings
         self.said: list[str] = []
+        #: What its sessions have said.
+        self.warned: list[str] = []
         self.state: Any = None
         self.wanted: Callable[[], bool] = lambda: True
         self._sessions: list[Session[Any]] = []
@@ -122,7 +124,11 @@ class Program:
     def reconciler(self) -> Reconciler[Any, Any, Any]:
         """A reconciler of one run, with a login of its own."""
         runtime = Runtime(
-            wanted=self.wanted, monotonic=self.clock.monotonic, sleep=self.clock.sleep, now=self.clock.now
+            wanted=self.wanted,
+            warn=self.warned.append,
+            monotonic=self.clock.monotonic,
+            sleep=self.clock.sleep,
+            now=self.clock.now,
         )
         session = self._endpoints(runtime).session(None, self._kind)
         self._sessions.append(session)

@@ -261,9 +261,30 @@ def test_where_nobody_can_tell_an_adopted_secret_is_not_revoked_and_that_is_said
 
 def test_the_mark_of_another_resource_is_not_ours(vcd: Director) -> None:
     other = vcd.administrator.registered(f"Grafana {MARK[::-1]}")
-    state = vcd.program().up(**PARTY)
+    state = vcd.program().up(**PARTY | {"client_name": "Prometheus"})
     assert state.relying_party_id != other["id"]
     assert len(registered(vcd)) == 2
+
+
+def test_interrupted_create_under_another_mark_is_named(vcd: Director) -> None:
+    """As after a rename of the stack, the resource or the owner: no second one is made, and both ways out work."""
+    begun = vcd.administrator.registered(f"Grafana {MARK[::-1]}")["id"]
+    program = vcd.program()
+    with pytest.raises(Stopped, match=f"relying party {begun} was begun by rekey for another resource") as stopped:
+        program.up(**PARTY)
+    assert f'set adopt="{begun}" with rotation.on_adopt="rotate", or delete it' in str(stopped.value)
+    assert (stopped.value.names, len(registered(vcd))) == (begun, 1)
+    state = program.up(**PARTY, adopt=begun, rotation={"on_adopt": "rotate"})
+    assert [party["clientName"] for party in registered(vcd)] == ["Grafana"]
+    assert lets_in(vcd, state)
+
+
+def test_interrupted_create_finds_its_own_behind_others(vcd: Director) -> None:
+    """Whatever the order of the list."""
+    vcd.administrator.registered("Grafana")
+    vcd.administrator.registered(f"Grafana {MARK[::-1]}")
+    ours = vcd.administrator.registered(f"Grafana {MARK}")["id"]
+    assert vcd.program().up(**PARTY).relying_party_id == ours
 
 
 # -- strangers --------------------------------------------------------------------------------------------------------

@@ -348,6 +348,34 @@ def test_an_interrupted_activation_is_made_by_the_next_run(vcd: Director, fault:
     assert set(keys(vcd)) == {built_in}
 
 
+def test_interrupted_create_under_another_mark_is_named(vcd: Director) -> None:
+    """As after a rename of the stack, the resource or the owner; it may as well be another resource's."""
+    begun, _other = posted(vcd, f"signs ID tokens [{MARK[::-1]} 1]"), posted(vcd, f"elsewhere [{MARK[::-1]} 1]")
+    program = vcd.program()
+    program.up(**KEY)
+    (said,) = (text for text in program.warned if "another resource" in text)
+    assert said == (
+        f"vcd: key {begun}, which does not sign, was published by rekey for another resource with the same description:"
+        " if that was this one, before it, the stack or rekey:owner was renamed, delete it in Cloud Director"
+    )
+    assert begun in keys(vcd)
+
+
+@pytest.mark.parametrize("rotates", [False, True])
+def test_activate_true_takes_the_signature_from_no_other_resource(vcd: Director, *, rotates: bool) -> None:
+    """Not at creation only: of another stack the name of its key is all that tells."""
+    program = vcd.program()
+    program.up(**KEY, activate=False)
+    theirs = posted(vcd, f"theirs [{MARK[::-1]} 1]")
+    activate(vcd, theirs)
+    with pytest.raises(Stopped, match=f"key {theirs}, which signs, was published by rekey for another resource"):
+        program.up(**KEY, **(NOW if rotates else {}))
+    assert active(vcd) == theirs
+    program.up(**KEY, activate=False)
+    program.destroy()
+    assert (active(vcd), theirs in keys(vcd)) == (theirs, True)
+
+
 def rolled_over(vcd: Director, release: int = 1) -> tuple[Program, dict[str, Any]]:
     """A program whose key has been replaced, the one before still being published; and its inputs."""
     program = vcd.program()

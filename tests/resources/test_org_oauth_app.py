@@ -106,12 +106,15 @@ def test_created_app_gets_in(navigator: Navigator) -> None:
 def test_interrupted_create_finds_its_own(navigator: Navigator) -> None:
     program = navigator.program()
     navigator.sandbox.fault("/oauth-apps$", method="POST", drop="after")
-    with pytest.raises(
-        AnswerLost, match=r"the connection broke .*not known whether it took effect; run `pulumi up` again"
-    ):
+    with pytest.raises(AnswerLost, match=r"the connection broke .*not known whether it took effect") as lost:
         program.up(**navigator.org, display_name="export")
     assert program.state is None
     state = program.up(**navigator.org, display_name="export", description="now described")
+    # Navigator lists no apps: under another name nobody would find it.
+    assert lost.value.advice == (
+        "run `pulumi up` again before this resource, the stack or rekey:owner is renamed: it finds app"
+        f" {state.oauth_app_id} by these"
+    )
     assert navigator.lets_in(state)
     assert navigator.calls() == ["POST ", f"PATCH /{state.oauth_app_id}"]
     assert (state.generation, state.description) == (1, "now described")
@@ -124,6 +127,18 @@ def test_create_after_destroy_takes_the_app_that_remained(navigator: Navigator) 
     second = program.up(**navigator.org, display_name="export")
     assert second.oauth_app_id == first.oauth_app_id
     assert (navigator.lets_in(second), navigator.lets_in(first)) == (True, False)
+
+
+def test_create_that_ends_the_secret_of_its_own_app_says_so(navigator: Navigator) -> None:
+    """As where the state was lost: nobody can tell whether the secret in use is anybody's."""
+    program = navigator.program()
+    first = program.up(**navigator.org)
+    program.state, program.warned = None, []
+    program.up(**navigator.org)
+    assert program.warned == [
+        f"navigator: app {first.oauth_app_id}, which an earlier run of this resource has made, is there: its secret is"
+        " ended"
+    ]
 
 
 @pytest.mark.parametrize("missing", ["403", "404"])
@@ -322,8 +337,8 @@ def refusing(navigator: Navigator) -> tuple[Navigator, Program, Any, Any]:
 def test_refused_beside_a_live_one_stays_in_waiting(refusing: tuple[Navigator, Program, Any, Any]) -> None:
     """Who takes the outputs goes on with the secret that works."""
     navigator, program, first, half = refusing
-    of_the_old = (half.secret, half.generation, half.rotated_at, half.rotation_reason)
-    assert of_the_old == (first.secret, 1, first.rotated_at, "created")
+    of_the_old = (half.secret, half.generation, half.rotated_at, half.rotation_reason, half.next_rotation_at)
+    assert of_the_old == (first.secret, 1, first.rotated_at, "created", first.next_rotation_at)
     assert half.step == "verify the next secret"
     assert half.next_secret not in (None, first.secret)
     assert half.candidate.rotation_reason == "rotate_now: now"
@@ -332,6 +347,19 @@ def test_refused_beside_a_live_one_stays_in_waiting(refusing: tuple[Navigator, P
     with pytest.raises(Partial, match="not done yet: verify the next secret"):
         program.refresh()
     assert program.state == half
+
+
+def test_due_date_is_that_of_the_secret_beside_it(navigator: Navigator) -> None:
+    """While the next one waits, the date by which the present one was to rotate stays."""
+    program = navigator.program()
+    rotation = {**GRACE, "max_age": "30d"}
+    first = program.up(**navigator.org, rotation=rotation)
+    program.advance("31d")
+    navigator.sandbox.dialect(navigator__new_secret="refused")
+    with pytest.raises(Partial):
+        program.up(**navigator.org, rotation=rotation)
+    assert program.state.next_secret is not None
+    assert program.state.next_rotation_at == first.next_rotation_at
 
 
 def test_next_run_goes_on_with_the_same_secret(refusing: tuple[Navigator, Program, Any, Any]) -> None:

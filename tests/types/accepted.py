@@ -81,6 +81,9 @@ pair = rekey.Pair(
 )
 assert_type(pair, rekey.Pair[rekey.OidcRelyingParty])
 assert_type(pair.blue, rekey.OidcRelyingParty)
-assert_type(pair.current, pulumi.Output[dict[str, Any]])
+assert_type(pair.current.client_id, pulumi.Output[str])
+assert_type(pair.current.client_secret, pulumi.Output[str | None])
+assert_type(pair.previous.redirect_uris, pulumi.Output[list[str]])
+assert_type(pair.current["client_secret"], pulumi.Output[Any])
 
 assert_type(rekey.load("credentials", values={"zone": text}), dict[str, Any])

@@ -14,6 +14,7 @@ rekey.OpenIdProviderKey("x", size=4096)  # type: ignore[call-arg]  # pyright: ig
 rekey.Rotation(max_aeg="90d")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 rekey.load("credentials", value={})  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 rekey.GeneratedSecret("x", vendor="roma").client_secret  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+rekey.Pair("x", lambda side, its: rekey.AppSecret(instance_id="i", app_id=side, **its), every="9d").current.secrte  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
 
 # A value of the wrong type.
 rekey.OidcRelyingParty("x", client_name=1, redirect_uris=URIS)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -14,10 +14,13 @@ portal = rekey.Pair(
     every="90d",
 )
 
+# Unset only while an adopted relying party has not rotated.
+client_secret = portal.current.client_secret.apply(lambda secret: secret or "")
+
 secret = kubernetes.core.v1.Secret(
     "portal-oidc",
     metadata={"name": "portal-oidc", "namespace": namespace},
-    string_data={"client-id": portal.current["client_id"], "client-secret": portal.current["client_secret"]},
+    string_data={"client-id": portal.current.client_id, "client-secret": client_secret},
 )
 
 # The deployment is somebody else's: only this annotation is ours, and a new value of it rolls the pods. Both sides are

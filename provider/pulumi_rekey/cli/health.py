@@ -37,7 +37,7 @@ class Health(StrEnum):
     OVERDUE = "overdue"
     #: Its state, inputs or dates cannot be read from here, or not be relied on.
     UNKNOWN = "unknown"
-    #: The next run rotates it, or takes the next step of its last rotation.
+    #: The next run rotates it, takes the next step of its last rotation, or hands its consumers over to rotate then.
     DUE = "due"
     #: It is due, and waits for its window, its turn, or the end of a freeze or of a grace.
     DEFERRED = "deferred"
@@ -101,8 +101,9 @@ def _verdicts(credential: Credential, now: datetime, overdue_after: timedelta) -
     since = None if why is None else _possible_since(credential, policy, now)
     if since is not None and now - since >= overdue_after:
         yield Verdict(Health.OVERDUE, f"could have rotated since {rfc3339(since)}; {why}")
-    if todo.decision.reason is not None or todo.follow_up is not None:
-        yield Verdict(Health.DUE, todo.decision.reason or todo.follow_up)
+    hands_over = todo.decision.deferred if todo.decision.hands_over else None
+    if acts := todo.decision.reason or todo.follow_up or hands_over:
+        yield Verdict(Health.DUE, acts)
     if todo.decision.deferred is not None:
         yield Verdict(Health.DEFERRED, todo.decision.deferred)
     if credential.follows:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Final, TypeVar
 
@@ -17,6 +17,7 @@ from pydantic import ValidationError, create_model
 from ..errors import Misconfigured
 from ..model import Model, property_path, secret_fields
 from ..policy.model import ROTATE_NOW, AppliedPolicy, Policy, trigger_path
+from ..policy.slots import OtherSide
 from ..reconciler.contract import Inputs, Resource, State
 from ..resources import by_name
 
@@ -101,7 +102,22 @@ def read_stack(export: bytes, source: str) -> Stack:
         if resource["type"].startswith(_TYPE)
     )
     stack, project = next(_stack_and_project(resource["urn"] for resource in found), (printable(source), None))
-    return Stack(stack, project, credentials)
+    return Stack(stack, project, tuple(_with_other_side(each, credentials) for each in credentials))
+
+
+def _with_other_side(side: Credential, credentials: tuple[Credential, ...]) -> Credential:
+    """Return one of a pair with what the next run would tell it of the other one; the last run's word may be old."""
+    if side.inputs is None or side.policy is None or (turn := side.policy.turn) is None:
+        return side
+    name = side.name.removesuffix(turn.side) + turn.opposite
+    urn = side.urn.removesuffix(side.name) + name
+    known = [
+        OtherSide(handover=other.state.handover, unfinished=other.state.step is not None)
+        for other in credentials
+        if other.urn == urn
+    ]
+    policy = side.policy.model_copy(update={"turn": turn.model_copy(update={"other": known[0] if known else None})})
+    return replace(side, inputs=side.inputs.model_copy(update={"rotation": policy}))
 
 
 def _read(document: Any) -> tuple[list[dict[str, Any]], list[tuple[dict[str, Any], str]]]:

@@ -16,7 +16,7 @@ from ..ownership import mark_of
 from ..policy.decide import warnings
 from ..policy.model import Policy
 from ..reconciler.apply import Reconciler, refused
-from ..reconciler.contract import Inputs, Resource, State, claimed, claims, creates, object_id
+from ..reconciler.contract import Inputs, InSteps, Resource, State, claimed, claims, creates, object_id, object_named
 from ..reconciler.plan import plan, plan_creation, policy_problems
 from .instance import Instance
 from .values import Properties, Secret, holds_unknown, without_unknowns
@@ -84,6 +84,8 @@ class Answers:
 
     def check(self, call: Call, olds: Properties, news: Properties) -> Checked:
         """Validate what is known of the inputs, naming each property that is wrong."""
+        if call.urn is not None:
+            self._instance.declare(call.urn)
         inputs = dict(news)
         found = problems(self.resource.inputs, inputs, holds_unknown)
         if not found:
@@ -138,6 +140,7 @@ class Answers:
 
     def diff(self, call: Call, id_: str, olds: Properties, news: Properties) -> Difference:
         """Tell what would change, and say under the resource why its credential rotates."""
+        news, other_is_unknown = _without_unknown_other(news)
         unknown = {name for name, value in news.items() if holds_unknown(value)}
         # What is not known yet is taken as it was, so that the rest can be compared.
         known = {name: olds[name] for name in unknown & olds.keys() - {"rotation"}} | without_unknowns(news)
@@ -154,6 +157,8 @@ class Answers:
         now = self._instance.now()
         settings = self._instance.settings(i.endpoint, self.resource.vendor)
         todo = plan(self.resource, id_, i, state, now, endpoint=settings)
+        if other_is_unknown and todo.decision.needs_other:
+            unknown.add("rotation")
         # An object that is not known yet is another object.
         replaces = sorted(todo.replace | (unknown & (fields_marked(self.resource.inputs, IMMUTABLE) | {"adopt"})))
         if replaces:
@@ -209,15 +214,15 @@ class Answers:
         """End what rekey made, unless another resource of the program, or its own replacement, manages it now."""
         state = self._state(props)
         address, object_ = self._address(state.endpoint), claimed(self.resource, state)
+        if self._instance.is_protected(address, object_, self.resource.name):
+            raise self._kept(
+                state,
+                "is kept: a resource that this run could not create may be the same one under another name",
+                "give that one an alias if it was renamed in the program, or delete this one in a run of its own",
+            )
         holder = self._instance.holder(address, object_)
         is_this = holder is not None and holder.urn == call.urn and holder.state == state and not holder.created
         is_replaced = holder is not None and not is_this
-        if self._instance.is_protected(address, object_):
-            raise self._kept(
-                state,
-                "is what another resource of this run was refused to create again",
-                "give that one an alias if it was renamed in the program, or delete this one in a run of its own",
-            )
         failed = self._instance.has_failed and self.resource.vendor is not None
         if failed and holder is not None and holder.urn != call.urn and holder.state is None:
             raise self._kept(
@@ -225,7 +230,10 @@ class Answers:
                 f"was to be taken over by another resource of this run, which was not created: {holder.urn}",
                 "run `pulumi up` again: it deletes this one when that one is there",
             )
-        if holder is not None and is_replaced and (holder.urn != call.urn or not self._only_here(state, holder.state)):
+        only_here = holder is not None and is_replaced and self._only_here(state, holder.state)
+        if holder is not None and is_replaced and (holder.urn != call.urn or not only_here):
+            for text in self._leaving(state, holder.urn.rpartition("::")[2], secret=only_here):
+                call.remark("WARNING", text)
             return
         if failed and holder is None:
             raise self._kept(
@@ -246,6 +254,20 @@ class Answers:
         kept.aftermath = "nothing was changed"
         return kept
 
+    def _leaving(self, state: State, name: str, *, secret: bool) -> Iterator[str]:
+        """Yield what of this state lives on, and what manages the object now does not know."""
+        if secret:
+            yield (
+                f"the secret that rekey minted stays in use, and leaves the state: {name}, which manages"
+                f" {object_id(state)} now, cannot read it; set rotation.rotate_now there to have another"
+            )
+        beside = self.resource.beside(state) if isinstance(self.resource, InSteps) else ()
+        if beside:
+            yield (
+                f"{', '.join(beside)}, kept by a rotation, leaves the state and stays at the vendor: delete it there"
+                " when nobody needs it"
+            )
+
     def _left_alone(self, state: State) -> str:
         id_ = object_id(state)
         again = f'declare it again with adopt="{id_}"' if creates(self.resource) else "declare it again"
@@ -256,10 +278,12 @@ class Answers:
         )
 
     def _only_here(self, state: State, other: State | None) -> bool:
-        """Tell whether rekey's secret is in this state and its replacement has none."""
+        """Tell whether rekey's secret is in this state, and what replaces it has none, or can read none."""
         names = secret_fields(self.resource.state)
         mine = any(getattr(state, name) is not None for name in names)
-        return other is not None and mine and all(getattr(other, name) is None for name in names)
+        if other is None:
+            return mine and not self.resource.verified_by_read
+        return mine and all(getattr(other, name) is None for name in names)
 
     # -- between properties and the models ----------------------------------------------------------------------------
 
@@ -335,12 +359,19 @@ class Answers:
 
     @contextmanager
     def _protecting(self, endpoint: str | None) -> Iterator[None]:
-        """Keep what a refused create names from being ended in the same run."""
+        """Keep what a failed create was to take the place of from being ended in the same run.
+
+        What stood in its way is named by the refusal; after any other failure it could be each object of the kind.
+        """
         try:
             yield
-        except Stopped as stopped:
-            if stopped.names is not None:
-                self._instance.protect(self._address(endpoint), f"{self.resource.name} {stopped.names}")
+        except Partial:
+            raise
+        except Error as failed:
+            named = failed.names if isinstance(failed, Stopped) else None
+            if named is not None or creates(self.resource):
+                object_ = None if named is None else object_named(self.resource, named)
+                self._instance.protect(self._address(endpoint), object_ or self.resource.name)
             raise
 
 
@@ -360,3 +391,12 @@ def to_property(value: Any) -> Any:
             return [to_property(member) for member in value]
         case _:
             return value
+
+
+def _without_unknown_other(news: Properties) -> tuple[Properties, bool]:
+    """Return the inputs without the other one of a pair, if it is not known yet: it matters in few runs only."""
+    match news:
+        case {"rotation": {"turn": {"other": other, **turn}, **policy}, **rest} if holds_unknown(other):
+            return {**rest, "rotation": {**policy, "turn": turn}}, True
+        case _:
+            return news, False

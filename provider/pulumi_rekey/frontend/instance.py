@@ -54,7 +54,9 @@ class Instance:
         #: The stack's ``rekey:owner``.
         self.owner: str | None = None
         self._claims: dict[tuple[str, str], Claim] = {}
-        #: Objects that a create was refused to take: whoever has them keeps them in this run.
+        #: Resources that the program has declared so far; a refresh asks about those that it had before, too.
+        self._declared: set[str] = set()
+        #: Objects, or kinds of object, whose create failed: whoever has them keeps them in this run.
         self._protected: set[tuple[str, str]] = set()
         #: Whether a resource of this run failed: what depends on it is never registered, so it claims nothing.
         self.has_failed = False
@@ -127,11 +129,21 @@ class Instance:
         """How much of the stack the run is about; of resources that it leaves aside nothing is known."""
         return self._scope()
 
+    def declare(self, urn: str) -> None:
+        """Note that the program declares a resource."""
+        with self._lock:
+            self._declared.add(urn)
+
     def claim_named(self, address: str, object_: str, urn: str) -> str | None:
         """Note that a resource's inputs name an object; return another resource that manages it already."""
         with self._lock:
-            holder = self._claims.setdefault((address, object_), Claim(urn))
-            return holder.urn if holder.urn != urn else None
+            holder = self._claims.get((address, object_))
+            if holder is not None and holder.urn != urn and holder.urn in self._declared:
+                return holder.urn
+            if holder is None or holder.urn != urn:
+                # What only a refresh has seen may have another name in the program now.
+                self._claims[address, object_] = Claim(urn)
+            return None
 
     def claim_live(self, address: str, object_: str, urn: str | None, state: Any, *, created: bool = False) -> None:
         """Note which object a resource of the program manages by its state; the last state counts."""
@@ -151,14 +163,14 @@ class Instance:
             return self._claims.get((address, object_))
 
     def protect(self, address: str, object_: str) -> None:
-        """Keep whoever has an object from ending it in this run: a create was refused because of it."""
+        """Keep whoever has an object, or one of a kind, from ending it in this run: a create failed."""
         with self._lock:
             self._protected.add((address, object_))
 
-    def is_protected(self, address: str, object_: str) -> bool:
+    def is_protected(self, address: str, object_: str, kind: str) -> bool:
         """Tell whether an object must not be ended in this run."""
         with self._lock:
-            return (address, object_) in self._protected
+            return not self._protected.isdisjoint({(address, object_), (address, kind)})
 
 
 def _map_of_endpoints(configured: str | None) -> dict[str, Any]:

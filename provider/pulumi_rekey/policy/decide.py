@@ -7,12 +7,14 @@ then happens is decided in this order:
 
 1. ``paused``: nothing rotates.
 2. ``rotate_now``: a new text rotates, whatever follows.
-3. The deadline: a secret that would expire while it waits for 4 to 7 does not wait. Since a daily run may fail
-   once, two days before its end is the latest.
+3. The deadline: a secret that would expire while it waits for 4 to 8 does not wait. Since a daily run may fail
+   once, two days before its end is the latest. One of a pair that consumers may hold waits until then: it is ended
+   only if it ended anyway.
 4. The grace of the previous secret: the next one would evict it, so a due rotation waits until it is over.
 5. ``turn``: one of a pair waits for its own slot.
 6. ``freeze``: nothing rotates on these dates.
 7. ``windows``: nothing rotates outside of them.
+8. ``turn`` again: one of a pair that consumers may hold is not ended; it hands them over to the other one and waits.
 
 The due date is always computed from the policy as it is now and from what minting fixed (when, until when, and which
 part of ``jitter`` is taken off). So an edited ``max_age`` takes effect at once, and nothing else moves the date: not
@@ -30,6 +32,7 @@ from pydantic import SecretStr
 from ..model import rfc3339
 from .durations import in_words
 from .model import ROTATE_NOW, AppliedPolicy, Policy, RotationState, digest_of, digests, trigger_path
+from .slots import Handover, Turn
 from .windows import allowed_from, can_stay_closed, frozen_until, met_by_a_daily_run
 
 LifeT = TypeVar("LifeT", bound=RotationState)
@@ -55,6 +58,21 @@ class Decision:
     compromised: bool = False
     #: Whether it rotates because of the time, so that a wrong clock would be a wrong reason.
     by_time: bool = field(default=False, compare=False)
+    #: Whether it is one of a pair, and this run hands its consumers over to the other one, so that a later run can
+    #: rotate it.
+    hands_over: bool = False
+    #: Whether it would depend on the other one of a pair, of which nothing is known.
+    needs_other: bool = False
+
+
+@dataclass(frozen=True)
+class _Obstacle:
+    #: What a scheduled rotation has to wait for.
+    what: str
+    #: The first moment that is free of it; nothing if there is none, or none that is known.
+    until: datetime | None = None
+    hands_over: bool = False
+    needs_other: bool = False
 
 
 @dataclass(frozen=True)
@@ -146,12 +164,13 @@ def decide(policy: Policy, life: RotationState, now: datetime) -> Decision:
         return Decision(deferred=f"paused; due: {why}")
     if asked:
         return Decision(reason=why, compromised=policy.means_compromise)
-    obstacle, until = _obstacle(policy, life, now)
+    obstacle = _obstacle(policy, life, now)
     if obstacle is None:
         return Decision(reason=why, by_time=triggered is None)
-    if life.expires_at is not None and (until is None or life.expires_at - until < DEADLINE):
-        return Decision(reason=f"{_expiry(life.expires_at, now)}, too soon to wait: {obstacle}", by_time=True)
-    return Decision(deferred=f"{obstacle}; due: {why}")
+    if life.expires_at is not None and _too_late(policy, life, now, obstacle.until):
+        return Decision(reason=f"{_expiry(life.expires_at, now)}, too soon to wait: {obstacle.what}", by_time=True)
+    deferred = f"{obstacle.what}; due: {why}"
+    return Decision(deferred=deferred, hands_over=obstacle.hands_over, needs_other=obstacle.needs_other)
 
 
 def _triggered(policy: Policy, life: RotationState) -> str | None:
@@ -179,25 +198,80 @@ def _expiry(expires_at: datetime, now: datetime) -> str:
     return f"{'expires' if now < expires_at else 'expired'} {rfc3339(expires_at)}"
 
 
-def _obstacle(policy: Policy, life: RotationState, now: datetime) -> tuple[str | None, datetime | None]:
-    """Return what a scheduled rotation has to wait for, if for anything, and the first moment that is free of it.
+def _too_late(policy: Policy, life: RotationState, now: datetime, until: datetime | None) -> bool:
+    """Tell whether a secret that expires cannot wait for an obstacle that is gone at ``until``."""
+    if policy.turn is not None and policy.turn.rests_since(life.handover, now) is None:
+        # Consumers may hold it, and it may not come to that: until then the other one can become current.
+        until = now
+    return until is None or (life.expires_at is not None and life.expires_at - until < DEADLINE)
 
-    No moment beside an obstacle means that there is none.
-    """
-    grace = life.previous_expires_at
+
+def _obstacle(policy: Policy, life: RotationState, now: datetime) -> _Obstacle | None:
+    """Return what a scheduled rotation has to wait for, if for anything."""
+    grace, turn = life.previous_expires_at, policy.turn
     if grace is not None and now < grace:
-        return f"previous secret in grace until {rfc3339(grace)}", _allowed_from(policy, life, grace)
-    if policy.turn is not None and life.rotated_at is not None and not policy.turn.allows(life.rotated_at, now):
-        begins = policy.turn.begins_after(max(life.rotated_at, now))
-        return f"not its turn, which begins {rfc3339(begins)}", _allowed_from(policy, life, begins)
+        return _Obstacle(f"previous secret in grace until {rfc3339(grace)}", _allowed_from(policy, life, grace))
+    if turn is not None and life.rotated_at is not None and not turn.allows(life.rotated_at, now):
+        begins = turn.begins_after(max(life.rotated_at, now))
+        return _Obstacle(f"not its turn, which begins {rfc3339(begins)}", _allowed_from(policy, life, begins))
     until = _allowed_from(policy, life, now)
-    if until == now:
-        return None, now
     frozen = frozen_until(policy.freeze, now)
+    if until == now:
+        return None if turn is None else _held(policy, turn, life, now)
     if frozen is not None:
-        return f"frozen until {rfc3339(frozen)}", until
+        return _Obstacle(f"frozen until {rfc3339(frozen)}", until)
     opens = f"opens in {in_words(until - now)} ({rfc3339(until)})" if until else "which never opens again"
-    return f"outside its window, {opens}", until
+    return _Obstacle(f"outside its window, {opens}", until)
+
+
+def _held(policy: Policy, turn: Turn, life: RotationState, now: datetime) -> _Obstacle | None:
+    """Return why one of a pair does not rotate although its turn has come: no policy ends what consumers may hold."""
+    if turn.other is None:
+        what = f"consumers may hold this side: nothing is known of {turn.opposite} in this run"
+        return _Obstacle(what, needs_other=True)
+    if turn.other.unfinished:
+        return _Obstacle(f"consumers may need this side: {turn.opposite} is not done yet")
+    since = turn.rests_since(life.handover, now)
+    if since is None:
+        return _hands_over(policy, turn, life, now)
+    if now >= since + turn.settled:
+        return None
+    until = _allowed_from(policy, life, since + turn.settled)
+    return _Obstacle(f"consumers were handed over to {turn.opposite} on {rfc3339(since)}{_from(until)}", until)
+
+
+def _hands_over(policy: Policy, turn: Turn, life: RotationState, now: datetime) -> _Obstacle:
+    """Return what becomes of the consumers of one of a pair that would rotate if it were certain that none holds it."""
+    last = turn.last_handover(life.handover)
+    if last is not None and last.to == turn.opposite and last.at <= now:
+        return _Obstacle(f"consumers hold {turn.opposite}: a later run can rotate this side", hands_over=True)
+    if last is not None and last.to == turn.side and last != life.handover:
+        # That one had its consumers handed over to rotate, and has not come to it: it goes first.
+        return _Obstacle(f"consumers hold this side until {turn.opposite} has rotated")
+    until = _allowed_from(policy, life, now + turn.settled)
+    what = f"consumers hold this side: this run hands them over to {turn.opposite}{_from(until)}"
+    return _Obstacle(what, until, hands_over=True)
+
+
+def _from(moment: datetime | None) -> str:
+    return "" if moment is None else f", and it can rotate from {rfc3339(moment)}"
+
+
+def handover(policy: Policy, life: RotationState, now: datetime, *, away: bool) -> Handover | None:
+    """Return the last handover that one of a pair has made, after a run in which all went well.
+
+    :param away: The run hands its consumers over to the other one: see :attr:`Decision.hands_over`.
+    """
+    turn = policy.turn
+    if turn is None or turn.other is None:
+        return life.handover
+    if away:
+        return turn.hand_over(life.handover, turn.opposite, now)
+    last, (began, whose) = turn.last_handover(life.handover), turn.slot_at(now)
+    rotated = whose == turn.side and life.rotated_at is not None and began <= life.rotated_at <= now
+    if rotated and (last is None or last.to != turn.side):
+        return turn.hand_over(life.handover, turn.side, now)
+    return life.handover
 
 
 def _allowed_from(policy: Policy, life: RotationState, moment: datetime) -> datetime | None:
@@ -218,8 +292,10 @@ def possible_from(policy: Policy, life: RotationState) -> datetime | None:
     at = next_rotation_at(policy, life.rotated_at, life.expires_at, life.spread)
     if at is None:
         return None
-    grace = life.previous_expires_at
-    return _allowed_from(policy, life, at if grace is None else max(at, grace))
+    waits = [at, life.previous_expires_at]
+    if policy.turn is not None and policy.turn.last_handover(life.handover) == life.handover is not None:
+        waits.append(life.handover.at + policy.turn.settled)
+    return _allowed_from(policy, life, max(moment for moment in waits if moment is not None))
 
 
 def warnings(policy: Policy, now: datetime) -> list[str]:

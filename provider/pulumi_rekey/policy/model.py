@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, SecretStr, StrictBool, ValidationIn
 
 from ..model import OPEN, Model, Moment, Secret
 from .durations import Duration, as_text, within
-from .slots import Turn
+from .slots import Handover, Turn
 from .windows import Dates, Window, can_stay_closed
 
 
@@ -225,6 +225,11 @@ class RotationState(Model):
     )
     previous_expires_at: Moment | None = Field(
         default=None, description="Until when the previous secret works (RFC 3339, UTC)."
+    )
+    handover: Handover | None = Field(
+        default=None,
+        description="For one of a pair: the last time that it handed consumers over. Of the two sides the higher"
+        " `number` counts, and consumers hold the side that it names in `to`.",
     )
     spread: float = Field(
         default=0.0, ge=0, le=1, description="Which part of the policy's jitter is taken off; drawn at minting."

@@ -1,7 +1,10 @@
-"""Turns: two credentials of a pair rotate alternately, each in slots of its own.
+"""Turns: two credentials of a pair rotate alternately, each in slots of its own, and never the one that consumers hold.
 
-Time is cut into slots of equal length, counted from 1970 in UTC, which belong to blue and green in turn. So no state
-and no agreement is needed, and whatever was missed, the two never rotate in one run.
+Time is cut into slots of equal length, counted from 1970 in UTC, which belong to blue and green in turn. That alone
+says when a side is due. Whether consumers hold it is written down: each side keeps, in its own state, the last
+handover of consumers that it has made, by number, and of the two the one with the higher number counts. In a run, the
+side whose slot it is comes second and is told of the other one, so that it knows both; the first knows nothing, and
+hands nothing over. So there is one writer in a run, whatever fails, and whichever of the two is left out.
 """
 
 from __future__ import annotations
@@ -9,9 +12,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, StrictBool
+from pydantic.json_schema import SkipJsonSchema
 
-from ..model import Model
+from ..model import OPEN, Model, Moment
 from .durations import Duration, within
 
 Side = Literal["blue", "green"]
@@ -22,6 +26,27 @@ _SIDES: Final[tuple[Side, Side]] = ("blue", "green")
 _USABLE: Final = 3 / 4
 
 
+class Handover(Model):
+    """That the consumers of a pair were handed over to a side."""
+
+    model_config = OPEN
+
+    number: int = Field(ge=1, description="The handovers of the pair so far, this one included.")
+    to: Side = Field(description="The side that consumers hold from then on.")
+    at: Moment = Field(description="When that was.")
+    #: Whether a later run of the side that wants to rotate has found it so: one that hands consumers over, or rotates
+    #: what they then hold, may have died before it had updated them.
+    confirmed: bool = False
+
+
+class OtherSide(Model):
+    """What the side whose slot it is knows of the other one, which the run has brought up to date before it."""
+
+    handover: Handover | None = None
+    #: Whether its secret is not certain to work.
+    unfinished: StrictBool = False
+
+
 class Turn(Model):
     """Which side of a pair a credential is, and how long a slot lasts."""
 
@@ -30,11 +55,26 @@ class Turn(Model):
         examples=["90d"],
     )
     side: Side = Field(description="Whose slots are its own.")
+    #: The other side as it is in this run; given to the side whose slot it is.
+    other: SkipJsonSchema[OtherSide | None] = None
+
+    @property
+    def opposite(self) -> Side:
+        """The name of the other side."""
+        return _SIDES[1 - _SIDES.index(self.side)]
 
     @property
     def usable(self) -> timedelta:
         """How long from the beginning of its slot a side may rotate."""
         return self.every * _USABLE
+
+    @property
+    def settled(self) -> timedelta:
+        """How long after consumers were handed over to the one side the other one may rotate at the earliest.
+
+        Several runs in a row may die before they have updated the consumers; people have so long to repeat them.
+        """
+        return self.every - self.usable
 
     def slot_at(self, moment: datetime) -> tuple[datetime, Side]:
         """Return when the slot that holds a moment began, and whose it is."""
@@ -50,3 +90,25 @@ class Turn(Model):
         """Tell whether a side that last rotated then may rotate at a moment: once a slot, never in its last quarter."""
         began, whose = self.slot_at(moment)
         return whose == self.side and rotated_at < began and moment < began + self.usable
+
+    def last_handover(self, own: Handover | None) -> Handover | None:
+        """Return the pair's last handover, as far as this side knows."""
+        found = [own, self.other.handover if self.other else None]
+        return max((one for one in found if one is not None), key=lambda one: one.number, default=None)
+
+    def rests_since(self, own: Handover | None, moment: datetime) -> datetime | None:
+        """Return since when consumers hold the other side and not this one; nothing if that is not certain.
+
+        The handover must be this side's own and confirmed, and written by an earlier run. What is dated in the future
+        was dated by a clock that was wrong, and says nothing.
+        """
+        certain = self.other is not None and own is not None and own == self.last_handover(own) and own.confirmed
+        return own.at if certain and own is not None and own.to == self.opposite and own.at <= moment else None
+
+    def hand_over(self, own: Handover | None, to: Side, moment: datetime) -> Handover:
+        """Return the pair's next handover; it confirms the last one if consumers were handed over to that side."""
+        last = self.last_handover(own)
+        if last is None:
+            return Handover(number=1, to=to, at=moment)
+        confirmed = last.to == to and last.at <= moment
+        return Handover(number=last.number + 1, to=to, at=last.at if confirmed else moment, confirmed=confirmed)

@@ -46,6 +46,10 @@ class Credential(Resource):
     """When the present secret stops working (RFC 3339, UTC); unset if never."""
     previous_expires_at: pulumi.Output[str | None]
     """Until when the previous secret works (RFC 3339, UTC)."""
+    handover: pulumi.Output[dict[str, Any] | None]
+    """For one of a pair: the last time that it handed consumers over. Of the two sides the higher ``number`` counts,
+    and consumers hold the side that it names in ``to``.
+    """
     step: pulumi.Output[str | None]
     """What is still to be done of an interrupted change; unset when nothing is."""
 
@@ -55,6 +59,13 @@ class Credential(Resource):
         classes = (base for base in cls.__mro__ if issubclass(base, Credential))
         names = (name for base in classes for name in inspect.get_annotations(base))
         return [name for name in names if name not in {"secret_properties", "pair_unsupported_reason"}]
+
+    def __getitem__(self, name: str) -> pulumi.Output[Any]:
+        """Return an output by its name."""
+        if name not in self.output_names():
+            raise KeyError(f"{name} is no output of {type(self).__name__}")
+        output: pulumi.Output[Any] = getattr(self, name)
+        return output
 
     def __init__(self, module: str, name: str, inputs: Mapping[str, Any], opts: pulumi.ResourceOptions | None) -> None:
         _refuse_plain_credentials()

@@ -16,7 +16,7 @@ from typing import Final, Generic
 
 from pydantic import SecretStr
 
-from ..errors import Error, Forbidden, Gone, NotFound, Partial, Refused, Stopped
+from ..errors import AnswerLost, Error, Forbidden, Gone, NotFound, Partial, Refused, Stopped
 from ..model import rfc3339, secret_fields
 from ..policy import decide as policy
 from ..policy.model import AppliedPolicy
@@ -113,13 +113,15 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
                 return self.resource.create(self.api, i, mark, save)
 
             if todo.rotates:
-                return self._adopt_and_rotate(journal, i, made, str(todo.reason))
-            if todo.reason is not None:
-                s = self._mint(journal, i, None, made, generation=1, reason=todo.reason)
+                s = self._adopt_and_rotate(journal, i, made, str(todo.reason))
             else:
-                s = self._adopt(journal, i, made)
-            # What marks it as ours goes last: until the state has it, an interrupted creation is known by that.
-            return self._send_settings(journal, i, s, self.resource.changed(i, s))
+                if todo.reason is not None:
+                    s = self._mint(journal, i, None, made, generation=1, reason=todo.reason)
+                else:
+                    s = self._adopt(journal, i, made)
+                # What marks it as ours goes last: until the state has it, an interrupted creation is known by that.
+                s = self._send_settings(journal, i, s, self.resource.changed(i, s))
+        return self._handed_over(i, s, away=False)
 
     def update(self, id_: str, i: InputsT, s: StateT) -> StateT:
         """Bring the vendor's object, and then its secret, to what is wanted."""
@@ -131,16 +133,20 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
                 s = self._read_back(s)
             # Settings first: a rotation that follows must not be lost to a setting that the vendor refuses.
             s = self._send_settings(journal, i, s, self.resource.changed(i, s) if todo.read_back else todo.changed)
-            if todo.retry is not None:
-                s, settled = self._go_on(journal, i, s, todo.retry)
-                if not settled:
-                    return s
-            if todo.follow_up is not None and isinstance(self.resource, InSteps):
-                keep = journal.saving(lambda s: self._record(i, s))
-                s = keep(self.resource.follow(self.api, i, s, keep, self._clock))
-            if todo.decision.reason is None:
-                return self._record(i, s)
-            return self._rotate(journal, i, s, todo)
+            s = self._with_secret(journal, i, s, todo)
+        return self._handed_over(i, s, away=todo.decision.hands_over)
+
+    def _with_secret(self, journal: Journal[StateT], i: InputsT, s: StateT, todo: Plan) -> StateT:
+        if todo.retry is not None:
+            s, settled = self._go_on(journal, i, s, todo.retry)
+            if not settled:
+                return s
+        if todo.follow_up is not None and isinstance(self.resource, InSteps):
+            keep = journal.saving(lambda s: self._record(i, s))
+            s = keep(self.resource.follow(self.api, i, s, keep, self._clock))
+        if todo.decision.reason is None:
+            return self._record(i, s)
+        return self._rotate(journal, i, s, todo)
 
     def read(self, s: StateT, *, verify: bool = True) -> StateT | None:
         """Return the state as the vendor has it now, and whether it still accepts the secret, if that is to be tried.
@@ -175,6 +181,10 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         except Error as failed:
             partly = "a part of it has been ended, the rest may still be there"
             _say_what_is_live(failed, partly if journal.reached else "it may still be there")
+            if journal.reached or not failed.no_effect:
+                # The engine keeps the state as it was, whatever has ended: a run that changes nothing would not see it.
+                again = "delete it again, or run `pulumi up --refresh` to keep it"
+                failed.advice = again if isinstance(failed, AnswerLost) else f"{failed.advice}; then {again}"
             raise
         if remains is not None:
             self.warn(remains)
@@ -292,7 +302,8 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
 
     def _rotate(self, journal: Journal[StateT], i: InputsT, s: StateT, todo: Plan) -> StateT:
         if todo.decision.by_time and not self._is_due_at_the_vendor(i, s):
-            return self._record(i, s)
+            # What became of a lost one has to be found out all the same.
+            return self._go_on(journal, i, s, Retry.REPLACE)[0] if todo.phase else self._record(i, s)
         expected = not policy.asked_now(i.rotation, s) and phase_of(s) is not Phase.UNCERTAIN
         tells = self.resource.vendor is not None and not self.resource.verified_by_read
         if expected and i.rotation.verify and tells:
@@ -508,6 +519,12 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         if not isinstance(s, TwoSecretsState) or s.previous_expires_at is None or self.now < s.previous_expires_at:
             return s
         return s.model_copy(update={"previous_secret": None, "previous_expires_at": None})
+
+    def _handed_over(self, i: InputsT, s: StateT, *, away: bool) -> StateT:
+        """Return it with what consumers of a pair are told: of a run that fails they hear nothing."""
+        if s.step is not None:
+            return s
+        return s.model_copy(update={"handover": policy.handover(i.rotation, s, self.now, away=away)})
 
     def _stamp(self, i: InputsT, s: StateT) -> StateT:
         address = None if self.api.endpoint is None else self.api.endpoint.url

@@ -170,7 +170,7 @@ class TwoSecretsState(State):
 
     def with_candidate_pending(self, before: Self) -> Self:
         """Return a state that was just minted with its secret as the next one, beside the one before."""
-        kept = ("generation", "rotated_at", "rotation_reason", "spread", "secret")
+        kept = ("generation", "rotated_at", "rotation_reason", "next_rotation_at", "spread", "secret")
         old = {name: getattr(before, name) for name in kept}
         minted = Candidate(rotated_at=self.rotated_at, rotation_reason=self.rotation_reason, spread=self.spread)
         ends = {"expires_at": self.previous_expires_at, "previous_secret": None, "previous_expires_at": None}
@@ -229,6 +229,10 @@ class InSteps(Resource[InputsT, StateT, SessionT]):
     @abstractmethod
     def recover(self, api: SessionT, s: StateT) -> StateT:
         """Take in what a step did whose answer was lost."""
+
+    @abstractmethod
+    def beside(self, s: StateT) -> tuple[str, ...]:
+        """Return the vendor's ids of what the steps of a rotation keep beside the present object."""
 
 
 #: Inputs that concern rekey and not the vendor's object.

@@ -129,11 +129,7 @@ def plan(
     login = own_login(i.endpoint or resource.vendor, client_id(s), endpoint)
     retry = None if decision.reason else _retry(i, s, phase, decision, now, own_login=login is not None)
     follow_up = resource.follow_up(i, s, now) if isinstance(resource, InSteps) else None
-    said = (
-        [f"goes on: {phase}: {_going_on(s, phase, retry)}"]
-        if retry
-        else _words(i, decision, _meaning(resource, i, s, now), now)
-    )
+    said = [f"goes on: {phase}: {_going_on(s, phase, retry)}"] if retry else _words(resource, i, s, decision, now)
     if follow_up is not None and decision.reason is None:
         said.append(follow_up)
     if s.rotated_at != ahead:
@@ -147,7 +143,7 @@ def plan(
         read_back=s.unconfirmed or phase is Phase.UNCERTAIN,
         follow_up=None if decision.reason else follow_up,
         refusal=moved(resource, s, endpoint) or (login if decision.reason else None),
-        bookkeeping=s.rotated_at != ahead or _differs_in_the_books(i, s, now),
+        bookkeeping=s.rotated_at != ahead or _differs_in_the_books(i, s, now) or _hands_over(i, s, decision, now),
         says=tuple(said),
     )
 
@@ -257,19 +253,23 @@ def _differs_in_the_books(i: Inputs, s: State, now: datetime) -> bool:
     )
 
 
+def _hands_over(i: Inputs, s: State, decision: Decision, now: datetime) -> bool:
+    return s.step is None and policy.handover(i.rotation, s, now, away=decision.hands_over) != s.handover
+
+
 def next_rotation(i: Inputs, s: State) -> datetime | None:
     """Return when the credential is due by age or expiry; nothing if never."""
     return policy.next_rotation_at(i.rotation, s.rotated_at, s.expires_at, s.spread) if s.rotated_at else None
 
 
-def _words(i: Inputs, decision: Decision, meaning: str, now: datetime) -> list[str]:
+def _words(resource: Resource[Any, Any, Any], i: Inputs, s: State, decision: Decision, now: datetime) -> list[str]:
     """Say why the credential rotates and what that means, or why it does not although it is due."""
     if decision.deferred is not None:
         return [f"does not rotate: {decision.deferred}"]
     if decision.reason is None:
         return []
-    if decision.compromised:
-        meaning = "the old secret is ended at once, whatever that breaks"
+    ends = "the old secret is ended at once, whatever that breaks"
+    meaning = (ends if decision.compromised else _meaning(resource, i, s, now)) + _held(i, s, now)
     due = policy.next_rotation_at(i.rotation, now, None, 0.0)
     by = "by" if i.rotation.jitter else "on"
     return [f"rotates: {decision.reason}; {meaning}{f'; next due {by} {rfc3339(due)}' if due else ''}"]
@@ -294,6 +294,15 @@ def _meaning(resource: Resource[Any, Any, Any], i: Inputs, s: State, now: dateti
         return resource.overlap
     whose = ", as the vendor has saved it" if saved else ""
     return f"overlap: the old secret works until {rfc3339(now + lives)}{whose}"
+
+
+def _held(i: Inputs, s: State, now: datetime) -> str:
+    """Say whether a rotation ends what consumers of a pair hold: a person's reason may, or its own end."""
+    turn = i.rotation.turn
+    if turn is None or turn.rests_since(s.handover, now) is not None:
+        return ""
+    last = turn.last_handover(s.handover) if turn.other else None
+    return f"; it {'may be' if last is None else 'is'} the side that consumers hold"
 
 
 # -- before there is a state ----------------------------------------------------------------------------------

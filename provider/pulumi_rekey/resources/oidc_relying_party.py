@@ -18,7 +18,7 @@ from ..endpoints.answer import Body
 from ..endpoints.vcd import CLOUDAPI, Vcd, urn_of
 from ..errors import AnswerLost, NotFound, Stopped
 from ..model import Mark, Secret, VendorId
-from ..ownership import marked_name, name_is_ours
+from ..ownership import marked_name, name_behind_a_mark, name_is_ours
 from ..reconciler.contract import Clock, Inputs, Resource, Save, State
 
 _PARTIES: Final = "/openIdProvider/relyingParties"
@@ -110,19 +110,17 @@ class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, V
         return s if s.client_secret is not None else self._regenerated(api, s)
 
     def _interrupted(self, api: Vcd, i: OidcRelyingPartyInputs, mark: str | None) -> OidcRelyingPartyState | None:
-        for party in api.list_once(_PARTIES):
-            name = party.get("clientName")
+        parties = api.list_once(_PARTIES)
+        for party in parties:
             # The program may have been edited since, so only the mark tells.
-            if name_is_ours(str(name), mark):
+            if name_is_ours(str(party.get("clientName")), mark):
                 return OidcRelyingPartyState(**_shown(party))
-            if name == i.client_name and set(party.texts("redirectUris")) == set(i.redirect_uris):
-                raise Stopped(
-                    f"{api.name}: relying party {party.id('id')} has the same name and redirect URIs",
-                    todo=f'set adopt="{party.id("id")}" to manage it, with rotation.on_adopt="rotate" if nobody'
-                    " has its secret, or delete it; if this resource was renamed in the program, give it an alias; if"
-                    " it is being replaced, let it be deleted first (delete_before_replace)",
-                    names=party.id("id"),
-                )
+        for party in parties:
+            name = str(party.get("clientName"))
+            if i.client_name in (name, name_behind_a_mark(name)) and set(party.texts("redirectUris")) == set(
+                i.redirect_uris
+            ):
+                raise _in_the_way(api, party.id("id"), begun=name != i.client_name)
         return None
 
     def read(self, api: Vcd, s: OidcRelyingPartyState) -> OidcRelyingPartyState | None:
@@ -194,6 +192,25 @@ class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, V
     def accepted(self, api: Vcd, s: OidcRelyingPartyState, now: Clock) -> bool | None:
         """Present the secret at the token endpoint with a code that nobody was given."""
         return None if s.client_secret is None else _accepts(api, s, s.client_secret)
+
+
+def _in_the_way(api: Vcd, id_: str, *, begun: bool) -> Stopped:
+    if begun:
+        return Stopped(
+            f"{api.name}: relying party {id_} was begun by rekey for another resource, with the same name and redirect"
+            " URIs",
+            todo=f'if that was this one, before it, the stack or rekey:owner was renamed, set adopt="{id_}" with'
+            ' rotation.on_adopt="rotate", or delete it: nobody has its secret; else run again when the other one is'
+            " done",
+            names=id_,
+        )
+    return Stopped(
+        f"{api.name}: relying party {id_} has the same name and redirect URIs",
+        todo=f'set adopt="{id_}" to manage it, with rotation.on_adopt="rotate" if nobody has its secret, or delete it;'
+        " if this resource was renamed in the program, give it an alias; if it is being replaced, let it be deleted"
+        " first (delete_before_replace)",
+        names=id_,
+    )
 
 
 def _accepts(api: Vcd, s: OidcRelyingPartyState, secret: SecretStr) -> bool | None:

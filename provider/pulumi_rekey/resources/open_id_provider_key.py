@@ -23,7 +23,7 @@ from ..endpoints.vcd import CLOUDAPI, Vcd, urn_of
 from ..errors import Error, NotFound, Stopped
 from ..key_material import KeyPair, UnusableKey, generate_key_pair, is_published, read_key_pair, same_public_key
 from ..model import NO_FLAG, OPEN, WRITE_ONLY, Mark, Model, Moment, Secret, VendorId, rfc3339
-from ..ownership import generation_in, key_has_tail, key_tail, key_tail_in, mark_beside
+from ..ownership import generation_in, key_description, key_has_tail, key_tail, key_tail_in, mark_beside
 from ..policy.decide import asked_now
 from ..reconciler.contract import Clock, Inputs, InSteps, Save, State
 
@@ -177,7 +177,7 @@ class OpenIdProviderKey(InSteps[OpenIdProviderKeyInputs, OpenIdProviderKeyState,
             if i.activate and any(_is_anothers(key, mark) for key in present):
                 # Before it is published, since most servers have no such key and are spared the call.
                 self._stop_before_anothers(api, api.configuration(), mark, present)
-            s = self._found_again(api, i, mark, present) or self._published(api, i, mark)
+            s = self._found_again(api, i, mark, present) or self._published(api, i, mark, present)
         save(s)
         if not i.activate or s.active:
             return s
@@ -266,6 +266,10 @@ class OpenIdProviderKey(InSteps[OpenIdProviderKeyInputs, OpenIdProviderKeyState,
                 api.remove(_KEYS, key.id("id"))
         return s
 
+    def beside(self, s: OpenIdProviderKeyState) -> tuple[str, ...]:
+        """The next key, and those before."""
+        return tuple(sorted(_ids(s) - {s.key_id}))
+
     def accepted(self, api: Vcd, s: OpenIdProviderKeyState, now: Clock) -> bool | None:
         """Look for the key that signs in the published set; whether the next one is there was seen when it was made."""
         if s.next_key_id is not None:
@@ -313,7 +317,30 @@ class OpenIdProviderKey(InSteps[OpenIdProviderKeyInputs, OpenIdProviderKeyState,
             retiring=tuple(Retiring(key_id=id_, expires_at=until) for id_ in others),
         )
 
-    def _published(self, api: Vcd, i: OpenIdProviderKeyInputs, mark: str | None) -> OpenIdProviderKeyState:
+    @staticmethod
+    def _warn_of_left_behind(api: Vcd, i: OpenIdProviderKeyInputs, mark: str | None, present: list[Body]) -> None:
+        """Name what an interrupted create may have left before the stack, the resource or the owner was renamed.
+
+        It may as well be another resource's, and does no harm.
+        """
+        alike = [
+            key.id("id")
+            for key in present
+            if _is_anothers(key, mark) and key_description(_description(key)) == (i.description or "")
+        ]
+        signs = api.active_key(api.configuration()) if alike else None
+        for key_id in alike:
+            if key_id != signs:
+                api.runtime.warn(
+                    f"{api.name}: key {key_id}, which does not sign, was published by rekey for another resource with"
+                    " the same description: if that was this one, before it, the stack or rekey:owner was renamed,"
+                    " delete it in Cloud Director"
+                )
+
+    def _published(
+        self, api: Vcd, i: OpenIdProviderKeyInputs, mark: str | None, present: list[Body]
+    ) -> OpenIdProviderKeyState:
+        self._warn_of_left_behind(api, i, mark, present)
         return OpenIdProviderKeyState(**_shown(self._post(api, i, key_tail(mark, 1)), mark), mark=mark)
 
     def _posted(

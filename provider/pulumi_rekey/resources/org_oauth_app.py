@@ -20,7 +20,7 @@ from pydantic.alias_generators import to_camel
 
 from ..endpoints.answer import Body
 from ..endpoints.navigator import BASE, Navigator
-from ..errors import BadAnswer, Forbidden, NotFound, NotProvenGone, Rejected
+from ..errors import BadAnswer, Error, Forbidden, NotFound, NotProvenGone, Rejected
 from ..key_material import generate_secret, secret_rule
 from ..model import IMMUTABLE, NO_FLAG, Mark, Model, Secret, VendorId
 from ..ownership import own_app_id
@@ -167,13 +167,26 @@ class OrgOAuthApp(TwoSecrets[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
         own_id = None if mark is None else own_app_id(mark, i.org_id)
         found = None if own_id is None else self._left_behind(api, i.org_id, own_id)
         if own_id is not None and found is not None:
+            api.runtime.warn(
+                f"{api.name}: app {own_id}, which an earlier run of this resource has made, is there: its secret is"
+                " ended"
+            )
             s = _shown(OrgOAuthAppState(org_id=i.org_id, oauth_app_id=own_id), found)
             return self._patch(api, i, s, self.changed(i, s), save, secret=secret)
         body = {_NAMES[name]: _sent(i, None, name) for name in _NAMES if getattr(i, name) is not None}
         body["secret"] = secret.get_secret_value()
         if own_id is not None:
             body["id"] = own_id
-        answer = api.post(_APPS, i.org_id, json=body, query={"context": i.context} if i.context else None)
+        try:
+            answer = api.post(_APPS, i.org_id, json=body, query={"context": i.context} if i.context else None)
+        except Error as failed:
+            if own_id is not None and not failed.no_effect:
+                # Navigator lists no apps: under another name of this resource nobody would find it again.
+                failed.advice = (
+                    "run `pulumi up` again before this resource, the stack or rekey:owner is renamed: it finds app"
+                    f" {own_id} by these"
+                )
+            raise
         s = save(
             OrgOAuthAppState(
                 org_id=i.org_id,

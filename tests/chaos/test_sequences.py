@@ -1,0 +1,24 @@
+"""Sequences of whatever can happen, on the model of the engine; `make chaos` tries more, from other seeds."""
+
+import pytest
+
+from tools.vendors import Sandbox
+
+from .sequences import made_from, tried
+
+#: Sequences of each test, from so many fixed seeds.
+SEEDS = range(12)
+LENGTHS = (8, 16, 32)
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("tenth", range(4))
+def test_sequence_locks_nobody_out(tenth: int, length: int, sandbox: Sandbox) -> None:
+    """Each is printed as what can be written down: `tried(sandbox, ...)` has it again."""
+    wrong = {}
+    for seed in SEEDS:
+        sequence = made_from(1000 * tenth + seed, length)
+        broken = tried(sandbox, sequence)
+        if broken is not None:
+            wrong[str(sequence)] = broken
+    assert wrong == {}
