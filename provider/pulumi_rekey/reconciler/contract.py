@@ -40,6 +40,7 @@ class State(RotationState):
 
     address: str | None = Field(default=None, description="The address of the endpoint that it was made at.")
     endpoint: str | None = Field(default=None, description="The configured endpoint that manages it.")
+    #: A ``Phase`` of :mod:`.plan`, or what another version wrote.
     step: str | None = Field(
         default=None, description="What is still to be done of an interrupted change; unset when nothing is."
     )
