@@ -156,8 +156,8 @@ def test_destroy_of_chosen_resources_leaves_the_secret(case: type[Case], stack: 
     run = stack.destroy("--target", urn(stack, "it"))
     assert run.steps == ["delete it"]
     assert (
-        " was left alone, and its secret was not ended: a run of chosen resources does not show whether another resource"
-        " manages it; if none does, declare it again" in run.text
+        " was left alone, and its secret was not ended: a run of chosen resources does not show whether another"
+        " resource manages it; if none does, declare it again" in run.text
     )
     assert sandbox.calls() == []
     assert scenario.case.accepts(outputs)
