@@ -129,3 +129,17 @@ def test_keys_of_a_rotation_that_leave_the_state_are_named(stack: Stack, sandbox
     run = scenario.up(name="that", at=key["key_id"], rotation={}).run
     assert f"{key['previous_key_id']}, kept by a rotation, leaves the state and stays at the vendor" in run.text
     assert scenario.case.accepts(scenario.outputs())
+
+
+def test_delete_that_would_end_a_key_which_another_resource_adopts_is_refused(stack: Stack, sandbox: Sandbox) -> None:
+    """Renamed after a rotation, with the id of the key from before it still in the program."""
+    scenario = Scenario(OpenIdProviderKeyCase(sandbox), stack, sandbox)
+    adopted = scenario.case.existing()["key_id"]
+    scenario.up(at=adopted)
+    scenario.up(rotation={"rotate_now": "INC-1"})
+    run = scenario.up(name="that", rotation={}, fails=True).run
+    assert f"is kept: deleting it ends {adopted} with it, which is managed by another resource now: urn:" in run.text
+    assert adopted in scenario.case.objects()
+    stack.run("state", "delete", "--yes", stack.resource("it")["urn"])
+    scenario.up()
+    assert scenario.case.accepts(scenario.outputs())

@@ -225,6 +225,14 @@ class Answers:
                 "is what another resource of this run was refused to create again",
                 "give that one an alias if it was renamed in the program, or delete this one in a run of its own",
             )
+        for id_ in self._beside(state):
+            other = self._instance.holder(address, object_named(self.resource, id_))
+            if other is not None and other.urn != call.urn:
+                raise self._kept(
+                    state,
+                    f"is kept: deleting it ends {id_} with it, which is managed by another resource now: {other.urn}",
+                    f"take adopt={id_} from that one, or run `pulumi state delete '{call.urn}'` to keep both",
+                )
         failed = self._instance.has_failed and self.resource.vendor is not None
         if failed and holder is not None and holder.urn != call.urn and holder.state is None:
             raise self._kept(
@@ -258,12 +266,15 @@ class Answers:
                 f"the secret that rekey minted stays in use, and leaves the state: {name}, which manages"
                 f" {object_id(state)} now, cannot read it; set rotation.rotate_now there to have another"
             )
-        beside = self.resource.beside(state) if isinstance(self.resource, InSteps) else ()
+        beside = self._beside(state)
         if beside:
             yield (
                 f"{', '.join(beside)}, kept by a rotation, leaves the state and stays at the vendor: delete it there"
                 " when nobody needs it"
             )
+
+    def _beside(self, state: State) -> tuple[str, ...]:
+        return self.resource.beside(state) if isinstance(self.resource, InSteps) else ()
 
     def _kept(self, state: State, why: str, way_out: str) -> Stopped:
         kept = Stopped(f"{state.endpoint or self.resource.vendor}: {object_id(state)} {why}", todo=way_out)
