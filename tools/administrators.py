@@ -72,7 +72,11 @@ class CloudDirector:
         public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         body = {"description": description, "publicKey": public.decode(), "privateKey": private.decode()}
-        return self.call("POST", "/keys", body) | {"publicKey": public.decode()}
+        before = self.keys()
+        self.call("POST", "/keys", body)
+        # The answer may be a task, which does not show the key.
+        (key_id,) = self.keys().keys() - before.keys()
+        return self.call("GET", f"/keys/{key_id}") | {"publicKey": public.decode()}
 
     def describe_key(self, key_id: str, description: str) -> None:
         """Give a key another description."""
