@@ -1,7 +1,7 @@
 """A whole roll-over of a signing key, seen by a relying party that trusts its cached key set to the letter.
 
 The party fetches the set only when its copy is older than the vendor's max-age, never because a token has an unknown
-key. It checks a new ID token at every step, and every earlier one again for as long as that resources.
+key. It checks a new ID token at every step, and every earlier one again for as long as that lives.
 """
 
 import re

@@ -225,14 +225,6 @@ class Answers:
                 "is what another resource of this run was refused to create again",
                 "give that one an alias if it was renamed in the program, or delete this one in a run of its own",
             )
-        for id_ in self._beside(state):
-            other = self._instance.holder(address, object_named(self.resource, id_))
-            if other is not None and other.urn != call.urn:
-                raise self._kept(
-                    state,
-                    f"is kept: deleting it ends {id_} with it, which is managed by another resource now: {other.urn}",
-                    f"take adopt={id_} from that one, or run `pulumi state delete '{call.urn}'` to keep both",
-                )
         failed = self._instance.has_failed and self.resource.vendor is not None
         if failed and holder is not None and holder.urn != call.urn and holder.state is None:
             raise self._kept(
@@ -255,6 +247,14 @@ class Answers:
         if self._instance.scope == "part" and self.resource.vendor is not None:
             call.remark("WARNING", self._left_alone(state))
             return
+        for id_ in self._beside(state):
+            other = self._instance.holder(address, object_named(self.resource, id_))
+            if other is not None and other.urn != call.urn:
+                raise self._kept(
+                    state,
+                    f"is kept: deleting it ends {id_} with it, which is managed by another resource now: {other.urn}",
+                    f"run `pulumi state delete '{call.urn}'`, which keeps both at the vendor",
+                )
         if is_replaced:
             call.remark("WARNING", "ends the secret that rekey minted: what replaces it keeps none")
         self._reconciler(state.endpoint, call).delete(state)
