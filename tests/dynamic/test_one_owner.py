@@ -66,6 +66,22 @@ def test_delete_beside_a_failure_is_refused(app: Scenario) -> None:
     assert app.case.accepts(app.outputs())
 
 
+def test_delete_of_what_a_half_done_resource_replaces_waits_for_it(app: Scenario) -> None:
+    """Another application: the answer to its first rotation is lost."""
+    app.up(rotation={"triggers": {"release": 1}})
+    app.up(rotation={"triggers": {"release": 2}})
+    first, other = app.outputs(), app.case.existing()["app_id"]
+    app.sandbox.fault(f"/apps/{other}/secret$", method="PUT", drop="after", count=9)
+    app.write(at=other, rotation={"on_adopt": "rotate"})
+    run = app.stack.up("--continue-on-error", fails=True)
+    app.sandbox.clear_faults()
+    assert f"{first['app_id']} is left alone, since what replaces it is not done" in run.text
+    assert app.case.accepts(first)
+    assert "delete-replaced it" in app.up().steps
+    assert not app.case.accepts(first)
+    assert app.case.accepts(app.outputs())
+
+
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_delete_after_a_rename_to_another_endpoint_of_one_address(app: Scenario, slash: str) -> None:
     url = app.sandbox.url.replace("http:", "HTTP:") + slash

@@ -178,7 +178,7 @@ class Answers:
     def create(self, call: Call, props: Properties) -> Found:
         """Create or adopt the object."""
         i = self.resource.inputs.model_validate(props)
-        with self._noticed(), self._saving(None, None), self._protecting(i.endpoint):
+        with self._noticed(call), self._saving(None, None), self._protecting(i.endpoint):
             state = self._reconciler(i.endpoint, call).create(i, self._mark(call))
         object_ = claimed(self.resource, state)
         self._instance.claim_live(self._address(i.endpoint), object_, call.urn, state, created=True)
@@ -193,7 +193,7 @@ class Answers:
         def closed(state: State) -> State:
             return state.model_copy(update={"encrypted": self._unsaid(said, i, state)})
 
-        with self._noticed(), self._saving(id_, None, closed):
+        with self._noticed(call), self._saving(id_, None, closed):
             state = closed(self._reconciler(i.endpoint, call).update(id_, i, before))
         self._instance.claim_live(self._address(i.endpoint), claimed(self.resource, state), call.urn, state)
         return Found(id_, self._outputs(state))
@@ -225,7 +225,7 @@ class Answers:
                 "is what another resource of this run was refused to create again",
                 "give that one an alias if it was renamed in the program, or delete this one in a run of its own",
             )
-        failed = self._instance.has_failed and self.resource.vendor is not None
+        failed = self._instance.failed if self.resource.vendor is not None else set()
         if failed and holder is not None and holder.urn != call.urn and holder.state is None:
             raise self._kept(
                 state,
@@ -238,6 +238,12 @@ class Answers:
                 call.remark("WARNING", text)
             return
         if failed and holder is None:
+            if call.urn in failed:
+                raise self._kept(
+                    state,
+                    "is left alone, since what replaces it is not done",
+                    "run `pulumi up` again: it deletes this one when that one is done",
+                )
             raise self._kept(
                 state,
                 "is left alone, since another resource failed: what depends on that one was not reached, and may manage"
@@ -362,12 +368,12 @@ class Answers:
             raise HalfDone(Found(id_ or object_id(state), self._outputs(state), inputs), partial) from partial
 
     @contextmanager
-    def _noticed(self) -> Iterator[None]:
+    def _noticed(self, call: Call) -> Iterator[None]:
         """Note that a resource failed."""
         try:
             yield
         except Exception:
-            self._instance.has_failed = True
+            self._instance.failed.add(call.urn)
             raise
 
     @contextmanager

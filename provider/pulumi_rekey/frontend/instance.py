@@ -58,8 +58,8 @@ class Instance:
         self._declared: set[str] = set()
         #: Objects that a create was refused to take: whoever has them keeps them in this run.
         self._protected: set[tuple[str, str]] = set()
-        #: Whether a resource of this run failed: what depends on it is never registered, so it claims nothing.
-        self.has_failed = False
+        #: The resources of this run that failed: what depends on one is never registered, so it claims nothing.
+        self.failed: set[str | None] = set()
 
     def configure(self, get: Callable[[str], str | None]) -> None:
         """Take the stack's configuration; every resource of the process is handed the same."""
