@@ -305,17 +305,18 @@ def test_more_workers_without_a_server_changes_nothing() -> None:
     engine.more_workers()
 
 
-def test_more_workers_take_what_waits_already() -> None:
+def test_more_workers_take_what_waits_already_and_what_comes_next() -> None:
     """A host is configured by its first call, when others may be queued behind it."""
-    free, taken = threading.Event(), threading.Event()
+    waiting, later = 8, 20
+    all_at_once = threading.Barrier(1 + waiting + later + 1)
     with ThreadPoolExecutor(1) as pool:
         server = SimpleNamespace(_state=SimpleNamespace(thread_pool=pool))  # noqa: F841 - found by its name
-        pool.submit(free.wait, 60)
-        pool.submit(taken.set)
+        for _ in range(1 + waiting):
+            pool.submit(all_at_once.wait, 10)
         engine.more_workers()
-        was_taken = taken.wait(timeout=10)
-        free.set()
-    assert was_taken
+        for _ in range(later):
+            pool.submit(all_at_once.wait, 10)
+        all_at_once.wait(10)
 
 
 @pytest.fixture

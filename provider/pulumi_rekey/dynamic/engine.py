@@ -244,9 +244,11 @@ def more_workers() -> None:
         pool = getattr(getattr(frame.f_locals.get("server"), "_state", None), "thread_pool", None)
         if pool is not None and isinstance(getattr(pool, "_max_workers", None), int):
             pool._max_workers = max(pool._max_workers, WORKERS)
-            # A call that waits already gets a worker only when another one comes.
-            for _ in range(pool._work_queue.qsize()):
-                pool.submit(int)
+            # A call that waits already gets a worker only with a later call, and that one none. An empty call in its
+            # place is no help: each one that ends counts as a worker that is free, so that a real one has to wait.
+            with contextlib.suppress(AttributeError), pool._shutdown_lock:
+                for _ in range(pool._work_queue.qsize()):
+                    pool._adjust_thread_count()
             return
         frame = frame.f_back
 

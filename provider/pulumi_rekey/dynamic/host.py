@@ -68,8 +68,9 @@ class Host:
 
     def configure(self, get: Callable[[str], str | None]) -> None:
         """Take the stack's configuration; every provider of the host is handed the same."""
-        self.instance.configure(get)
+        # First, because calls are queued while the front end is loaded.
         more_workers()
+        self.instance.configure(get)
         if is_host():
             end_in_time()
         # Every provider of the host is configured, and one warning is enough.
