@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from .programs.provider import Provider
     from .programs.rotation import Rotation, Window
 
-    __all__: list[str] = ["Pair", "Provider", "Rotation", "Window", "load"]
-    __all__ += constructors.__all__
+    __all__ = ["Pair", "Provider", "Rotation", "Window", "load"]
+    __all__ += constructors.__all__  # type: ignore[has-type]  # of a name in a block mypy loses the type
 else:
     # Checkers must not see these: with them, every name would be one of this module's.
     def __getattr__(name: str) -> Any:
