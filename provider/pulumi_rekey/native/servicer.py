@@ -144,7 +144,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         with self._answering(context):
             props = from_wire(request.properties)
             if request.preview:
-                return provider_pb2.CreateResponse(properties=to_wire(props))
+                return provider_pb2.CreateResponse(properties=to_wire(self._of(request).preview_create(props)))
             found = self._of(request).create(self._call(request), props)
             return provider_pb2.CreateResponse(id=found.id, properties=to_wire(found.outputs))
 
@@ -166,7 +166,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             call = self._call(request, request.old_inputs)
             olds, news = from_wire(request.olds), from_wire(request.news)
             if request.preview:
-                return provider_pb2.UpdateResponse(properties=to_wire(news))
+                foreseen = self._of(request).preview_update(call, request.id, olds, news)
+                return provider_pb2.UpdateResponse(properties=to_wire(foreseen))
             found = self._of(request).update(call, request.id, olds, news)
             return provider_pb2.UpdateResponse(properties=to_wire(found.outputs))
 
