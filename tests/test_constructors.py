@@ -27,7 +27,7 @@ def test_committed_constructors_are_generated_from_the_models() -> None:
 
 
 def test_public_names_are_every_resource_and_what_programs_need_beside_it() -> None:
-    beside = {"Pair", "Rotation", "Window", "load"}
+    beside = {"Pair", "Provider", "Rotation", "Window", "load"}
     assert set(pulumi_rekey.__all__) == {resource.name for resource in all_resources()} | beside
     assert len(pulumi_rekey.__all__) == len(set(pulumi_rekey.__all__))
 

@@ -23,11 +23,13 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
+from ..frontend.exposures import exposures
+from ..frontend.import_order import put_own_first
+from ..frontend.scope import scope
 from .engine import (
     PROVIDER_KEY,
     EngineCall,
     current_call,
-    exposures,
     fail_in_one_line,
     fail_partly,
     from_engine,
@@ -38,9 +40,7 @@ from .engine import (
     stored_inputs,
     to_engine,
 )
-from .import_order import put_own_first
 from .lifetime import end_in_time
-from .scope import scope
 
 if TYPE_CHECKING:
     from ..errors import Error

@@ -1,1 +1,1 @@
-"""The native provider plugin: a second adapter to Pulumi, for previews that know, imports and other languages."""
+"""The native plugin: the same answers as the dynamic provider's, over the engine's own protocol."""

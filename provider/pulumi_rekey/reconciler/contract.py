@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from pydantic import Field, SecretStr, model_validator
 
@@ -41,11 +41,11 @@ class State(RotationState):
     address: str | None = Field(default=None, description="The address of the endpoint that it was made at.")
     endpoint: str | None = Field(default=None, description="The configured endpoint that manages it.")
     #: A ``Phase`` of :mod:`.plan`, or what another version wrote.
-    step: str | None = Field(
+    step: Annotated[str | None, Mark.MINTED] = Field(
         default=None, description="What is still to be done of an interrupted change; unset when nothing is."
     )
     #: Outputs that hold what an earlier input said and the present ones do not: it may have been secret.
-    encrypted: tuple[str, ...] | None = None
+    encrypted: Annotated[tuple[str, ...] | None, Mark.MINTED] = None
     #: Whether a change of settings was sent whose answer never came; the next run reads them.
     unconfirmed: bool = False
 
@@ -111,13 +111,24 @@ class Resource(ABC, Generic[InputsT, StateT, SessionT]):
         """Try the present secret as a consumer would; nothing if there is no way to tell."""
         return None
 
+    def settings(self) -> frozenset[str]:
+        """Return the names of the inputs that are also outputs, and can be changed by telling the vendor."""
+        shared = frozenset(self.inputs.model_fields) & self.state.model_fields.keys()
+        return shared - _FRAME - fields_marked(self.inputs, IMMUTABLE) - secret_fields(self.inputs)
+
     def changed(self, i: InputsT, s: StateT) -> frozenset[str]:
         """Return the names of the settings in which the vendor differs from what is wanted."""
-        shared = type(i).model_fields.keys() & type(s).model_fields.keys()
-        settings = shared - _FRAME - fields_marked(type(i), IMMUTABLE) - secret_fields(type(i))
         return frozenset(
-            name for name in settings if (wanted := getattr(i, name)) is not None and wanted != getattr(s, name)
+            name for name in self.settings() if (wanted := getattr(i, name)) is not None and wanted != getattr(s, name)
         )
+
+    def sent(self, i: InputsT, changed: frozenset[str]) -> dict[str, Any]:
+        """Return outputs as they will be once these settings are sent, as far as that is known before."""
+        return {name: getattr(i, name) for name in changed}
+
+    def refreshed(self, changed: frozenset[str]) -> frozenset[str]:
+        """Return the outputs that may change with the sending of these settings: the answer shows them anew."""
+        return frozenset()
 
     def explicit_secret_change(self, i: InputsT, s: StateT) -> str | None:
         """Return why what the user gives can be had by minting only, if it is not there yet."""
@@ -156,7 +167,7 @@ class TwoSecretsState(State):
         " works.",
     )
     #: When and why ``next_secret`` was minted.
-    candidate: Candidate | None = None
+    candidate: Annotated[Candidate | None, Mark.MINTED] = None
 
     @model_validator(mode="before")
     @classmethod

@@ -146,6 +146,10 @@ class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, V
         same_uris = set(i.redirect_uris) == set(s.redirect_uris)
         return super().changed(i, s) - ({"redirect_uris"} if same_uris else set())
 
+    def sent(self, i: OidcRelyingPartyInputs, changed: frozenset[str]) -> dict[str, Any]:
+        """The whole object is sent whatever of it has changed."""
+        return super().sent(i, self.settings() if changed else changed)
+
     def rotate(
         self,
         api: Vcd,

@@ -38,6 +38,12 @@ _MAX_AHEAD: Final = timedelta(days=1)
 _REPLICATION_PAUSES_S: Final = (0.0, 1.0, 2.0)
 
 
+#: The outputs that may differ when another key signs.
+_OF_SIGNING: Final = frozenset(
+    {"active", "previous_key_id", "previous_expires_at", "retiring", "signed_until", "predecessor_key_id"}
+)
+
+
 class OpenIdProviderKeyInputs(Inputs):
     """The key to publish: a pair, a private key alone, or one made by rekey."""
 
@@ -95,28 +101,30 @@ class Retiring(Model):
 class OpenIdProviderKeyState(State):
     """The key as the vendor has it."""
 
-    key_id: Annotated[str, Mark.OBJECT_ID] = Field(
+    key_id: Annotated[str, Mark.OBJECT_ID, Mark.MINTED] = Field(
         description="The vendor's id of the present key; it changes when the key rotates."
     )
-    public_key: str = Field(description="The public half, PEM, as the vendor has it.")
-    description: str | None = None
-    active: bool = Field(default=False, description="Whether it is the key that signs.")
-    next_key_id: str | None = Field(default=None, description="A key that is published and does not sign yet.")
+    public_key: Annotated[str, Mark.MINTED] = Field(description="The public half, PEM, as the vendor has it.")
+    description: Annotated[str | None, Mark.MINTED] = None
+    active: Annotated[bool, Mark.MINTED] = Field(default=False, description="Whether it is the key that signs.")
+    next_key_id: Annotated[str | None, Mark.MINTED] = Field(
+        default=None, description="A key that is published and does not sign yet."
+    )
     #: When relying parties have had time to fetch the next key.
-    next_activates_at: Moment | None = None
-    previous_key_id: str | None = Field(
+    next_activates_at: Annotated[Moment | None, Mark.MINTED] = None
+    previous_key_id: Annotated[str | None, Mark.MINTED] = Field(
         default=None, description="The key before, published until what it signed has expired."
     )
     #: Keys before that one, with the moments at which what they signed has expired.
-    retiring: tuple[Retiring, ...] = ()
+    retiring: Annotated[tuple[Retiring, ...], Mark.MINTED] = ()
     #: Until when ID tokens live that the present key signed before it was made to sign no more.
-    signed_until: Moment | None = None
+    signed_until: Annotated[Moment | None, Mark.MINTED] = None
     #: The key that signed before rekey's; destroying goes back to it.
-    predecessor_key_id: str | None = None
+    predecessor_key_id: Annotated[str | None, Mark.MINTED] = None
     #: The mark in the description by which a key is known as ours.
     mark: str | None = None
     #: Set if the object was there before rekey.
-    adopted: bool | None = None
+    adopted: Annotated[bool | None, Mark.MINTED] = None
 
 
 class OpenIdProviderKey(InSteps[OpenIdProviderKeyInputs, OpenIdProviderKeyState, Vcd]):
@@ -150,12 +158,29 @@ class OpenIdProviderKey(InSteps[OpenIdProviderKeyInputs, OpenIdProviderKeyState,
             return None
         return "the given private key is another one"
 
+    def settings(self) -> frozenset[str]:
+        """A description, and whether it signs: the public key is the pair's."""
+        return frozenset({"description", "activate"})
+
     def changed(self, i: OpenIdProviderKeyInputs, s: OpenIdProviderKeyState) -> frozenset[str]:
         """Description, and whether it signs; while a next key waits, that one is made to sign instead."""
-        activation = {"activate"} if i.activate != s.active and not (i.activate and s.next_key_id) else set()
+        changed = set()
         # An empty description reads as none.
-        same = {"description"} if (i.description or None) == s.description else set()
-        return super().changed(i, s) - {"public_key"} - same | activation
+        if i.description is not None and (i.description or None) != s.description:
+            changed.add("description")
+        if i.activate != s.active and not (i.activate and s.next_key_id):
+            changed.add("activate")
+        return frozenset(changed)
+
+    def sent(self, i: OpenIdProviderKeyInputs, changed: frozenset[str]) -> dict[str, Any]:
+        """The output of `activate` is called by what it comes to."""
+        outputs = {"description": i.description or None, "activate": i.activate}
+        names = {"activate": "active"}
+        return {names.get(name, name): outputs[name] for name in changed}
+
+    def refreshed(self, changed: frozenset[str]) -> frozenset[str]:
+        """Which key signs makes a difference to those before it, too."""
+        return _OF_SIGNING if "activate" in changed else frozenset()
 
     # -- verbs ---------------------------------------------------------------------------------------------------
 

@@ -122,11 +122,11 @@ class OrgOAuthAppState(TwoSecretsState):
     oauth_app_id: Annotated[str, Mark.OBJECT_ID, Mark.CLIENT_ID] = Field(
         description="The app's id, which is its OAuth client id."
     )
-    display_name: str | None = None
-    description: str | None = None
-    access_token_ttl: int | None = None
-    allowed_scopes: AllowedScopes | None = None
-    owner_only_secret_rotation: bool | None = None
+    display_name: Annotated[str | None, Mark.MINTED] = None
+    description: Annotated[str | None, Mark.MINTED] = None
+    access_token_ttl: Annotated[int | None, Mark.MINTED] = None
+    allowed_scopes: Annotated[AllowedScopes | None, Mark.MINTED] = None
+    owner_only_secret_rotation: Annotated[bool | None, Mark.MINTED] = None
     secret: Secret | None = Field(
         default=None, description="The secret that the vendor accepts; unset while an adopted one has not rotated."
     )
@@ -134,9 +134,9 @@ class OrgOAuthAppState(TwoSecretsState):
         default=None, description="The secret before, while it still works (see `previous_expires_at`)."
     )
     #: The vendor's stamp of the last change that rekey made or saw, in the vendor's unit.
-    last_updated_at: int | None = None
+    last_updated_at: Annotated[int | None, Mark.MINTED] = None
     #: For how long the app's old secret lives where a rotation asks for no grace, in seconds.
-    saved_grace: int | None = None
+    saved_grace: Annotated[int | None, Mark.MINTED] = None
 
 
 class OrgOAuthApp(TwoSecrets[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
@@ -216,6 +216,15 @@ class OrgOAuthApp(TwoSecrets[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
         if i.description == "" and s.description is None:
             changed -= {"description"}
         return changed | ({"allowed_scopes"} if _differ(i.allowed_scopes, s.allowed_scopes) else set())
+
+    def sent(self, i: OrgOAuthAppInputs, changed: frozenset[str]) -> dict[str, Any]:
+        """Of scopes the answer shows those that are not managed, too, and what is cleared may read as none."""
+        cleared = {"description"} if i.description == "" else set()
+        return super().sent(i, changed - {"allowed_scopes"} - cleared)
+
+    def refreshed(self, changed: frozenset[str]) -> frozenset[str]:
+        """The answer shows the whole app."""
+        return frozenset({*_NAMES, "last_updated_at", "saved_grace"}) if changed else changed
 
     def update(
         self,

@@ -74,15 +74,17 @@ class SyncClientCredentialsState(State):
     directory_id: Annotated[str, Mark.OBJECT_ID]
     tenant: str | None = Field(default=None, description="The tenant of the directory; unset where there are none.")
     # Not what the vendor has now: then drift would look like a change in code, and that one mints.
-    generate_token: bool | None = Field(
+    generate_token: Annotated[bool | None, Mark.MINTED] = Field(
         default=None, description="Whether an access token was asked for at the last minting."
     )
-    token_ttl: int | None = Field(
+    token_ttl: Annotated[int | None, Mark.MINTED] = Field(
         default=None, description="The lifetime that was asked for at the last minting, in minutes."
     )
     #: What the vendor has saved now.
-    saved: Saved = Field(default_factory=Saved)
-    client_id: Annotated[str | None, Mark.CLIENT_ID] = Field(default=None, description="The sync client's OAuth id.")
+    saved: Annotated[Saved, Mark.MINTED] = Field(default_factory=Saved)
+    client_id: Annotated[str | None, Mark.CLIENT_ID, Mark.MINTED] = Field(
+        default=None, description="The sync client's OAuth id."
+    )
     client_secret: Secret | None = Field(
         default=None,
         description="Its secret, if that is what was minted; unset while adopted credentials have not rotated.",
