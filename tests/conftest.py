@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tools.engine.languages import LANGUAGES, is_built
 from tools.vendors import Sandbox, running_sandbox
 
 from .browser import Browser, browser, driver_on_path
@@ -64,6 +65,16 @@ def bare_stack(_empty_stack: Stack, tmp_path: Path) -> Stack:
 def stack(_configured_stack: Stack, sandbox: Sandbox, tmp_path: Path) -> Stack:
     """A stack that knows the sandbox as its endpoints."""
     return _configured_stack.copy(tmp_path / "stack")
+
+
+@pytest.fixture(scope="session")
+def languages() -> Path:
+    """The folder of the language hosts and of the generator of SDKs."""
+    if not is_built():
+        if os.environ.get("CI"):
+            pytest.fail("`make languages` has built nothing")
+        pytest.skip("`make languages` has built nothing here; in CI this fails")
+    return LANGUAGES
 
 
 @pytest.fixture(scope="session")
