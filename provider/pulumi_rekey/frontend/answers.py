@@ -19,6 +19,7 @@ from ..reconciler.apply import Reconciler, refused
 from ..reconciler.contract import Inputs, InSteps, Resource, State, claimed, claims, creates, object_id, object_named
 from ..reconciler.plan import Plan, plan, plan_creation, policy_problems
 from ..reconciler.preview import foresee_creation, foresee_update
+from .differences import Kind, differences, top_of
 from .instance import Instance
 from .values import UNKNOWN, Properties, Secret, holds_unknown, without_unknowns
 
@@ -53,6 +54,10 @@ class Difference:
 
     changes: bool
     replaces: list[str] = field(default_factory=list)
+    #: The path of each input that differs from the stored one, where the engine sends these along.
+    inputs: dict[str, Kind] = field(default_factory=dict)
+    #: Settings that the vendor has otherwise, although the program says what it said before.
+    drifted: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -158,10 +163,11 @@ class Answers:
         """Tell what would change, and say under the resource why its credential rotates."""
         wanted = self._wanted(olds, news)
         unknown, i, state = wanted.unknown, wanted.inputs, wanted.state
+        differing = {} if call.stored_inputs is None else differences(call.stored_inputs, news)
         if i is None:
             if wanted.may_rotate:
                 call.remark("INFO", _MAY_ROTATE)
-            return Difference(changes=True)
+            return Difference(changes=True, inputs=differing)
         now = self._instance.now()
         todo = self._plan(id_, i, state, now)
         if wanted.other_is_unknown and todo.decision.needs_other:
@@ -169,7 +175,7 @@ class Answers:
         # An object that is not known yet is another object.
         replaces = sorted(todo.replace | (unknown & (fields_marked(self.resource.inputs, IMMUTABLE) | {"adopt"})))
         if replaces:
-            return Difference(changes=True, replaces=replaces)
+            return Difference(changes=True, replaces=replaces, inputs=differing)
         self._instance.claim_live(self._address(state.endpoint), claimed(self.resource, state), call.urn, state)
         if todo.refusal is not None and (todo or unknown):
             raise refused(todo.refusal)
@@ -178,7 +184,8 @@ class Answers:
         deferred = warnings(i.rotation, now) if todo.decision.deferred else []
         for text in (*deferred, *self.resource.remarks(i, state)):
             call.remark("WARNING", text)
-        return Difference(changes=bool(todo or unknown))
+        drifted = (todo.changed & state.__class__.model_fields.keys()) - {top_of(path) for path in differing}
+        return Difference(changes=bool(todo or unknown), inputs=differing, drifted=drifted)
 
     def _wanted(self, olds: Properties, news: Properties) -> _Wanted:
         """Read what is known of the inputs; what is not known yet is as it was, so that the rest can be compared."""
@@ -287,6 +294,16 @@ class Answers:
                 call.remark("WARNING", text)
             return None
         return Found(id_, self._outputs(state), stored and self._as_found(stored, before, state))
+
+    def find(self, call: Call, id_: str) -> Found | None:
+        """Return an object that exists, to be managed from now on; nothing if there is none."""
+        with self._noticed():
+            state = self._reconciler(None, call).find(id_, self._mark(call))
+        if state is None:
+            return None
+        self._instance.claim_live(self._address(None), claimed(self.resource, state), call.urn, state)
+        inputs = {name: to_property(value) for name, value in self.resource.inputs_as_found(state).items()}
+        return Found(object_id(state), self._outputs(state), inputs)
 
     def delete(self, call: Call, props: Properties) -> None:
         """End what rekey made, unless another resource of the program, or its own replacement, manages it now."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import grpc
 from google.protobuf import any_pb2, empty_pb2
 
+from ..frontend.differences import top_of
 from ..frontend.exposures import exposures
 from ..frontend.scope import scope
 from ..frontend.version import package_version
@@ -21,7 +22,7 @@ from .protos import engine_pb2, engine_pb2_grpc, plugin_pb2, provider_pb2, provi
 from .wire import from_wire, to_wire
 
 if TYPE_CHECKING:
-    from ..frontend.answers import Answers, Call, Found
+    from ..frontend.answers import Answers, Call, Difference, Found
     from ..frontend.instance import Instance
     from ..frontend.values import Properties
 
@@ -137,7 +138,14 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         with self._answering(context):
             call = self._call(request, request.old_inputs)
             found = self._of(request).diff(call, request.id, from_wire(request.olds), from_wire(request.news))
-            return provider_pb2.DiffResponse(changes=_changes(found.changes), replaces=found.replaces)
+            details = _details(found) if found.changes else {}
+            return provider_pb2.DiffResponse(
+                changes=_changes(found.changes),
+                replaces=found.replaces,
+                diffs=sorted({top_of(path) for path in details}),
+                detailedDiff=details,
+                hasDetailedDiff=bool(details),
+            )
 
     def Create(self, request: Any, context: Any) -> Any:  # noqa: N802 - the protocol's
         """Create or adopt the object; in a preview, return what is known of it."""
@@ -149,10 +157,10 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             return provider_pb2.CreateResponse(id=found.id, properties=to_wire(found.outputs))
 
     def Read(self, request: Any, context: Any) -> Any:  # noqa: N802 - the protocol's
-        """Return the object as the vendor has it; nothing if it is gone."""
+        """Return the object as the vendor has it, or, where there is no state yet, one that exists; nothing if gone."""
         with self._answering(context):
-            call = self._call(request, request.inputs)
-            found = self._of(request).read(call, request.id, from_wire(request.properties))
+            call, answers, props = self._call(request, request.inputs), self._of(request), from_wire(request.properties)
+            found = answers.read(call, request.id, props) if props else answers.find(call, request.id)
             if found is None:
                 return provider_pb2.ReadResponse()
             response = provider_pb2.ReadResponse(id=found.id, properties=to_wire(found.outputs))
@@ -251,6 +259,18 @@ def _fail_partly(context: Any, found: Found, message: str) -> NoReturn:
 def _check_response(inputs: Properties, failures: list[tuple[str, str]]) -> Any:
     found = [provider_pb2.CheckFailure(property=path, reason=reason) for path, reason in failures]
     return provider_pb2.CheckResponse(inputs=to_wire(inputs), failures=found)
+
+
+def _details(found: Difference) -> dict[str, Any]:
+    """Return what changes, path by path; an output is compared with what the program says of it."""
+    details = {}
+    for path, kind in found.inputs.items():
+        suffix = "_REPLACE" if top_of(path) in found.replaces else ""
+        kinds = provider_pb2.PropertyDiff.Kind.Value(f"{kind.upper()}{suffix}")
+        details[path] = provider_pb2.PropertyDiff(kind=kinds, inputDiff=True)
+    for name in found.drifted:
+        details[name] = provider_pb2.PropertyDiff(kind=provider_pb2.PropertyDiff.UPDATE)
+    return details
 
 
 def _changes(changes: bool) -> Any:  # noqa: FBT001 - its one argument

@@ -35,6 +35,7 @@ from .contract import (
     creates,
     has_candidate,
     object_id,
+    parts_of_import_id,
 )
 from .plan import Phase, Plan, Refusal, Retry, moved, own_login, phase_of, plan, plan_creation
 
@@ -170,6 +171,13 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             why = f": {phase.because}" if phase is Phase.REFUSED else ""
             raise Partial(found, Stopped(f"{self._where}: not done yet: {found.step}{why}"))
         return found
+
+    def find(self, id_: str, mark: str | None) -> StateT | None:
+        """Return the object that exists under an id, taken over with its secret; nothing if there is none."""
+        at = parts_of_import_id(self.resource, id_)
+        with self._explained(_UNCHANGED):
+            found = self.resource.find(self.api, at, mark)
+        return None if found is None else self._record_rotation(Inputs(), found, 1, "adopted", spread=0.0)
 
     def delete(self, s: StateT) -> None:
         """End what is ours; what is gone is what was wanted."""
@@ -485,7 +493,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
     def _where(self) -> str:
         return self.api.name
 
-    def _record_rotation(self, i: InputsT, s: StateT, generation: int, reason: str, *, spread: float) -> StateT:
+    def _record_rotation(self, i: Inputs, s: StateT, generation: int, reason: str, *, spread: float) -> StateT:
         kept = s.model_copy(
             update={
                 "generation": generation,
@@ -500,7 +508,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         )
         return self._stamp(i, kept)
 
-    def _applied(self, i: InputsT, s: StateT) -> AppliedPolicy:
+    def _applied(self, i: Inputs, s: StateT) -> AppliedPolicy:
         return policy.applied_by_rotation(i.rotation, self._key(s))
 
     def _key(self, s: StateT) -> SecretStr:
@@ -513,7 +521,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
     def _record(self, i: InputsT, s: StateT) -> StateT:
         return books.recorded(i, s, self.now, self._address, self._key(s))
 
-    def _stamp(self, i: InputsT, s: StateT) -> StateT:
+    def _stamp(self, i: Inputs, s: StateT) -> StateT:
         return books.stamped(i, s, self._address)
 
     @property

@@ -8,7 +8,7 @@ secret is marked on the fields (see :class:`~pulumi_rekey.model.Mark`).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Generic, Protocol, Self, TypeVar
 
@@ -16,7 +16,8 @@ from pydantic import Field, SecretStr, model_validator
 
 from ..endpoints.no_vendor import NoVendor
 from ..endpoints.session import Session
-from ..model import IMMUTABLE, OPEN, Mark, Model, Moment, Secret, fields_marked, fields_with, secret_fields
+from ..errors import Stopped
+from ..model import IMMUTABLE, OPEN, Mark, Model, Moment, Secret, fields_marked, fields_with, problems, secret_fields
 from ..policy.model import Policy, RotationState
 
 #: Asked anew at each look: a second may end between two of them.
@@ -78,6 +79,9 @@ class Resource(ABC, Generic[InputsT, StateT, SessionT]):
     verified_by_read: ClassVar[bool] = False
     #: Why two of it cannot take turns, if they cannot.
     pair_unsupported_reason: ClassVar[str | None] = None
+    #: The inputs whose values, with slashes between them, are the id by which an object that exists is imported; none
+    #: where nothing can be.
+    import_id: ClassVar[tuple[str, ...]] = ()
 
     @property
     def name(self) -> str:
@@ -102,6 +106,15 @@ class Resource(ABC, Generic[InputsT, StateT, SessionT]):
 
         Return what remains and why, where that is not plain.
         """
+
+    def find(self, api: SessionT, at: Mapping[str, str], mark: str | None) -> StateT | None:
+        """Return the object that exists under these inputs of ``import_id``, to be taken over; nothing if none does."""
+        raise NotImplementedError
+
+    def inputs_as_found(self, s: StateT) -> dict[str, Any]:
+        """Return the inputs that say what there is: a program with these has nothing to change."""
+        names = self.settings() | (fields_marked(self.inputs, IMMUTABLE) & self.state.model_fields.keys())
+        return {name: value for name in sorted(names) if (value := getattr(s, name)) is not None}
 
     def update(self, api: SessionT, i: InputsT, s: StateT, changed: frozenset[str], save: Save[StateT]) -> StateT:
         """Send changed settings."""
@@ -264,6 +277,31 @@ def adopted_id(i: Inputs) -> str | None:
         adopted = getattr(i, name)
         return adopted if isinstance(adopted, str) else None
     return None
+
+
+def form_of_import_id(resource: Resource[Any, Any, Any]) -> str:
+    """Return how an id is written by which an object is imported, such as ``ORG_ID/OAUTH_APP_ID``."""
+    live = fields_with(resource.state, Mark.OBJECT_ID)[0]
+    return "/".join((live if name == "adopt" else name).upper() for name in resource.import_id)
+
+
+def parts_of_import_id(resource: Resource[Any, Any, Any], id_: str) -> dict[str, str]:
+    """Return the inputs that an id names; a first one that has a default may be left out.
+
+    :raises Stopped: The id is no such id.
+    """
+    form, names, parts = form_of_import_id(resource), resource.import_id, id_.split("/")
+    if not names:
+        raise Stopped(f"{resource.name} cannot be imported", todo="let rekey create it: no vendor has one")
+    if len(parts) == len(names) - 1 and not resource.inputs.model_fields[names[0]].is_required():
+        names = names[1:]
+    if len(parts) != len(names):
+        raise Stopped(f"the id to import is none of {resource.name}", todo=f"write it as {form}")
+    found = dict(zip(names, parts, strict=True))
+    for path, reason in problems(resource.inputs, found, lambda _value: False):
+        if path in found:
+            raise Stopped(f"the id to import is none of {resource.name}: {reason}", todo=f"write it as {form}")
+    return found
 
 
 def explicit_secret(i: Inputs) -> SecretStr | None:

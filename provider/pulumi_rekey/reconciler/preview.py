@@ -60,7 +60,7 @@ def foresee_update(
         s.rotation.key or _NO_KEY,
     )
     new = books.handed_over(i, new, now, away=todo.decision.hands_over)
-    unknown = resource.refreshed(changed) | (unknown_inputs & type(s).model_fields.keys())
+    unknown = (resource.refreshed(changed) - sent.keys()) | (unknown_inputs & type(s).model_fields.keys())
     unknown |= _place_unknown(resource, endpoint, unknown_inputs)
     if corrected.rotated_at != s.rotated_at:
         # From when it counts is the moment of the run.
@@ -84,7 +84,7 @@ def foresee_update(
             unknown -= {"handover"}
     elif todo.follow_up is not None:
         unknown |= (minted(resource) - _BOOKS) | {"previous_expires_at"}
-    return Foreseen(new, unknown - sent.keys())
+    return Foreseen(new, unknown)
 
 
 def foresee_creation(

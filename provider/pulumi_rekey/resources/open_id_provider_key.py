@@ -12,6 +12,7 @@ and keeps no copy).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
@@ -135,6 +136,7 @@ class OpenIdProviderKey(InSteps[OpenIdProviderKeyInputs, OpenIdProviderKeyState,
     state = OpenIdProviderKeyState
     overlap = "overlap: the next key is published ahead, and the old one until what it signed has expired"
     verified_by_read = True
+    import_id = ("adopt",)
     pair_unsupported_reason = "a signing key keeps its predecessor published by itself: give it a Rotation"
 
     def problems(self, i: OpenIdProviderKeyInputs) -> list[tuple[str, str]]:
@@ -189,12 +191,10 @@ class OpenIdProviderKey(InSteps[OpenIdProviderKeyInputs, OpenIdProviderKeyState,
     ) -> OpenIdProviderKeyState:
         """POST the key, then make it the active one."""
         if i.adopt is not None:
-            found = api.find(_KEYS, i.adopt)
+            found = self.find(api, {"adopt": i.adopt}, mark)
             if found is None:
                 raise NotFound(f"{api.name}: there is no key {i.adopt}", todo="correct `adopt`")
-            mark = None if mark is None else mark_beside(mark, i.adopt)
-            active = api.active_key(api.configuration()) == i.adopt
-            s = OpenIdProviderKeyState(**_shown(found, mark), active=active, mark=mark, adopted=True)
+            s = found
         else:
             present = api.list_once(_KEYS)
             if i.activate and any(_is_anothers(key, mark) for key in present):
@@ -206,6 +206,20 @@ class OpenIdProviderKey(InSteps[OpenIdProviderKeyInputs, OpenIdProviderKeyState,
             return s
         # Whoever names a key has decided that it signs, whichever key does now: also that of the one adopted before.
         return self._activated(api, s, save, named=i.adopt is not None)
+
+    def find(self, api: Vcd, at: Mapping[str, str], mark: str | None) -> OpenIdProviderKeyState | None:
+        """GET the key, and which one signs; of rekey's mark it has one that tells it from the keys that follow."""
+        key_id = at["adopt"]
+        found = api.find(_KEYS, key_id)
+        if found is None:
+            return None
+        mark = None if mark is None else mark_beside(mark, key_id)
+        active = api.active_key(api.configuration()) == key_id
+        return OpenIdProviderKeyState(**_shown(found, mark), active=active, mark=mark, adopted=True)
+
+    def inputs_as_found(self, s: OpenIdProviderKeyState) -> dict[str, Any]:
+        """Its description, and whether it signs."""
+        return {"activate": s.active} | ({} if s.description is None else {"description": s.description})
 
     def read(self, api: Vcd, s: OpenIdProviderKeyState) -> OpenIdProviderKeyState | None:
         """GET the key, and which one signs."""

@@ -11,6 +11,7 @@ Navigator documents no way to delete an app: a destroy ends the secret and leave
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
@@ -145,6 +146,7 @@ class OrgOAuthApp(TwoSecrets[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
     vendor = "navigator"
     inputs = OrgOAuthAppInputs
     state = OrgOAuthAppState
+    import_id = ("org_id", "adopt")
     overlap = "no overlap is asked for: set rotation.grace to keep the old secret for a time"
 
     def remarks(self, i: OrgOAuthAppInputs, s: OrgOAuthAppState | None) -> list[str]:
@@ -158,10 +160,9 @@ class OrgOAuthApp(TwoSecrets[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
     ) -> OrgOAuthAppState:
         """POST an app with an id by which an interrupted create, or the app that a destroy left, is found again."""
         if i.adopt is not None:
-            theirs = api.find(_APP, i.org_id, i.adopt)
-            if theirs is None:
+            s = self.find(api, {"org_id": i.org_id, "adopt": i.adopt}, mark)
+            if s is None:
                 raise NotFound(f"{api.name}: there is no app {i.adopt}", todo="correct `adopt`")
-            s = _shown(OrgOAuthAppState(org_id=i.org_id, oauth_app_id=i.adopt), theirs)
             return self._patch(api, i, s, self.changed(i, s), save, secret=i.secret, now=api.vendor_now)
         secret = i.secret or generate_secret("navigator")
         own_id = None if mark is None else own_app_id(mark, i.org_id)
@@ -204,6 +205,11 @@ class OrgOAuthApp(TwoSecrets[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
         except NotProvenGone:
             # An id that is taken after all is refused.
             return None
+
+    def find(self, api: Navigator, at: Mapping[str, str], mark: str | None) -> OrgOAuthAppState | None:
+        """GET the app; its secret is not shown."""
+        found = api.find(_APP, at["org_id"], at["adopt"])
+        return None if found is None else _shown(OrgOAuthAppState(org_id=at["org_id"], oauth_app_id=at["adopt"]), found)
 
     def read(self, api: Navigator, s: OrgOAuthAppState) -> OrgOAuthAppState | None:
         """GET the app; its secret is not shown."""
