@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tools.engine.languages import LANGUAGES, is_built
 from tools.vendors import Sandbox, running_sandbox
 
 from .browser import Browser, browser, driver_on_path
@@ -81,6 +82,16 @@ def stack(_configured_stack: Stack, sandbox: Sandbox, front_end: str, tmp_path: 
     """A stack that knows the sandbox as its endpoints."""
     stack = _configured_stack.copy(tmp_path / "stack")
     return stack.use_native() if front_end == "native" else stack
+
+
+@pytest.fixture(scope="session")
+def languages() -> Path:
+    """The folder of the language hosts and of the generator of SDKs."""
+    if not is_built():
+        if os.environ.get("CI"):
+            pytest.fail("`make languages` has built nothing")
+        pytest.skip("`make languages` has built nothing here; in CI this fails")
+    return LANGUAGES
 
 
 @pytest.fixture(scope="session")
