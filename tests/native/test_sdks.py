@@ -1,4 +1,7 @@
-"""The engine's own generator takes the schema, and what it makes of it compiles."""
+"""The engine's own generator takes the schema, and what it makes of it compiles.
+
+The SDK for TypeScript is compiled with the example that needs it.
+"""
 
 import json
 import os
@@ -11,7 +14,7 @@ import pytest
 from pulumi_rekey.resources import all_resources
 
 from tools.engine.install import CLI, UnableError
-from tools.engine.languages import NODE, generate_sdk
+from tools.engine.languages import generate_sdk
 from tools.schemas import FOLDER
 
 SCHEMA = FOLDER / "pulumi.json"
@@ -41,15 +44,6 @@ print(sdk.RotationArgs(max_age="90d", windows=[sdk.WindowArgs(cron="0 2 * * SUN"
 """
     found = ran([sys.executable, "-W", "error", "-c", program], tmp_path)
     assert found.splitlines() == [str(NAMES), "UTC"]
-
-
-def test_sdk_for_typescript_compiles(languages: Path, tmp_path: Path) -> None:
-    generate_sdk(SCHEMA, "0.1.0", "nodejs", tmp_path)
-    (tmp_path / "node_modules").symlink_to(languages / "node_modules")
-    # As npm does when it installs the SDK.
-    ran([str(NODE), "scripts/postinstall.js"], tmp_path, PATH=f"node_modules/.bin:{NODE.parent}:{os.environ['PATH']}")
-    program = f"const sdk = require('./bin'); console.log({NAMES}.every(name => name in sdk))"
-    assert ran([str(NODE), "-e", program], tmp_path) == "true\n"
 
 
 def test_sdk_for_go_compiles(languages: Path, tmp_path: Path) -> None:
@@ -86,5 +80,5 @@ def test_sdk_generator_refuses_what_is_no_schema(languages: Path, tmp_path: Path
     schema = json.loads(SCHEMA.read_text())
     schema["resources"]["rekey:index:AppSecret"]["inputProperties"]["app_id"] = {"type": "text"}
     (tmp_path / "schema.json").write_text(json.dumps(schema))
-    with pytest.raises(UnableError, match="inputProperties/app_id"):
+    with pytest.raises(UnableError, match=r"rekey:index:AppSecret: doesn.t validate"):
         generate_sdk(tmp_path / "schema.json", "0.1.0", "go", tmp_path)
