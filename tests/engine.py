@@ -45,7 +45,8 @@ PROJECT = "probe"
 #: Where the environment has the plugin's script: the engine does not look there by itself.
 BIN = Path(sys.executable).parent
 STACK = "dev"
-_NATIVE = f"config: {{rekey:frontend: native}}\nplugins: {{providers: [{{name: rekey, path: {BIN}}}]}}\n"
+#: The entries of Pulumi.yaml that let the native plugin answer.
+NATIVE = f"config: {{rekey:frontend: native}}\nplugins: {{providers: [{{name: rekey, path: {BIN}}}]}}\n"
 PATIENCE = 120  # seconds until a command that hangs is ended, with everything that it started
 
 
@@ -106,12 +107,12 @@ class Stack:
 
     def use_native(self) -> "Stack":
         """Let the native plugin answer for the project's resources, by two entries in Pulumi.yaml."""
-        self._project.write_text(self._project.read_text() + _NATIVE)
+        self._project.write_text(self._project.read_text() + NATIVE)
         return self
 
     def use_dynamic(self) -> "Stack":
         """Take these entries away again."""
-        self._project.write_text(self._project.read_text().replace(_NATIVE, ""))
+        self._project.write_text(self._project.read_text().replace(NATIVE, ""))
         return self
 
     @property
