@@ -45,6 +45,8 @@ PROJECT = "probe"
 #: Where the environment has the plugin's script: the engine does not look there by itself.
 BIN = Path(sys.executable).parent
 STACK = "dev"
+#: The entries of Pulumi.yaml that let the native plugin answer.
+NATIVE = f"config: {{rekey:frontend: native}}\nplugins: {{providers: [{{name: rekey, path: {BIN}}}]}}\n"
 PATIENCE = 120  # seconds until a command that hangs is ended, with everything that it started
 
 
@@ -105,10 +107,17 @@ class Stack:
 
     def use_native(self) -> "Stack":
         """Let the native plugin answer for the project's resources, by two entries in Pulumi.yaml."""
-        project = self.folder / "Pulumi.yaml"
-        entries = f"config: {{rekey:frontend: native}}\nplugins: {{providers: [{{name: rekey, path: {BIN}}}]}}\n"
-        project.write_text(project.read_text() + entries)
+        self._project.write_text(self._project.read_text() + NATIVE)
         return self
+
+    def use_dynamic(self) -> "Stack":
+        """Take these entries away again."""
+        self._project.write_text(self._project.read_text().replace(NATIVE, ""))
+        return self
+
+    @property
+    def _project(self) -> Path:
+        return self.folder / "Pulumi.yaml"
 
     def program(self, text: str) -> None:
         """Write the program, or put another one in its place."""

@@ -1,8 +1,11 @@
 """Objects that exist, brought under the program's management by Pulumi's own import."""
 
 import re
+from pathlib import Path
 
 import pytest
+from pulumi_rekey.reconciler.contract import form_of_import_id
+from pulumi_rekey.resources import all_resources
 
 from tests.engine import Stack
 from tests.lifecycle.case import IMPORTS, Case, Outputs, ProgramSpec
@@ -88,3 +91,10 @@ def test_import_of_what_cannot_be_says_so(native: Stack, sandbox: Sandbox, resou
     text = native.run("import", f"rekey:index:{resource}", "it", id_, *words, fails=True).text
     assert said in text
     assert "Traceback" not in text
+
+
+def test_import_ids_are_those_of_the_page() -> None:
+    page = (Path(__file__).parents[2] / "docs/native.md").read_text()
+    for resource in all_resources():
+        if resource.import_id:
+            assert f"| `{resource.name}` | `{form_of_import_id(resource)}`" in page

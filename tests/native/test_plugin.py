@@ -37,3 +37,26 @@ def test_plugin_creates_rotates_and_destroys(native: Stack, sandbox: Sandbox) ->
         assert second["secret"] not in text
     assert native.refresh().steps == []
     assert native.destroy().steps == ["delete portal"]
+
+
+def test_plugin_of_another_version_is_refused(native: Stack, sandbox: Sandbox) -> None:
+    native.program("""
+import pulumi, pulumi_rekey as rekey
+
+rekey.GeneratedSecret("it", vendor="roma", opts=pulumi.ResourceOptions(version="0.0.1"))
+""")
+    text = native.preview(fails=True).text
+    assert "is that of the program's package, and this plugin is " in text
+    assert "install the same version for both" in text
+
+
+def test_settings_that_do_not_exist_are_refused(native: Stack, sandbox: Sandbox) -> None:
+    native.program("import pulumi_rekey as rekey\nrekey.GeneratedSecret('it', vendor='roma')\n")
+    native.configure({"rekey:endpont": "x"})
+    assert "use one of: endpoints, owner (did you mean endpoints?)" in native.preview(fails=True).text
+
+
+def test_front_end_that_does_not_exist_is_refused(native: Stack, sandbox: Sandbox) -> None:
+    native.program("import pulumi_rekey as rekey\nrekey.GeneratedSecret('it', vendor='roma')\n")
+    native.configure({"rekey:frontend": "nativ"})
+    assert "error: rekey:frontend must be dynamic or native" in native.preview(fails=True).text

@@ -125,7 +125,9 @@ class Provider(ResourceProvider):
 
         def answer(call: Call) -> DiffResult:
             found = self.answers.diff(call, _id, _without_provider(_olds), _without_provider(_news))
-            return DiffResult(changes=found.changes, replaces=found.replaces)
+            # What was the native plugin's has no provider in its outputs, by which the engine finds who deletes it.
+            moved = PROVIDER_KEY not in _olds
+            return DiffResult(changes=found.changes or moved, replaces=found.replaces)
 
         return self._answer(answer, _news)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import threading
@@ -10,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from ..frontend.import_order import put_own_first
+from ..frontend.process_end import end_process
 
 #: Calls that are answered at once.
 WORKERS: Final = 64
@@ -51,9 +51,9 @@ def main() -> None:
     while not ended.wait(LOOK_S):
         if servicer.engine_is_gone():
             servicer.wait_until_idle(MAX_WAIT_ALONE_S)
-            _end()
+            end_process(exit_functions=False)
     servicer.wait_until_idle(MAX_WAIT_S)
-    _end()
+    end_process()
 
 
 def _load() -> None:
@@ -62,11 +62,6 @@ def _load() -> None:
     from ..frontend import answers, instance  # noqa: F401 - loaded, and used later
 
     resources.all_resources()
-
-
-def _end() -> None:
-    """End at once: taking the interpreter apart takes longer than a call."""
-    os._exit(0)
 
 
 if __name__ == "__main__":

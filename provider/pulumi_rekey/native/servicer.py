@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from ..frontend.values import Properties
 
 _LOG_TIMEOUT_S: Final = 5.0
+#: What a resource that was the dynamic provider's has among its properties until they are written anew.
+_OF_DYNAMIC: Final = "__provider"
 _PARTLY: Final = grpc.StatusCode.UNKNOWN
 
 
@@ -208,6 +210,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         urn = request.urn
         name = urn.split("::", 3)[-1]
         inputs = from_wire(stored) if stored is not None and stored.fields else None
+        if inputs is not None:
+            inputs.pop(_OF_DYNAMIC, None)
         # `--diff` shows the text alone, without the resource that it is about.
         return Call(urn, inputs, lambda severity, text: self._log(severity, f"{name}: {text}", urn))
 
