@@ -94,7 +94,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         """Return the schema of the package."""
         from .schema import package_schema
 
-        return provider_pb2.GetSchemaResponse(schema=json.dumps(package_schema()))
+        return provider_pb2.GetSchemaResponse(schema=json.dumps({**package_schema(), "version": package_version()}))
 
     def CheckConfig(self, request: Any, context: Any) -> Any:  # noqa: N802 - the protocol's
         """Refuse settings that do not exist, and mark all that may hold a credential."""
