@@ -92,6 +92,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     def GetSchema(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002 - the protocol's
         """Return the schema of the package."""
+        from ..frontend.version import package_version
         from .schema import package_schema
 
         return provider_pb2.GetSchemaResponse(schema=json.dumps({**package_schema(), "version": package_version()}))
