@@ -6,11 +6,27 @@ from pathlib import Path
 
 import pytest
 
+from tools.engine.languages import LANGUAGES, is_built
 from tools.vendors import Sandbox, running_sandbox
 
 from .browser import Browser, browser, driver_on_path
 from .engine import Engine, Stack
 from .network import refuse_other_machines
+
+#: What can answer the engine for the resources of a stack.
+FRONT_ENDS = ("dynamic", "native")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let any test run on either front end; modules that try both do so whatever is said."""
+    parser.addoption("--front-end", choices=FRONT_ENDS, default="dynamic")
+
+
+@pytest.fixture
+def front_end(request: pytest.FixtureRequest) -> str:
+    """What answers the engine for the resources of a test's stack."""
+    chosen: str = request.config.getoption("--front-end")
+    return chosen
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -55,15 +71,27 @@ def _configured_stack(_empty_stack: Stack, sandbox_process: Sandbox, tmp_path_fa
 
 
 @pytest.fixture
-def bare_stack(_empty_stack: Stack, tmp_path: Path) -> Stack:
+def bare_stack(_empty_stack: Stack, front_end: str, tmp_path: Path) -> Stack:
     """A stack without any config."""
-    return _empty_stack.copy(tmp_path / "stack")
+    stack = _empty_stack.copy(tmp_path / "stack")
+    return stack.use_native() if front_end == "native" else stack
 
 
 @pytest.fixture
-def stack(_configured_stack: Stack, sandbox: Sandbox, tmp_path: Path) -> Stack:
+def stack(_configured_stack: Stack, sandbox: Sandbox, front_end: str, tmp_path: Path) -> Stack:
     """A stack that knows the sandbox as its endpoints."""
-    return _configured_stack.copy(tmp_path / "stack")
+    stack = _configured_stack.copy(tmp_path / "stack")
+    return stack.use_native() if front_end == "native" else stack
+
+
+@pytest.fixture(scope="session")
+def languages() -> Path:
+    """The folder of the language hosts and of the generator of SDKs."""
+    if not is_built():
+        if os.environ.get("CI"):
+            pytest.fail("`make languages` has built nothing")
+        pytest.skip("`make languages` has built nothing here; in CI this fails")
+    return LANGUAGES
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,7 +42,11 @@ from tools.engine.install import heed_interrupts, isolated_environment
 from .network import PROXIES
 
 PROJECT = "probe"
+#: Where the environment has the plugin's script: the engine does not look there by itself.
+BIN = Path(sys.executable).parent
 STACK = "dev"
+#: The entries of Pulumi.yaml that let the native plugin answer.
+NATIVE = f"config: {{rekey:frontend: native}}\nplugins: {{providers: [{{name: rekey, path: {BIN}}}]}}\n"
 PATIENCE = 120  # seconds until a command that hangs is ended, with everything that it started
 
 
@@ -99,6 +104,20 @@ class Stack:
         """The same project and stack once more, with config and state; cheaper than a new one."""
         shutil.copytree(self.folder, folder, dirs_exist_ok=True)
         return Stack(self.engine, folder)
+
+    def use_native(self) -> "Stack":
+        """Let the native plugin answer for the project's resources, by two entries in Pulumi.yaml."""
+        self._project.write_text(self._project.read_text() + NATIVE)
+        return self
+
+    def use_dynamic(self) -> "Stack":
+        """Take these entries away again."""
+        self._project.write_text(self._project.read_text().replace(NATIVE, ""))
+        return self
+
+    @property
+    def _project(self) -> Path:
+        return self.folder / "Pulumi.yaml"
 
     def program(self, text: str) -> None:
         """Write the program, or put another one in its place."""

@@ -5,12 +5,13 @@ from typing import Any
 
 import pulumi_rekey
 import pytest
+from pulumi_rekey.frontend.descriptions import SHARED_OUTPUTS, output_names
 from pulumi_rekey.programs.credential import Credential, unless_default
 from pulumi_rekey.reconciler.contract import Resource
 from pulumi_rekey.resources import all_resources, by_name
 
 from tools import constructors as generator
-from tools.reference import output_names, outputs_of_every_resource
+from tools.reference import outputs_of_every_resource
 
 RESOURCES = pytest.mark.parametrize("resource", all_resources(), ids=lambda resource: resource.name)
 
@@ -26,7 +27,7 @@ def test_committed_constructors_are_generated_from_the_models() -> None:
 
 
 def test_public_names_are_every_resource_and_what_programs_need_beside_it() -> None:
-    beside = {"Pair", "Rotation", "Window", "load"}
+    beside = {"Pair", "Provider", "Rotation", "Window", "load"}
     assert set(pulumi_rekey.__all__) == {resource.name for resource in all_resources()} | beside
     assert len(pulumi_rekey.__all__) == len(set(pulumi_rekey.__all__))
 
@@ -52,6 +53,10 @@ def test_output_takes_none_where_the_state_may_have_none(resource: Resource[Any,
     for name in output_names(resource):
         field = resource.state.model_fields[name]
         assert types[name].endswith(" | None]") == (not field.is_required() and field.default is None), name
+
+
+def test_shared_outputs_are_those_of_every_constructor() -> None:
+    assert tuple(Credential.output_names()) == SHARED_OUTPUTS
 
 
 def test_shared_outputs_are_described_as_in_the_state() -> None:

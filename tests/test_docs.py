@@ -29,7 +29,7 @@ from pulumi_rekey.reconciler.plan import plan
 from pulumi_rekey.resources import MODULES, load
 from pulumi_rekey.sandbox.server import VENDORS
 
-from tests.engine import Engine, Stack
+from tests.engine import BIN, NATIVE, Engine, Stack
 from tests.pages import PAGES, ROOT, Block, blocks, blocks_of, prose
 from tools import reference
 from tools.vendors import Sandbox
@@ -161,6 +161,13 @@ def test_yaml_blocks_fit_their_schemas(block: Block, tmp_path: Path) -> None:
         output_of(sys.executable, "-m", "check_jsonschema", *GITLAB, str(file))
     elif block.file.startswith(".github/workflows/"):
         output_of(sys.executable, "-m", "check_jsonschema", *GITHUB, str(file))
+    elif block.file == "Pulumi.yaml" and "plugins" in first:
+        # The entries by which the tests of the native front end run it.
+        assert first == {
+            "name": first["name"],
+            "runtime": "python",
+            **yaml.safe_load(NATIVE.replace(str(BIN), ".venv/bin")),
+        }
     elif block.file == "Pulumi.yaml":
         assert block.page.name == "tutorial.md", "its test runs the project"
     elif "apiVersion" in first:

@@ -24,7 +24,7 @@ def test_schema_committed_is_generated_from_the_model(name: str) -> None:
 
 
 def test_schema_files_are_not_left_over() -> None:
-    assert {path.stem for path in FOLDER.glob("*.json")} == {*RESOURCES, "manifest", "report"}
+    assert {path.stem for path in FOLDER.glob("*.json")} == {*RESOURCES, "manifest", "report", "pulumi"}
 
 
 def test_schema_of_manifests_is_generated() -> None:

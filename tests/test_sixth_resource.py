@@ -13,6 +13,7 @@ GENERATED = {
     "provider/pulumi_rekey/programs/constructors.py",
     "schemas/SixthSecret.json",
     "schemas/manifest.json",
+    "schemas/pulumi.json",
 }
 
 

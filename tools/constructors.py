@@ -15,12 +15,13 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pulumi_rekey import resources
+from pulumi_rekey.frontend.descriptions import argument_names, meaning_of_argument, meaning_of_output, output_names
 from pulumi_rekey.model import secret_fields
 from pulumi_rekey.reconciler.contract import Inputs, Resource
 from pydantic import AwareDatetime, BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from tools.reference import argument_names, meaning_of_argument, meaning_of_output, output_names
+from tools.reference import meaning
 
 FILE = Path(resources.__file__).parent.parent / "programs" / "constructors.py"
 WIDTH = 120
@@ -97,8 +98,8 @@ def _class_docstring(module: str, resource: Resource[Any, Any, Any]) -> Iterator
         yield f"\n{_filled(paragraph)}"
     yield ""
     for name in argument_names(resource):
-        text = f":param {name}: {_marked_up(meaning_of_argument(resource, name))}"
-        yield _filled(text, hanging="    ")
+        text = meaning_of_argument(resource, name, meaning(resource.inputs, name))
+        yield _filled(f":param {name}: {_marked_up(text)}", hanging="    ")
     yield '    """'
     yield ""
 

@@ -17,6 +17,16 @@ from typing import Any
 from pulumi_rekey import resources
 from pulumi_rekey.endpoints import KINDS, session_class
 from pulumi_rekey.endpoints.config import CREDENTIAL, Endpoint, environment_names
+from pulumi_rekey.frontend.descriptions import (
+    argument_names,
+    bounds,
+    capitalized,
+    json_schema,
+    meaning_of_argument,
+    meaning_of_output,
+    output_names,
+    sentences,
+)
 from pulumi_rekey.manifest import kinds
 from pulumi_rekey.model import IMMUTABLE, WRITE_ONLY, Model, fields_marked, secret_fields
 from pulumi_rekey.policy.model import Policy
@@ -24,11 +34,11 @@ from pulumi_rekey.policy.windows import Window
 from pulumi_rekey.programs.credential import Credential
 from pulumi_rekey.programs.rotation import Rotation
 from pulumi_rekey.programs.rotation import Window as WindowOfProgram
-from pulumi_rekey.reconciler.contract import Inputs, Resource, State
+from pulumi_rekey.reconciler.contract import Resource, State
 from pulumi_rekey.resources import MODULES, all_resources, load
 from pydantic.alias_generators import to_camel
 
-from tools.schemas import Schema, manifest_schema
+from tools.schemas import manifest_schema
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -94,7 +104,8 @@ def arguments(resource: Resource[Any, Any, Any]) -> str:
     for name in argument_names(resource):
         required = resource.inputs.model_fields[name].is_required()
         kind = f"`{type_of(types[name].annotation).removesuffix(' | None')}`"
-        rows.append((named(name, required=required), kind, meaning_of_argument(resource, name)))
+        text = meaning_of_argument(resource, name, meaning(resource.inputs, name))
+        rows.append((named(name, required=required), kind, text))
     return table(("Argument", "Type", "Meaning"), rows)
 
 
@@ -129,36 +140,6 @@ def outputs_of_every_resource() -> str:
         (named(name), f"`{type_of(types[name])}`", fields[name]["description"]) for name in Credential.output_names()
     ]
     return table(("Output", "Type", "Meaning"), rows)
-
-
-def argument_names(resource: Resource[Any, Any, Any]) -> list[str]:
-    """The arguments in the order of the signature: the resource's own, then those that all have."""
-    own = [name for name in resource.inputs.model_fields if name not in Inputs.model_fields]
-    return [*own, *(name for name in Inputs.model_fields if name != "endpoint" or resource.vendor is not None)]
-
-
-def output_names(resource: Resource[Any, Any, Any]) -> list[str]:
-    """The outputs of a resource's own: what its state has and is described, there or as an argument."""
-    own = [name for name in resource.state.model_fields if name not in State.model_fields]
-    return [name for name in own if meaning_of_output(resource, name)]
-
-
-def meaning_of_argument(resource: Resource[Any, Any, Any], name: str) -> str:
-    """What an argument means, with what is particular to the resource."""
-    text = meaning(resource.inputs, name)
-    match name:
-        case "endpoint":
-            return f"{text.removesuffix('.')}, `{resource.vendor}`."
-        case "rotation":
-            return f"{text} {capitalized(resource.overlap)}."
-        case _:
-            return text
-
-
-def meaning_of_output(resource: Resource[Any, Any, Any], name: str) -> str:
-    """What an output means in the words of the state or, where it has none, of the argument of that name."""
-    fields = (model.model_fields.get(name) for model in (resource.state, resource.inputs))
-    return next((field.description for field in fields if field is not None and field.description), "")
 
 
 def meaning(model: type[Model], name: str) -> str:
@@ -224,7 +205,7 @@ def manifest_keys(kind: str, part: str) -> str:
 
 def properties(model: type[Model], *, by_alias: bool = True) -> dict[str, dict[str, Any]]:
     """The JSON Schemas of a model's fields."""
-    found: dict[str, dict[str, Any]] = model.model_json_schema(by_alias=by_alias, schema_generator=Schema)["properties"]
+    found: dict[str, dict[str, Any]] = json_schema(model, by_alias=by_alias)["properties"]
     return found
 
 
@@ -240,27 +221,10 @@ class _Unwrapped(ast.NodeTransformer):
         return node.slice if ast.unparse(node.value) in {"pulumi.Input", "pulumi.Output"} else node
 
 
-def bounds(field: dict[str, Any]) -> str:
-    """What a value's bounds are, unless its description says so already."""
-    least = field.get("minLength", field.get("minimum"))
-    most = field.get("maxLength", field.get("maximum"))
-    if most is None or str(most) in field.get("description", ""):
-        return ""
-    unit = " characters" if "maxLength" in field else ""
-    if "exclusiveMinimum" in field:
-        return f"More than {field['exclusiveMinimum']}, at most {most}{unit}."
-    return f"At most {most}{unit}." if least is None else f"From {least} to {most}{unit}."
-
-
 def default(field: dict[str, Any]) -> str:
     """The default, where it is a value."""
     value = field.get("default")
     return "" if value in (None, [], {}, ()) else f"Default: {code(value)}."
-
-
-def capitalized(text: str) -> str:
-    """A text that begins a sentence."""
-    return text[0].upper() + text[1:]
 
 
 def code(value: object) -> str:
@@ -271,11 +235,6 @@ def code(value: object) -> str:
 def named(name: str, *, required: bool = False) -> str:
     """A name in code, and whether it must be given."""
     return f"`{name}`{' (required)' if required else ''}"
-
-
-def sentences(meaning: Iterable[str]) -> str:
-    """The sentences that are not empty."""
-    return " ".join(filter(None, meaning))
 
 
 def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

@@ -1,4 +1,4 @@
-"""Write schemas/: JSON Schemas of each resource's inputs, of manifests and of reports; `--check` only compares."""
+"""Write schemas/: of each resource's inputs, of manifests, of reports, and Pulumi's own; `--check` only compares."""
 
 import json
 import sys
@@ -7,40 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from pulumi_rekey.cli.report import ReportDocument
+from pulumi_rekey.frontend.descriptions import JsonSchema, json_schema
 from pulumi_rekey.manifest.entries import MAX_NAME, NAME, Options
 from pulumi_rekey.manifest.kinds import PAIR, PAIR_POLICY, POLICY, SIDES, arguments, credentials, resource_of
+from pulumi_rekey.native.schema import package_schema
 from pulumi_rekey.policy.slots import Turn
 from pulumi_rekey.reconciler.contract import Resource
 from pulumi_rekey.resources import all_resources
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import core_schema
 
 FOLDER = Path(__file__).parent.parent / "schemas"
 
 
-class Schema(GenerateJsonSchema):
-    """Draft 2020-12, without what only repeats itself: titles, and nulls for what is not given."""
-
-    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
-        """Describe the value that can be given."""
-        return self.generate_inner(schema["schema"])
-
-    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        """Say a default only if it is a value."""
-        described = super().default_schema(schema)
-        if described.get("default", ...) is None:
-            del described["default"]
-        return described
-
-    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - pydantic's signature
-        """Leave every title out."""
-        return False
-
-
 def schema_of(resource: Resource[Any, Any, Any]) -> str:
     """The text of a resource's schema file."""
-    schema = resource.inputs.model_json_schema(schema_generator=Schema)
-    schema = {"$schema": Schema.schema_dialect, **schema, "title": resource.name}
+    schema = json_schema(resource.inputs)
+    schema = {"$schema": JsonSchema.schema_dialect, **schema, "title": resource.name}
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -49,7 +30,7 @@ def manifest_schema() -> str:
     definitions: dict[str, Any] = {"reference": {"type": "string", "pattern": REFERENCE}}
     documents = []
     for kind in credentials():
-        schema = resource_of(kind).inputs.model_json_schema(schema_generator=Schema)
+        schema = json_schema(resource_of(kind).inputs)
         schema["properties"]["rotation"] = {"$ref": "#/$defs/Policy"}
         for name, definition in schema.pop("$defs").items():
             definitions[name] = _referring(definition)
@@ -59,7 +40,7 @@ def manifest_schema() -> str:
     policy = definitions["Policy"]
     policy["properties"] = {name: _or_null(policy["properties"][name]) for name in POLICY}
     definitions["PairPolicy"] = policy | {"properties": _named(policy["properties"], PAIR_POLICY)}
-    every = Turn.model_json_schema(schema_generator=Schema)["properties"]["every"]
+    every = json_schema(Turn)["properties"]["every"]
     for kind, cls in credentials().items():
         described = definitions[kind]["properties"]
         described["rotation"] = {"$ref": "#/$defs/Policy"}
@@ -68,9 +49,9 @@ def manifest_schema() -> str:
         if cls.pair_unsupported_reason is None:
             definitions[f"{kind}Side"] = _map({name: described[name] for name in described if name != "rotation"})
             documents.append(_document(PAIR, _pair(kind, every), needed=True))
-    options = Options.model_json_schema(schema_generator=Schema)
+    options = json_schema(Options)
     schema = {
-        "$schema": Schema.schema_dialect,
+        "$schema": JsonSchema.schema_dialect,
         "title": "A rekey manifest",
         "description": "One document of a manifest: a credential, a pair of them, or defaults.",
         "oneOf": [_defaults(), *documents],
@@ -176,14 +157,20 @@ def _defaults() -> dict[str, Any]:
 def report_schema() -> str:
     """The text of the schema of `rekey status --json`; unlike in inputs, null is a value in it."""
     schema = ReportDocument.model_json_schema(mode="serialization")
-    schema = {"$schema": Schema.schema_dialect, **schema, "title": "A rekey report"}
+    schema = {"$schema": JsonSchema.schema_dialect, **schema, "title": "A rekey report"}
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def pulumi_schema() -> str:
+    """The text of the plugin's package schema, which is Pulumi's kind of schema."""
+    return json.dumps(package_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 def main() -> int:
     """Write, or compare and name what is stale."""
     wanted = {FOLDER / f"{resource.name}.json": schema_of(resource) for resource in all_resources()}
-    wanted |= {FOLDER / "manifest.json": manifest_schema(), FOLDER / "report.json": report_schema()}
+    beside = {"manifest": manifest_schema, "report": report_schema, "pulumi": pulumi_schema}
+    wanted |= {FOLDER / f"{name}.json": text() for name, text in beside.items()}
     present = {path: path.read_text() for path in FOLDER.glob("*.json")}
     if "--check" in sys.argv[1:]:
         stale = sorted(path.name for path in wanted.keys() | present.keys() if wanted.get(path) != present.get(path))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from .dynamic.import_order import put_own_first
+from .frontend.import_order import put_own_first
 
 
 def main() -> None:

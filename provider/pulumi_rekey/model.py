@@ -45,6 +45,8 @@ class Mark(Enum):
     OBJECT_ID = "object id"
     #: The output that holds the id of the OAuth client that the credential is for.
     CLIENT_ID = "client id"
+    #: An output that a mint may change, beside the secrets, of which that is plain.
+    MINTED = "minted"
 
 
 #: A value that is encrypted in the state and masked wherever Pulumi prints.

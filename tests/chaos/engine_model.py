@@ -166,6 +166,25 @@ class EngineModel:
         self.wanted: Callable[[], bool] = lambda: True
         #: Asked after each step, before it is saved.
         self.alive: Callable[[], None] = lambda: None
+        #: What the native front end's preview of a step called known and was another value, each in words.
+        self.surprises: list[str] = []
+        #: How many outputs of steps such previews have called known, and how many unknown.
+        self.foreseen = {"known": 0, "unknown": 0}
+
+    def compare(self, step: str, foreseen: Properties, outputs: Properties) -> None:
+        """Compare the preview of a step with what it wrote: what is called known must be right."""
+        for name in sorted(foreseen.keys() | outputs.keys()):
+            expected = foreseen.get(name)
+            if UNKNOWN in (expected, expected.value if isinstance(expected, Secret) else None):
+                self.foreseen["unknown"] += 1
+                continue
+            self.foreseen["known"] += 1
+            found = outputs.get(name)
+            # What is hidden in a preview may be shown later; the other way round it was shown too early.
+            if isinstance(expected, Secret) and not isinstance(found, Secret):
+                expected = expected.value
+            if expected != found:
+                self.surprises.append(f"{step}: {name} is {found!r}, and its preview said {expected!r}")
 
     # -- commands ----------------------------------------------------------------------------------------------------
 
@@ -380,8 +399,11 @@ class _Work:
         call = self._call(urn, None if old is None or step.op == "replace" else old.inputs)
         try:
             if step.op == "update" and old is not None:
-                found = answers.update(call, old.id, _received(old.outputs), _received(step.inputs))
+                olds = _received(old.outputs)
+                foreseen = answers.preview_update(call, old.id, olds, _received(step.inputs))
+                found = answers.update(call, old.id, olds, _received(step.inputs))
             else:
+                foreseen = answers.preview_create(_received(step.inputs))
                 found = answers.create(call, _received(step.inputs))
         except HalfDone as half:
             self.engine.alive()
@@ -395,6 +417,7 @@ class _Work:
             self.engine.alive()
             self._fail(one, urn, str(failed))
             return
+        self.engine.compare(self.run.steps[-1], foreseen, found.outputs)
         self.engine.alive()
         self._put(step, Stored(urn, one.module, found.id, step.inputs, found.outputs, needs))
         self._outputs[one.name] = found.outputs

@@ -410,6 +410,8 @@ class Life:
             self._judge_preview(step, runs)
             self._consume()
         self._judge_state()
+        if isinstance(self.engine, EngineModel) and self.engine.surprises:
+            raise BrokenError(f"a preview was wrong: {self.engine.surprises}")
 
     def _runs(self, step: Step) -> Iterator[Run]:
         how: dict[str, Any] = {"targets": self._names(step.targets), "excluded": self._names(step.excluded) or ()}

@@ -4,12 +4,20 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.conftest import FRONT_ENDS
 from tests.engine import Stack
 from tools.vendors import Sandbox
 
 from .case import Case
 from .cases import AT_A_VENDOR, CASES
 from .scenario import Scenario, holds_secret
+
+
+@pytest.fixture(params=FRONT_ENDS)
+def front_end(request: pytest.FixtureRequest) -> str:
+    """Each in turn."""
+    chosen: str = request.param
+    return chosen
 
 
 @pytest.fixture(params=CASES, ids=lambda case: case.resource)

@@ -114,7 +114,8 @@ def numbers(version: str) -> tuple[int, ...]:
 
 def stamp() -> str:
     """What the built engine depends on: the pinned modules."""
-    return hashlib.sha256(b"".join(pins.read_bytes() for pins in sorted(HERE.glob("*/go.*")))).hexdigest()
+    pins = sorted(path for module in (CLI, LANGUAGE_HOST) for path in module.glob("go.*"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in pins)).hexdigest()
 
 
 def is_built() -> bool:

@@ -12,7 +12,7 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final, Literal, NamedTuple
@@ -28,7 +28,6 @@ PROVIDER_KEY: Final = "__provider"
 WORKERS: Final = 64
 # What `python -m pulumi.dynamic` runs.
 _HOST_MODULE: Final = "pulumi.dynamic.__main__"
-_TRACED: Final = "written to its traces in plain text; PULUMI_TRACING_NO_PAYLOADS=true leaves secrets out"
 # grpc-go takes the status out of this trailer if its code is the call's own.
 _STATUS_TRAILER: Final = "grpc-status-details-bin"
 _UNKNOWN_CODE: Final = 2
@@ -154,21 +153,6 @@ def engine_address() -> tuple[str, int] | None:
     # Flags of the engine's, such as `--tracing`, precede it.
     host, _, port = (sys.argv[-1] if len(sys.argv) > 1 else "").rpartition(":")
     return (host, int(port)) if host and port.isdigit() else None
-
-
-def exposures(environment: Mapping[str, str]) -> list[str]:
-    """Return what an engine was told that makes it write secrets in plain text, each as a warning."""
-    found = []
-    if environment.get("PULUMI_DEBUG_GRPC"):
-        found.append("PULUMI_DEBUG_GRPC is set: every secret of this run is written to its file in plain text")
-    if environment.get("PULUMI_TRACING_NO_PAYLOADS", "").lower() in {"1", "true"}:
-        return found
-    # With `--otel-traces` hosts are given `--tracing`, too.
-    if environment.get("PULUMI_OTEL_EXPORTER_OTLP_ENDPOINT"):
-        found.append(f"--otel-traces is set: the endpoints' credentials are {_TRACED}")
-    elif "--tracing" in sys.argv[1:-1]:
-        found.append(f"--tracing is set: every secret of this run is {_TRACED}")
-    return found
 
 
 def is_wanted() -> bool:

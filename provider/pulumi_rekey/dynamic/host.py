@@ -23,11 +23,13 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
+from ..frontend.exposures import exposures
+from ..frontend.import_order import put_own_first
+from ..frontend.scope import scope
 from .engine import (
     PROVIDER_KEY,
     EngineCall,
     current_call,
-    exposures,
     fail_in_one_line,
     fail_partly,
     from_engine,
@@ -38,9 +40,7 @@ from .engine import (
     stored_inputs,
     to_engine,
 )
-from .import_order import put_own_first
 from .lifetime import end_in_time
-from .scope import scope
 
 if TYPE_CHECKING:
     from ..errors import Error
@@ -126,7 +126,9 @@ class Provider(ResourceProvider):
 
         def answer(call: Call) -> DiffResult:
             found = self.answers.diff(call, _id, _without_provider(_olds), _without_provider(_news))
-            return DiffResult(changes=found.changes, replaces=found.replaces)
+            # What was the native plugin's has no provider in its outputs, by which the engine finds who deletes it.
+            moved = PROVIDER_KEY not in _olds
+            return DiffResult(changes=found.changes or moved, replaces=found.replaces)
 
         return self._answer(answer, _news)
 

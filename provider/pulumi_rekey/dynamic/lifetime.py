@@ -6,13 +6,12 @@ Neither is done in a program or a test that imports this: see ``engine.is_host``
 from __future__ import annotations
 
 import atexit
-import contextlib
-import os
 import sys
 import threading
 import time
 from typing import Final
 
+from ..frontend.process_end import end_process
 from .engine import calls_under_way, engine_is_gone
 
 #: Seconds between two looks for the engine; each is one connection on this machine.
@@ -39,8 +38,7 @@ def _end_quickly() -> None:
     if getattr(sys, "last_type", None) is not None:
         return
     atexit.unregister(_end_quickly)
-    _run_exit_functions()
-    _exit()
+    end_process()
 
 
 def _end_with_engine() -> None:
@@ -50,20 +48,4 @@ def _end_with_engine() -> None:
     until = time.monotonic() + MAX_WAIT_S
     while calls_under_way() and time.monotonic() < until:
         time.sleep(_POLL_S)
-    _exit()
-
-
-def _run_exit_functions() -> None:
-    # Those that were registered earlier, of gRPC, logging and others, run after this one.
-    run = getattr(atexit, "_run_exitfuncs", None)
-    if run is not None:
-        with contextlib.suppress(Exception):
-            run()
-
-
-def _exit() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        # What reads the output may be gone.
-        with contextlib.suppress(Exception):
-            stream.flush()
-    os._exit(0)
+    end_process(exit_functions=False)

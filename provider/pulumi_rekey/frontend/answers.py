@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,9 +17,11 @@ from ..policy.decide import warnings
 from ..policy.model import Policy
 from ..reconciler.apply import Reconciler, refused
 from ..reconciler.contract import Inputs, InSteps, Resource, State, claimed, claims, creates, object_id, object_named
-from ..reconciler.plan import plan, plan_creation, policy_problems
+from ..reconciler.plan import Plan, plan, plan_creation, policy_problems
+from ..reconciler.preview import foresee_creation, foresee_update
+from .differences import Kind, differences, top_of
 from .instance import Instance
-from .values import Properties, Secret, holds_unknown, without_unknowns
+from .values import UNKNOWN, Properties, Secret, holds_unknown, without_unknowns
 
 Severity = Literal["INFO", "WARNING"]
 _NO_OWNER: Final = "needs the stack's owner id: run `pulumi config set --secret rekey:owner $(openssl rand -hex 16)`"
@@ -52,6 +54,10 @@ class Difference:
 
     changes: bool
     replaces: list[str] = field(default_factory=list)
+    #: The path of each input that differs from the stored one, where the engine sends these along.
+    inputs: dict[str, Kind] = field(default_factory=dict)
+    #: Settings that the vendor has otherwise, although the program says what it said before.
+    drifted: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,21 @@ class Found:
     id: str
     outputs: Properties
     inputs: Properties | None = None
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What an update is about, as far as it is known."""
+
+    #: Nothing where too little is known to tell.
+    inputs: Any
+    state: Any
+    #: The names of the inputs that only the run will know.
+    unknown: frozenset[str]
+    #: Whether one of these decides about a rotation.
+    may_rotate: bool
+    #: Whether nothing is known of the other one of a pair.
+    other_is_unknown: bool
 
 
 class HalfDone(Error):
@@ -140,38 +161,100 @@ class Answers:
 
     def diff(self, call: Call, id_: str, olds: Properties, news: Properties) -> Difference:
         """Tell what would change, and say under the resource why its credential rotates."""
+        wanted = self._wanted(olds, news)
+        unknown, i, state = wanted.unknown, wanted.inputs, wanted.state
+        differing = {} if call.stored_inputs is None else differences(call.stored_inputs, news)
+        if i is None:
+            if wanted.may_rotate:
+                call.remark("INFO", _MAY_ROTATE)
+            return Difference(changes=True, inputs=differing)
+        now = self._instance.now()
+        todo = self._plan(id_, i, state, now)
+        if wanted.other_is_unknown and todo.decision.needs_other:
+            unknown |= {"rotation"}
+        # An object that is not known yet is another object.
+        replaces = sorted(todo.replace | (unknown & (fields_marked(self.resource.inputs, IMMUTABLE) | {"adopt"})))
+        if replaces:
+            return Difference(changes=True, replaces=replaces, inputs=differing)
+        self._instance.claim_live(self._address(state.endpoint), claimed(self.resource, state), call.urn, state)
+        if todo.refusal is not None and (todo or unknown):
+            raise refused(todo.refusal)
+        for text in (_MAY_ROTATE,) if wanted.may_rotate else todo.says:
+            call.remark("INFO", text)
+        deferred = warnings(i.rotation, now) if todo.decision.deferred else []
+        for text in (*deferred, *self.resource.remarks(i, state)):
+            call.remark("WARNING", text)
+        drifted = (todo.changed & state.__class__.model_fields.keys()) - {top_of(path) for path in differing}
+        return Difference(changes=bool(todo or unknown), inputs=differing, drifted=drifted)
+
+    def _wanted(self, olds: Properties, news: Properties) -> _Wanted:
+        """Read what is known of the inputs; what is not known yet is as it was, so that the rest can be compared."""
         news, other_is_unknown = _without_unknown_other(news)
-        unknown = {name for name, value in news.items() if holds_unknown(value)}
-        # What is not known yet is taken as it was, so that the rest can be compared.
+        unknown = frozenset(name for name, value in news.items() if holds_unknown(value))
         known = {name: olds[name] for name in unknown & olds.keys() - {"rotation"}} | without_unknowns(news)
-        state = self.resource.state.model_validate(without_unknowns(olds))
-        may_rotate = bool(unknown & {"rotation", *self._explicit, *fields_with(self.resource.inputs, Mark.DECIDES)})
+        deciding = {"rotation", *self._explicit, *fields_with(self.resource.inputs, Mark.DECIDES)}
         try:
             i = self.resource.inputs.model_validate(known)
         except ValidationError:
             if not unknown:
                 raise
-            if may_rotate:
-                call.remark("INFO", _MAY_ROTATE)
-            return Difference(changes=True)
+            i = None
+        return _Wanted(
+            inputs=i,
+            state=self.resource.state.model_validate(without_unknowns(olds)),
+            unknown=unknown,
+            may_rotate=not deciding.isdisjoint(unknown),
+            other_is_unknown=other_is_unknown,
+        )
+
+    def _plan(self, id_: str, i: Inputs, state: State, now: datetime) -> Plan:
+        endpoint = self._instance.settings(i.endpoint, self.resource.vendor)
+        return plan(self.resource, id_, i, state, now, endpoint=endpoint)
+
+    # -- previews: the outputs that a create or an update will have ---------------------------------------------------
+
+    def preview_create(self, props: Properties) -> Properties:
+        """Return what is known of the outputs before the object is there."""
+        known: dict[str, Any] = {}
+        if not holds_unknown(props):
+            i = self.resource.inputs.model_validate(props)
+            known = foresee_creation(
+                self.resource, i, endpoint=self._instance.settings(i.endpoint, self.resource.vendor)
+            )
+        return self._foreseen({name: to_property(value) for name, value in known.items()}, known.keys())
+
+    def preview_update(self, call: Call, id_: str, olds: Properties, news: Properties) -> Properties:
+        """Return what is known of the outputs after an update."""
+        wanted = self._wanted(olds, news)
+        i, state, unknown = wanted.inputs, wanted.state, wanted.unknown
+        if i is None:
+            return self._foreseen({}, frozenset())
         now = self._instance.now()
-        settings = self._instance.settings(i.endpoint, self.resource.vendor)
-        todo = plan(self.resource, id_, i, state, now, endpoint=settings)
-        if other_is_unknown and todo.decision.needs_other:
-            unknown.add("rotation")
-        # An object that is not known yet is another object.
-        replaces = sorted(todo.replace | (unknown & (fields_marked(self.resource.inputs, IMMUTABLE) | {"adopt"})))
-        if replaces:
-            return Difference(changes=True, replaces=replaces)
-        self._instance.claim_live(self._address(state.endpoint), claimed(self.resource, state), call.urn, state)
-        if todo.refusal is not None and (todo or unknown):
-            raise refused(todo.refusal)
-        for text in (_MAY_ROTATE,) if may_rotate else todo.says:
-            call.remark("INFO", text)
-        deferred = warnings(i.rotation, now) if todo.decision.deferred else []
-        for text in (*deferred, *self.resource.remarks(i, state)):
-            call.remark("WARNING", text)
-        return Difference(changes=bool(todo or unknown))
+        todo = self._plan(id_, i, state, now)
+        if wanted.other_is_unknown and todo.decision.needs_other:
+            unknown |= {"rotation"}
+        foreseen = foresee_update(
+            self.resource,
+            i,
+            state,
+            todo,
+            now,
+            endpoint=self._instance.settings(i.endpoint, self.resource.vendor),
+            unknown_inputs=unknown,
+        )
+        said = (call.stored_inputs or {}).keys() | set(state.encrypted or ())
+        encrypted, uncertain = self._unsaid(said, i, foreseen.state), foreseen.unknown
+        if uncertain:
+            encrypted, uncertain = tuple({*(encrypted or ()), *(state.encrypted or ())}), uncertain | {"encrypted"}
+        outputs = self._outputs(foreseen.state.model_copy(update={"encrypted": encrypted}))
+        return self._foreseen(outputs, self.resource.state.model_fields.keys() - uncertain)
+
+    def _foreseen(self, outputs: Properties, known: Collection[str]) -> Properties:
+        """Return the outputs, and for each that is not among the known ones that it is unknown."""
+        names = self.resource.state.model_fields.keys() - set(known)
+        secrets = secret_fields(self.resource.state)
+        hidden = {name: Secret(UNKNOWN) if name in secrets else UNKNOWN for name in names}
+        return {name: value for name, value in outputs.items() if value is not None} | hidden
 
     # -- create, read, update, delete: real calls, several at once --------------------------------------------------
 
@@ -211,6 +294,16 @@ class Answers:
                 call.remark("WARNING", text)
             return None
         return Found(id_, self._outputs(state), stored and self._as_found(stored, before, state))
+
+    def find(self, call: Call, id_: str) -> Found | None:
+        """Return an object that exists, to be managed from now on; nothing if there is none."""
+        with self._noticed():
+            state = self._reconciler(None, call).find(id_, self._mark(call))
+        if state is None:
+            return None
+        self._instance.claim_live(self._address(None), claimed(self.resource, state), call.urn, state)
+        inputs = {name: to_property(value) for name, value in self.resource.inputs_as_found(state).items()}
+        return Found(object_id(state), self._outputs(state), inputs)
 
     def delete(self, call: Call, props: Properties) -> None:
         """End what rekey made, unless another resource of the program, or its own replacement, manages it now."""

@@ -28,7 +28,7 @@ from collections.abc import Iterable, Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from ..dynamic.import_order import own_first
+from ..frontend.import_order import own_first
 
 if TYPE_CHECKING:
     import pulumi

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, StrictBool, ValidationInfo, WithJsonSchema, field_validator
 
-from ..model import OPEN, Model, Moment, Secret
+from ..model import OPEN, Mark, Model, Moment, Secret
 from .durations import Duration, as_text, within
 from .slots import Handover, Turn
 from .windows import Dates, Window, can_stay_closed
@@ -149,7 +149,9 @@ class Policy(Model):
     )
 
     rotate_now_is_secret: StrictBool = Field(
-        default=False, description="Whether the text of rotate_now must not be repeated. Set by the constructors."
+        default=False,
+        description="Whether the text of rotate_now is secret and must not be repeated. Python's constructors see that"
+        " for themselves and set it.",
     )
     turn: Turn | None = Field(
         default=None, description="For one of a pair: it rotates in its own slots only. Set by `rekey.Pair`."
@@ -210,30 +212,34 @@ class Policy(Model):
 class RotationState(Model):
     """Where a credential stands in its life; part of every resource's state."""
 
-    generation: int = Field(default=0, description="How many secrets this resource has had; the first is 1.")
-    rotated_at: Moment | None = Field(
+    generation: Annotated[int, Mark.MINTED] = Field(
+        default=0, description="How many secrets this resource has had; the first is 1."
+    )
+    rotated_at: Annotated[Moment | None, Mark.MINTED] = Field(
         default=None, description="When the present secret was minted, or the object adopted (RFC 3339, UTC)."
     )
-    rotation_reason: str | None = Field(default=None, description="Why the present secret was minted.")
-    next_rotation_at: Moment | None = Field(
+    rotation_reason: Annotated[str | None, Mark.MINTED] = Field(
+        default=None, description="Why the present secret was minted."
+    )
+    next_rotation_at: Annotated[Moment | None, Mark.MINTED] = Field(
         default=None,
         description="When the next rotation is due by age or expiry (RFC 3339, UTC); unset if never. It happens at the"
         " first `pulumi up` after it that windows and freezes allow.",
     )
-    expires_at: Moment | None = Field(
+    expires_at: Annotated[Moment | None, Mark.MINTED] = Field(
         default=None, description="When the present secret stops working (RFC 3339, UTC); unset if never."
     )
-    previous_expires_at: Moment | None = Field(
+    previous_expires_at: Annotated[Moment | None, Mark.MINTED] = Field(
         default=None, description="Until when the previous secret works (RFC 3339, UTC)."
     )
-    handover: Handover | None = Field(
+    handover: Annotated[Handover | None, Mark.MINTED] = Field(
         default=None,
         description="For one of a pair: the last time that it handed consumers over. Of the two sides the higher"
         " `number` counts, and consumers hold the side that it names in `to`.",
     )
-    spread: float = Field(
+    spread: Annotated[float, Mark.MINTED] = Field(
         default=0.0, ge=0, le=1, description="Which part of the policy's jitter is taken off; drawn at minting."
     )
-    rotation: AppliedPolicy = Field(
+    rotation: Annotated[AppliedPolicy, Mark.MINTED] = Field(
         default_factory=AppliedPolicy, description="What the last rotation knew of the policy."
     )

@@ -1,4 +1,4 @@
-"""What the typed constructors share: the resource that a program declares."""
+"""What the typed constructors share: the resource that a program declares, on either front end."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from pulumi.dynamic import Resource
 
 from ..dynamic import host
 from ..dynamic.engine import one_stack_frame
+from ..frontend.version import package_version
+from .front_end import PACKAGE, is_native
 
 _PACKAGE: Final = str(Path(__file__).parent.parent)
 #: The keys of an endpoint that must be given with `--secret`.
@@ -74,10 +76,22 @@ class Credential(Resource):
         for key, value in inputs.items():
             secret = value is not None and key in self.secret_properties
             props[key] = pulumi.Output.secret(value) if secret else value
-        # Marked again at the boundary, whatever the provider returned.
-        marks = pulumi.ResourceOptions(additional_secret_outputs=list(self.secret_properties))
+        native = is_native()
+        dynamic_type = f"pulumi-python:{self._resource_type_name}"
+        native_type = f"{PACKAGE}:index:{dynamic_type.rpartition(':')[2]}"
+        options = pulumi.ResourceOptions(
+            # Marked again at the boundary, whatever the provider returned.
+            additional_secret_outputs=list(self.secret_properties),
+            # So that a stack moves from one front end to the other and nothing is replaced.
+            aliases=[pulumi.Alias(type_=dynamic_type if native else native_type)],
+            version=package_version() if native else None,
+        )
+        opts = pulumi.ResourceOptions.merge(options, opts)
         with one_stack_frame(_PACKAGE):
-            super().__init__(getattr(host, module), name, props, pulumi.ResourceOptions.merge(marks, opts))
+            if native:
+                pulumi.CustomResource.__init__(self, native_type, name, props, opts)
+            else:
+                super().__init__(getattr(host, module), name, props, opts)
 
 
 def _refuse_plain_credentials() -> None:

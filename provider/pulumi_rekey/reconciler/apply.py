@@ -20,6 +20,7 @@ from ..errors import AnswerLost, Error, Forbidden, Gone, NotFound, Partial, Refu
 from ..model import rfc3339, secret_fields
 from ..policy import decide as policy
 from ..policy.model import AppliedPolicy
+from . import books
 from .contract import (
     Inputs,
     InputsT,
@@ -34,8 +35,9 @@ from .contract import (
     creates,
     has_candidate,
     object_id,
+    parts_of_import_id,
 )
-from .plan import Phase, Plan, Refusal, Retry, moved, next_rotation, own_login, phase_of, plan, plan_creation
+from .plan import Phase, Plan, Refusal, Retry, moved, own_login, phase_of, plan, plan_creation
 
 #: Seconds between tries of a secret that is refused: vendors replicate.
 _VERIFY_PAUSES_S: Final = (0.5, 1.0, 2.0, 4.0)
@@ -121,7 +123,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
                     s = self._adopt(journal, i, made)
                 # What marks it as ours goes last: until the state has it, an interrupted creation is known by that.
                 s = self._send_settings(journal, i, s, self.resource.changed(i, s))
-        return self._handed_over(i, s, away=False)
+        return books.handed_over(i, s, self.now, away=False)
 
     def update(self, id_: str, i: InputsT, s: StateT) -> StateT:
         """Bring the vendor's object, and then its secret, to what is wanted."""
@@ -134,7 +136,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             # Settings first: a rotation that follows must not be lost to a setting that the vendor refuses.
             s = self._send_settings(journal, i, s, self.resource.changed(i, s) if todo.read_back else todo.changed)
             s = self._with_secret(journal, i, s, todo)
-        return self._handed_over(i, s, away=todo.decision.hands_over)
+        return books.handed_over(i, s, self.now, away=todo.decision.hands_over)
 
     def _with_secret(self, journal: Journal[StateT], i: InputsT, s: StateT, todo: Plan) -> StateT:
         if todo.retry is not None:
@@ -159,7 +161,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             if found is None:
                 self._stop_if_not_gone(s)
                 return None
-            found = self._keyed(self._without_ended(found)).model_copy(update={"unconfirmed": False})
+            found = self._keyed(books.without_ended(found, self.now)).model_copy(update={"unconfirmed": False})
             expired = s.expires_at is not None and s.expires_at <= self.now
             tried = verify and not self.resource.verified_by_read and not expired and found.step is None
             if tried and self._check(found) is False:
@@ -169,6 +171,13 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             why = f": {phase.because}" if phase is Phase.REFUSED else ""
             raise Partial(found, Stopped(f"{self._where}: not done yet: {found.step}{why}"))
         return found
+
+    def find(self, id_: str, mark: str | None) -> StateT | None:
+        """Return the object that exists under an id, taken over with its secret; nothing if there is none."""
+        at = parts_of_import_id(self.resource, id_)
+        with self._explained(_UNCHANGED):
+            found = self.resource.find(self.api, at, mark)
+        return None if found is None else self._record_rotation(Inputs(), found, 1, "adopted", spread=0.0)
 
     def delete(self, s: StateT) -> None:
         """End what is ours; what is gone is what was wanted."""
@@ -484,7 +493,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
     def _where(self) -> str:
         return self.api.name
 
-    def _record_rotation(self, i: InputsT, s: StateT, generation: int, reason: str, *, spread: float) -> StateT:
+    def _record_rotation(self, i: Inputs, s: StateT, generation: int, reason: str, *, spread: float) -> StateT:
         kept = s.model_copy(
             update={
                 "generation": generation,
@@ -499,7 +508,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         )
         return self._stamp(i, kept)
 
-    def _applied(self, i: InputsT, s: StateT) -> AppliedPolicy:
+    def _applied(self, i: Inputs, s: StateT) -> AppliedPolicy:
         return policy.applied_by_rotation(i.rotation, self._key(s))
 
     def _key(self, s: StateT) -> SecretStr:
@@ -510,26 +519,14 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         return s.model_copy(update={"rotation": s.rotation.keyed(self.new_key)})
 
     def _record(self, i: InputsT, s: StateT) -> StateT:
-        applied = policy.applied_without_rotation(i.rotation, s, self._key(s))
-        kept = s.model_copy(update={"rotation": applied})
-        return self._stamp(i, self._without_ended(kept))
+        return books.recorded(i, s, self.now, self._address, self._key(s))
 
-    def _without_ended(self, s: StateT) -> StateT:
-        """Return it without a previous secret that the vendor has ended by itself."""
-        if not isinstance(s, TwoSecretsState) or s.previous_expires_at is None or self.now < s.previous_expires_at:
-            return s
-        return s.model_copy(update={"previous_secret": None, "previous_expires_at": None})
+    def _stamp(self, i: Inputs, s: StateT) -> StateT:
+        return books.stamped(i, s, self._address)
 
-    def _handed_over(self, i: InputsT, s: StateT, *, away: bool) -> StateT:
-        """Return it with what consumers of a pair are told: of a run that fails they hear nothing."""
-        if s.step is not None:
-            return s
-        return s.model_copy(update={"handover": policy.handover(i.rotation, s, self.now, away=away)})
-
-    def _stamp(self, i: InputsT, s: StateT) -> StateT:
-        address = None if self.api.endpoint is None else self.api.endpoint.url
-        update = {"address": address, "endpoint": i.endpoint, "next_rotation_at": next_rotation(i, s)}
-        return s.model_copy(update=update)
+    @property
+    def _address(self) -> str | None:
+        return None if self.api.endpoint is None else self.api.endpoint.url
 
 
 def refused(refusal: Refusal) -> Stopped:

@@ -8,15 +8,16 @@ secret is marked on the fields (see :class:`~pulumi_rekey.model.Mark`).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from pydantic import Field, SecretStr, model_validator
 
 from ..endpoints.no_vendor import NoVendor
 from ..endpoints.session import Session
-from ..model import IMMUTABLE, OPEN, Mark, Model, Moment, Secret, fields_marked, fields_with, secret_fields
+from ..errors import Stopped
+from ..model import IMMUTABLE, OPEN, Mark, Model, Moment, Secret, fields_marked, fields_with, problems, secret_fields
 from ..policy.model import Policy, RotationState
 
 #: Asked anew at each look: a second may end between two of them.
@@ -41,11 +42,11 @@ class State(RotationState):
     address: str | None = Field(default=None, description="The address of the endpoint that it was made at.")
     endpoint: str | None = Field(default=None, description="The configured endpoint that manages it.")
     #: A ``Phase`` of :mod:`.plan`, or what another version wrote.
-    step: str | None = Field(
+    step: Annotated[str | None, Mark.MINTED] = Field(
         default=None, description="What is still to be done of an interrupted change; unset when nothing is."
     )
     #: Outputs that hold what an earlier input said and the present ones do not: it may have been secret.
-    encrypted: tuple[str, ...] | None = None
+    encrypted: Annotated[tuple[str, ...] | None, Mark.MINTED] = None
     #: Whether a change of settings was sent whose answer never came; the next run reads them.
     unconfirmed: bool = False
 
@@ -78,6 +79,9 @@ class Resource(ABC, Generic[InputsT, StateT, SessionT]):
     verified_by_read: ClassVar[bool] = False
     #: Why two of it cannot take turns, if they cannot.
     pair_unsupported_reason: ClassVar[str | None] = None
+    #: The inputs whose values, with slashes between them, are the id by which an object that exists is imported; none
+    #: where nothing can be.
+    import_id: ClassVar[tuple[str, ...]] = ()
 
     @property
     def name(self) -> str:
@@ -103,6 +107,15 @@ class Resource(ABC, Generic[InputsT, StateT, SessionT]):
         Return what remains and why, where that is not plain.
         """
 
+    def find(self, api: SessionT, at: Mapping[str, str], mark: str | None) -> StateT | None:
+        """Return the object that exists under these inputs of ``import_id``, to be taken over; nothing if none does."""
+        raise NotImplementedError
+
+    def inputs_as_found(self, s: StateT) -> dict[str, Any]:
+        """Return the inputs that say what there is: a program with these has nothing to change."""
+        names = self.settings() | (fields_marked(self.inputs, IMMUTABLE) & self.state.model_fields.keys())
+        return {name: value for name in sorted(names) if (value := getattr(s, name)) is not None}
+
     def update(self, api: SessionT, i: InputsT, s: StateT, changed: frozenset[str], save: Save[StateT]) -> StateT:
         """Send changed settings."""
         raise NotImplementedError
@@ -111,13 +124,24 @@ class Resource(ABC, Generic[InputsT, StateT, SessionT]):
         """Try the present secret as a consumer would; nothing if there is no way to tell."""
         return None
 
+    def settings(self) -> frozenset[str]:
+        """Return the names of the inputs that are also outputs, and can be changed by telling the vendor."""
+        shared = frozenset(self.inputs.model_fields) & self.state.model_fields.keys()
+        return shared - _FRAME - fields_marked(self.inputs, IMMUTABLE) - secret_fields(self.inputs)
+
     def changed(self, i: InputsT, s: StateT) -> frozenset[str]:
         """Return the names of the settings in which the vendor differs from what is wanted."""
-        shared = type(i).model_fields.keys() & type(s).model_fields.keys()
-        settings = shared - _FRAME - fields_marked(type(i), IMMUTABLE) - secret_fields(type(i))
         return frozenset(
-            name for name in settings if (wanted := getattr(i, name)) is not None and wanted != getattr(s, name)
+            name for name in self.settings() if (wanted := getattr(i, name)) is not None and wanted != getattr(s, name)
         )
+
+    def sent(self, i: InputsT, changed: frozenset[str]) -> dict[str, Any]:
+        """Return outputs as they will be once these settings are sent, as far as that is known before."""
+        return {name: getattr(i, name) for name in changed}
+
+    def refreshed(self, changed: frozenset[str]) -> frozenset[str]:
+        """Return the outputs that may change with the sending of these settings: the answer shows them anew."""
+        return frozenset()
 
     def explicit_secret_change(self, i: InputsT, s: StateT) -> str | None:
         """Return why what the user gives can be had by minting only, if it is not there yet."""
@@ -156,7 +180,7 @@ class TwoSecretsState(State):
         " works.",
     )
     #: When and why ``next_secret`` was minted.
-    candidate: Candidate | None = None
+    candidate: Annotated[Candidate | None, Mark.MINTED] = None
 
     @model_validator(mode="before")
     @classmethod
@@ -253,6 +277,31 @@ def adopted_id(i: Inputs) -> str | None:
         adopted = getattr(i, name)
         return adopted if isinstance(adopted, str) else None
     return None
+
+
+def form_of_import_id(resource: Resource[Any, Any, Any]) -> str:
+    """Return how an id is written by which an object is imported, such as ``ORG_ID/OAUTH_APP_ID``."""
+    live = fields_with(resource.state, Mark.OBJECT_ID)[0]
+    return "/".join((live if name == "adopt" else name).upper() for name in resource.import_id)
+
+
+def parts_of_import_id(resource: Resource[Any, Any, Any], id_: str) -> dict[str, str]:
+    """Return the inputs that an id names; a first one that has a default may be left out.
+
+    :raises Stopped: The id is no such id.
+    """
+    form, names, parts = form_of_import_id(resource), resource.import_id, id_.split("/")
+    if not names:
+        raise Stopped(f"{resource.name} cannot be imported", todo="let rekey create it: no vendor has one")
+    if len(parts) == len(names) - 1 and not resource.inputs.model_fields[names[0]].is_required():
+        names = names[1:]
+    if len(parts) != len(names):
+        raise Stopped(f"the id to import is none of {resource.name}", todo=f"write it as {form}")
+    found = dict(zip(names, parts, strict=True))
+    for path, reason in problems(resource.inputs, found, lambda _value: False):
+        if path in found:
+            raise Stopped(f"the id to import is none of {resource.name}: {reason}", todo=f"write it as {form}")
+    return found
 
 
 def explicit_secret(i: Inputs) -> SecretStr | None:

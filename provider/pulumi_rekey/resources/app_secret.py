@@ -9,6 +9,7 @@ A grace cannot be set: the old secret ends with the reset.
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, SecretStr
@@ -74,12 +75,18 @@ class AppSecret(Resource[AppSecretInputs, AppSecretState, Roma]):
     inputs = AppSecretInputs
     state = AppSecretState
     verified_by_read = True
+    import_id = ("instance_id", "app_id")
 
     def create(self, api: Roma, i: AppSecretInputs, mark: str | None, save: Save[AppSecretState]) -> AppSecretState:
         """GET the secret that is there, unless another one is given."""
         project_id = api.in_project(i.project_id).project_id
         s = AppSecretState(instance_id=i.instance_id, app_id=i.app_id, project_id=project_id)
         return self._put(api, s, i.secret, save) if i.secret else _as_shown(s, self._shown(api, s))
+
+    def find(self, api: Roma, at: Mapping[str, str], mark: str | None) -> AppSecretState | None:
+        """GET the secret that is there."""
+        instance_id, app_id = at["instance_id"], at["app_id"]
+        return self.read(api, AppSecretState(instance_id=instance_id, app_id=app_id, project_id=api.project_id))
 
     def read(self, api: Roma, s: AppSecretState) -> AppSecretState | None:
         """GET the secret."""

@@ -8,6 +8,7 @@ A grace cannot be set: nothing documents that the old secret survives its regene
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
@@ -80,6 +81,7 @@ class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, V
     vendor = "vcd"
     inputs = OidcRelyingPartyInputs
     state = OidcRelyingPartyState
+    import_id = ("adopt",)
 
     def remarks(self, i: OidcRelyingPartyInputs, s: OidcRelyingPartyState | None) -> list[str]:
         """The secret of an adopted relying party is not there to be read."""
@@ -95,10 +97,10 @@ class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, V
         So what an interruption leaves is known as ours.
         """
         if i.adopt is not None:
-            found = api.find(_PARTIES, i.adopt)
+            found = self.find(api, {"adopt": i.adopt}, mark)
             if found is None:
                 raise NotFound(f"{api.name}: there is no relying party {i.adopt}", todo="correct `adopt`")
-            return OidcRelyingPartyState(**_shown(found), adopted=True)
+            return found
         s = self._interrupted(api, i, mark)
         if s is None:
             payload = {"clientName": marked_name(i.client_name, mark), "redirectUris": i.redirect_uris}
@@ -123,6 +125,11 @@ class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, V
                 raise _in_the_way(api, party.id("id"), begun=name != i.client_name)
         return None
 
+    def find(self, api: Vcd, at: Mapping[str, str], mark: str | None) -> OidcRelyingPartyState | None:
+        """GET it; the secret in use is not shown."""
+        found = api.find(_PARTIES, at["adopt"])
+        return None if found is None else OidcRelyingPartyState(**_shown(found), adopted=True)
+
     def read(self, api: Vcd, s: OidcRelyingPartyState) -> OidcRelyingPartyState | None:
         """GET it; the secret is never shown."""
         found = api.find(_PARTIES, s.relying_party_id)
@@ -145,6 +152,10 @@ class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, V
         """Compare without the order of the redirect URIs."""
         same_uris = set(i.redirect_uris) == set(s.redirect_uris)
         return super().changed(i, s) - ({"redirect_uris"} if same_uris else set())
+
+    def sent(self, i: OidcRelyingPartyInputs, changed: frozenset[str]) -> dict[str, Any]:
+        """The whole object is sent whatever of it has changed."""
+        return super().sent(i, self.settings() if changed else changed)
 
     def rotate(
         self,

@@ -12,6 +12,7 @@ and keeps no copy).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
@@ -36,6 +37,12 @@ _MIN_AHEAD: Final = timedelta(minutes=5)
 _MAX_AHEAD: Final = timedelta(days=1)
 #: Seconds between looks for a new key in the published set: vendors replicate.
 _REPLICATION_PAUSES_S: Final = (0.0, 1.0, 2.0)
+
+
+#: The outputs that may differ when another key signs.
+_OF_SIGNING: Final = frozenset(
+    {"active", "previous_key_id", "previous_expires_at", "retiring", "signed_until", "predecessor_key_id"}
+)
 
 
 class OpenIdProviderKeyInputs(Inputs):
@@ -95,28 +102,30 @@ class Retiring(Model):
 class OpenIdProviderKeyState(State):
     """The key as the vendor has it."""
 
-    key_id: Annotated[str, Mark.OBJECT_ID] = Field(
+    key_id: Annotated[str, Mark.OBJECT_ID, Mark.MINTED] = Field(
         description="The vendor's id of the present key; it changes when the key rotates."
     )
-    public_key: str = Field(description="The public half, PEM, as the vendor has it.")
-    description: str | None = None
-    active: bool = Field(default=False, description="Whether it is the key that signs.")
-    next_key_id: str | None = Field(default=None, description="A key that is published and does not sign yet.")
+    public_key: Annotated[str, Mark.MINTED] = Field(description="The public half, PEM, as the vendor has it.")
+    description: Annotated[str | None, Mark.MINTED] = None
+    active: Annotated[bool, Mark.MINTED] = Field(default=False, description="Whether it is the key that signs.")
+    next_key_id: Annotated[str | None, Mark.MINTED] = Field(
+        default=None, description="A key that is published and does not sign yet."
+    )
     #: When relying parties have had time to fetch the next key.
-    next_activates_at: Moment | None = None
-    previous_key_id: str | None = Field(
+    next_activates_at: Annotated[Moment | None, Mark.MINTED] = None
+    previous_key_id: Annotated[str | None, Mark.MINTED] = Field(
         default=None, description="The key before, published until what it signed has expired."
     )
     #: Keys before that one, with the moments at which what they signed has expired.
-    retiring: tuple[Retiring, ...] = ()
+    retiring: Annotated[tuple[Retiring, ...], Mark.MINTED] = ()
     #: Until when ID tokens live that the present key signed before it was made to sign no more.
-    signed_until: Moment | None = None
+    signed_until: Annotated[Moment | None, Mark.MINTED] = None
     #: The key that signed before rekey's; destroying goes back to it.
-    predecessor_key_id: str | None = None
+    predecessor_key_id: Annotated[str | None, Mark.MINTED] = None
     #: The mark in the description by which a key is known as ours.
     mark: str | None = None
     #: Set if the object was there before rekey.
-    adopted: bool | None = None
+    adopted: Annotated[bool | None, Mark.MINTED] = None
 
 
 class OpenIdProviderKey(InSteps[OpenIdProviderKeyInputs, OpenIdProviderKeyState, Vcd]):
@@ -127,6 +136,7 @@ class OpenIdProviderKey(InSteps[OpenIdProviderKeyInputs, OpenIdProviderKeyState,
     state = OpenIdProviderKeyState
     overlap = "overlap: the next key is published ahead, and the old one until what it signed has expired"
     verified_by_read = True
+    import_id = ("adopt",)
     pair_unsupported_reason = "a signing key keeps its predecessor published by itself: give it a Rotation"
 
     def problems(self, i: OpenIdProviderKeyInputs) -> list[tuple[str, str]]:
@@ -150,12 +160,29 @@ class OpenIdProviderKey(InSteps[OpenIdProviderKeyInputs, OpenIdProviderKeyState,
             return None
         return "the given private key is another one"
 
+    def settings(self) -> frozenset[str]:
+        """A description, and whether it signs: the public key is the pair's."""
+        return frozenset({"description", "activate"})
+
     def changed(self, i: OpenIdProviderKeyInputs, s: OpenIdProviderKeyState) -> frozenset[str]:
         """Description, and whether it signs; while a next key waits, that one is made to sign instead."""
-        activation = {"activate"} if i.activate != s.active and not (i.activate and s.next_key_id) else set()
+        changed = set()
         # An empty description reads as none.
-        same = {"description"} if (i.description or None) == s.description else set()
-        return super().changed(i, s) - {"public_key"} - same | activation
+        if i.description is not None and (i.description or None) != s.description:
+            changed.add("description")
+        if i.activate != s.active and not (i.activate and s.next_key_id):
+            changed.add("activate")
+        return frozenset(changed)
+
+    def sent(self, i: OpenIdProviderKeyInputs, changed: frozenset[str]) -> dict[str, Any]:
+        """The output of `activate` is called by what it comes to."""
+        outputs = {"description": i.description or None, "activate": i.activate}
+        names = {"activate": "active"}
+        return {names.get(name, name): outputs[name] for name in changed}
+
+    def refreshed(self, changed: frozenset[str]) -> frozenset[str]:
+        """Which key signs makes a difference to those before it, too."""
+        return _OF_SIGNING if "activate" in changed else frozenset()
 
     # -- verbs ---------------------------------------------------------------------------------------------------
 
@@ -164,12 +191,10 @@ class OpenIdProviderKey(InSteps[OpenIdProviderKeyInputs, OpenIdProviderKeyState,
     ) -> OpenIdProviderKeyState:
         """POST the key, then make it the active one."""
         if i.adopt is not None:
-            found = api.find(_KEYS, i.adopt)
+            found = self.find(api, {"adopt": i.adopt}, mark)
             if found is None:
                 raise NotFound(f"{api.name}: there is no key {i.adopt}", todo="correct `adopt`")
-            mark = None if mark is None else mark_beside(mark, i.adopt)
-            active = api.active_key(api.configuration()) == i.adopt
-            s = OpenIdProviderKeyState(**_shown(found, mark), active=active, mark=mark, adopted=True)
+            s = found
         else:
             present = api.list_once(_KEYS)
             if i.activate and any(_is_anothers(key, mark) for key in present):
@@ -181,6 +206,20 @@ class OpenIdProviderKey(InSteps[OpenIdProviderKeyInputs, OpenIdProviderKeyState,
             return s
         # Whoever names a key has decided that it signs, whichever key does now: also that of the one adopted before.
         return self._activated(api, s, save, named=i.adopt is not None)
+
+    def find(self, api: Vcd, at: Mapping[str, str], mark: str | None) -> OpenIdProviderKeyState | None:
+        """GET the key, and which one signs; of rekey's mark it has one that tells it from the keys that follow."""
+        key_id = at["adopt"]
+        found = api.find(_KEYS, key_id)
+        if found is None:
+            return None
+        mark = None if mark is None else mark_beside(mark, key_id)
+        active = api.active_key(api.configuration()) == key_id
+        return OpenIdProviderKeyState(**_shown(found, mark), active=active, mark=mark, adopted=True)
+
+    def inputs_as_found(self, s: OpenIdProviderKeyState) -> dict[str, Any]:
+        """Its description, and whether it signs."""
+        return {"activate": s.active} | ({} if s.description is None else {"description": s.description})
 
     def read(self, api: Vcd, s: OpenIdProviderKeyState) -> OpenIdProviderKeyState | None:
         """GET the key, and which one signs."""

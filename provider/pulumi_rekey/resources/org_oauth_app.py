@@ -11,6 +11,7 @@ Navigator documents no way to delete an app: a destroy ends the secret and leave
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
@@ -122,11 +123,11 @@ class OrgOAuthAppState(TwoSecretsState):
     oauth_app_id: Annotated[str, Mark.OBJECT_ID, Mark.CLIENT_ID] = Field(
         description="The app's id, which is its OAuth client id."
     )
-    display_name: str | None = None
-    description: str | None = None
-    access_token_ttl: int | None = None
-    allowed_scopes: AllowedScopes | None = None
-    owner_only_secret_rotation: bool | None = None
+    display_name: Annotated[str | None, Mark.MINTED] = None
+    description: Annotated[str | None, Mark.MINTED] = None
+    access_token_ttl: Annotated[int | None, Mark.MINTED] = None
+    allowed_scopes: Annotated[AllowedScopes | None, Mark.MINTED] = None
+    owner_only_secret_rotation: Annotated[bool | None, Mark.MINTED] = None
     secret: Secret | None = Field(
         default=None, description="The secret that the vendor accepts; unset while an adopted one has not rotated."
     )
@@ -134,9 +135,9 @@ class OrgOAuthAppState(TwoSecretsState):
         default=None, description="The secret before, while it still works (see `previous_expires_at`)."
     )
     #: The vendor's stamp of the last change that rekey made or saw, in the vendor's unit.
-    last_updated_at: int | None = None
+    last_updated_at: Annotated[int | None, Mark.MINTED] = None
     #: For how long the app's old secret lives where a rotation asks for no grace, in seconds.
-    saved_grace: int | None = None
+    saved_grace: Annotated[int | None, Mark.MINTED] = None
 
 
 class OrgOAuthApp(TwoSecrets[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
@@ -145,6 +146,7 @@ class OrgOAuthApp(TwoSecrets[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
     vendor = "navigator"
     inputs = OrgOAuthAppInputs
     state = OrgOAuthAppState
+    import_id = ("org_id", "adopt")
     overlap = "no overlap is asked for: set rotation.grace to keep the old secret for a time"
 
     def remarks(self, i: OrgOAuthAppInputs, s: OrgOAuthAppState | None) -> list[str]:
@@ -158,10 +160,9 @@ class OrgOAuthApp(TwoSecrets[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
     ) -> OrgOAuthAppState:
         """POST an app with an id by which an interrupted create, or the app that a destroy left, is found again."""
         if i.adopt is not None:
-            theirs = api.find(_APP, i.org_id, i.adopt)
-            if theirs is None:
+            s = self.find(api, {"org_id": i.org_id, "adopt": i.adopt}, mark)
+            if s is None:
                 raise NotFound(f"{api.name}: there is no app {i.adopt}", todo="correct `adopt`")
-            s = _shown(OrgOAuthAppState(org_id=i.org_id, oauth_app_id=i.adopt), theirs)
             return self._patch(api, i, s, self.changed(i, s), save, secret=i.secret, now=api.vendor_now)
         secret = i.secret or generate_secret("navigator")
         own_id = None if mark is None else own_app_id(mark, i.org_id)
@@ -205,6 +206,11 @@ class OrgOAuthApp(TwoSecrets[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
             # An id that is taken after all is refused.
             return None
 
+    def find(self, api: Navigator, at: Mapping[str, str], mark: str | None) -> OrgOAuthAppState | None:
+        """GET the app; its secret is not shown."""
+        found = api.find(_APP, at["org_id"], at["adopt"])
+        return None if found is None else _shown(OrgOAuthAppState(org_id=at["org_id"], oauth_app_id=at["adopt"]), found)
+
     def read(self, api: Navigator, s: OrgOAuthAppState) -> OrgOAuthAppState | None:
         """GET the app; its secret is not shown."""
         found = api.find(_APP, s.org_id, s.oauth_app_id)
@@ -216,6 +222,15 @@ class OrgOAuthApp(TwoSecrets[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
         if i.description == "" and s.description is None:
             changed -= {"description"}
         return changed | ({"allowed_scopes"} if _differ(i.allowed_scopes, s.allowed_scopes) else set())
+
+    def sent(self, i: OrgOAuthAppInputs, changed: frozenset[str]) -> dict[str, Any]:
+        """Of scopes the answer shows those that are not managed, too, and what is cleared may read as none."""
+        cleared = {"description"} if i.description == "" else set()
+        return super().sent(i, changed - {"allowed_scopes"} - cleared)
+
+    def refreshed(self, changed: frozenset[str]) -> frozenset[str]:
+        """The answer shows the whole app."""
+        return frozenset({*_NAMES, "last_updated_at", "saved_grace"}) if changed else changed
 
     def update(
         self,

@@ -11,10 +11,10 @@ A grace cannot be set: the old credentials end with the minting of the new ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import Field, StrictBool
 
@@ -74,15 +74,17 @@ class SyncClientCredentialsState(State):
     directory_id: Annotated[str, Mark.OBJECT_ID]
     tenant: str | None = Field(default=None, description="The tenant of the directory; unset where there are none.")
     # Not what the vendor has now: then drift would look like a change in code, and that one mints.
-    generate_token: bool | None = Field(
+    generate_token: Annotated[bool | None, Mark.MINTED] = Field(
         default=None, description="Whether an access token was asked for at the last minting."
     )
-    token_ttl: int | None = Field(
+    token_ttl: Annotated[int | None, Mark.MINTED] = Field(
         default=None, description="The lifetime that was asked for at the last minting, in minutes."
     )
     #: What the vendor has saved now.
-    saved: Saved = Field(default_factory=Saved)
-    client_id: Annotated[str | None, Mark.CLIENT_ID] = Field(default=None, description="The sync client's OAuth id.")
+    saved: Annotated[Saved, Mark.MINTED] = Field(default_factory=Saved)
+    client_id: Annotated[str | None, Mark.CLIENT_ID, Mark.MINTED] = Field(
+        default=None, description="The sync client's OAuth id."
+    )
     client_secret: Secret | None = Field(
         default=None,
         description="Its secret, if that is what was minted; unset while adopted credentials have not rotated.",
@@ -99,6 +101,7 @@ class SyncClientCredentials(Resource[SyncClientCredentialsInputs, SyncClientCred
     vendor = "broker"
     inputs = SyncClientCredentialsInputs
     state = SyncClientCredentialsState
+    import_id = ("tenant", "directory_id")
     pair_unsupported_reason = "a directory has one sync client, so there is no second one to fall back on"
     overlap = "no overlap: the vendor ends the old credentials at once"
 
@@ -146,6 +149,17 @@ class SyncClientCredentials(Resource[SyncClientCredentialsInputs, SyncClientCred
             answer = api.get(api.base("usergroup", tenant) + _PATH, i.directory_id)
         s = _as_saved(SyncClientCredentialsState(directory_id=i.directory_id, tenant=tenant), answer)
         return s.model_copy(update={name: _asked(i, s, name) for name in _SETTINGS})
+
+    def find(self, api: Broker, at: Mapping[str, str], mark: str | None) -> SyncClientCredentialsState | None:
+        """GET the sync client that is there; its credentials are not shown."""
+        s = self.read(
+            api, SyncClientCredentialsState(directory_id=at["directory_id"], tenant=api.tenant(at.get("tenant")))
+        )
+        return s and s.model_copy(update={name: getattr(s.saved, name) for name in _SETTINGS})
+
+    def inputs_as_found(self, s: SyncClientCredentialsState) -> dict[str, Any]:
+        """A program has to say what becomes of the credentials in use."""
+        return super().inputs_as_found(s) | {"rotation": {"on_adopt": "keep"}}
 
     def read(self, api: Broker, s: SyncClientCredentialsState) -> SyncClientCredentialsState | None:
         """GET the sync client's settings; its credentials are not shown."""

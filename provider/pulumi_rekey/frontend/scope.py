@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from ..frontend.values import Scope
+from .values import Scope
 
 #: Commands that run an engine, with their aliases.
 _COMMANDS: Final = frozenset(

@@ -8,7 +8,7 @@ from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import pytest
-from pulumi_rekey.dynamic.import_order import FOR_MANIFESTS, INSTALLED
+from pulumi_rekey.frontend.import_order import FOR_MANIFESTS, INSTALLED
 
 from tests.engine import Stack
 
@@ -87,7 +87,7 @@ def test_stand_ins_are_behind_what_is_installed(tmp_path: Path, where: str) -> N
     # A folder is a package only with an `__init__.py`.
     (tmp_path / "cronsim").mkdir()
     program = """
-from pulumi_rekey.dynamic.import_order import put_own_first
+from pulumi_rekey.frontend.import_order import put_own_first
 assert put_own_first() == []
 import secrets, httpx, cronsim, neighbour
 print(hasattr(secrets, "THEIRS"), hasattr(httpx, "THEIRS"), cronsim.__file__ is None, neighbour.THEIRS)
@@ -104,7 +104,7 @@ def test_stand_ins_are_no_installed_modules_within_the_programs_folder(tmp_path:
 import sys
 sys.path.append({str(packages)!r})
 import only_here
-from pulumi_rekey.dynamic.import_order import own_first, put_own_first
+from pulumi_rekey.frontend.import_order import own_first, put_own_first
 with own_first():
     assert "" in sys.path[-2:]
 assert sys.path[0] == ""
@@ -113,7 +113,7 @@ print(put_own_first())
     assert python(program, tmp_path) == "[]"
     program = """
 import only_here, tzdata
-from pulumi_rekey.dynamic.import_order import put_own_first
+from pulumi_rekey.frontend.import_order import put_own_first
 print(put_own_first())
 """
     # tzdata is installed elsewhere too, and that one does not count here.
@@ -124,7 +124,7 @@ def test_own_modules_are_rekeys_in_every_turn(tmp_path: Path) -> None:
     write_stand_ins(tmp_path, "secrets", "cronsim")
     program = """
 import secrets as theirs
-from pulumi_rekey.dynamic.import_order import own_first
+from pulumi_rekey.frontend.import_order import own_first
 def own():
     with own_first():
         import cronsim, secrets

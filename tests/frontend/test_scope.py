@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pulumi_rekey.dynamic import scope
+from pulumi_rekey.frontend import scope
 
 from tests.engine import Stack
 from tests.lifecycle.app_secret import AppSecretCase
@@ -18,7 +18,7 @@ from tools.vendors import Sandbox
 PROBE = """
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
-from pulumi_rekey.dynamic.scope import scope
+from pulumi_rekey.frontend.scope import scope
 
 class Probe(ResourceProvider):
     def diff(self, id, olds, news):

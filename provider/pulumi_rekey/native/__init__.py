@@ -1,0 +1,1 @@
+"""The native plugin: the same answers as the dynamic provider's, over the engine's own protocol."""

@@ -1,0 +1,100 @@
+"""Objects that exist, brought under the program's management by Pulumi's own import."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pulumi_rekey.reconciler.contract import form_of_import_id
+from pulumi_rekey.resources import all_resources
+
+from tests.engine import Stack
+from tests.lifecycle.case import IMPORTS, Case, Outputs, ProgramSpec
+from tests.lifecycle.cases import AT_A_VENDOR
+from tools.vendors import Sandbox
+
+
+def import_id(case: Case, existing: Outputs) -> str:
+    """How the id of an object is written for an import."""
+    known = case.sandbox.credentials
+    first = {
+        "AppSecret": known["roma"].get("instance_id"),
+        "OrgOAuthApp": known["navigator"].get("org_id"),
+        "SyncClientCredentials": known["broker"].get("tenant"),
+    }.get(case.resource)
+    id_ = str(existing[case.id_output])
+    return id_ if first is None else f"{first}/{id_}"
+
+
+def test_import_of_every_resource_only_reads(native: Stack, sandbox: Sandbox) -> None:
+    cases = [case(sandbox) for case in AT_A_VENDOR]
+    existing = {case: case.existing() for case in cases}
+    lines, plain = [], []
+    for case in cases:
+        spec = ProgramSpec(name=case.resource, options=f"import_={import_id(case, existing[case])!r}")
+        if case.resource == "SyncClientCredentials":
+            spec = ProgramSpec(name=spec.name, options=spec.options, rotation={"on_adopt": "keep"})
+        if "adopt" not in case.arguments(ProgramSpec(at="it")):
+            spec = ProgramSpec(
+                name=spec.name, options=spec.options, rotation=spec.rotation, at=existing[case][case.id_output]
+            )
+        lines.append(case.declaration(spec))
+        plain.append(case.declaration(ProgramSpec(name=spec.name, at=spec.at, rotation=spec.rotation)))
+    native.program("\n".join([*IMPORTS, *lines, ""]))
+    sandbox.forget_calls()
+    run = native.up(preview=True)
+    assert sorted(step for step in run.steps if step.startswith("import ")) == sorted(
+        f"import {case.resource}" for case in cases
+    )
+    writes = [call for call in sandbox.calls() if call["method"] != "GET" and "/sync-client" not in call["path"]]
+    assert [call["path"] for call in writes if not re.search("login|token|session|auth", call["path"])] == []
+    for case, was in existing.items():
+        found = native.resource(case.resource)["outputs"]
+        assert found["generation"] == 1
+        assert found["rotation_reason"] == "adopted"
+        assert found[case.id_output] == was[case.id_output]
+        assert case.accepts(was)
+    # The import stands in the program for one run only.
+    native.program("\n".join([*IMPORTS, *plain, ""]))
+    native.up()
+    assert native.up("--expect-no-changes").steps == []
+
+
+def test_import_by_the_command_line(native: Stack, sandbox: Sandbox) -> None:
+    (case,) = (case(sandbox) for case in AT_A_VENDOR if case.resource == "OidcRelyingParty")
+    existing = case.existing()
+    native.program("\n".join(IMPORTS))
+    id_ = str(existing["relying_party_id"])
+    words = ("--yes", "--generate-code=false", "--skip-preview")
+    native.run("import", "rekey:index:OidcRelyingParty", "portal", id_, *words)
+    found = native.resource("portal")
+    assert found["id"] == id_
+    assert found["inputs"] == {"client_name": "Customer portal", "redirect_uris": found["outputs"]["redirect_uris"]}
+    assert "client_secret" not in found["outputs"]
+
+
+@pytest.mark.parametrize(
+    ("resource", "id_", "said"),
+    [
+        ("OidcRelyingParty", "urn:vcloud:oidcRelyingParty:5f9f3c9e-6f0e-4c0b-9a53-0d4f1c6b5f3a", "does not exist"),
+        (
+            "OidcRelyingParty",
+            "urn:vcloud:openIdProviderKey:5f9f3c9e-6f0e-4c0b-9a53-0d4f1c6b5f3a",
+            "is the id of another kind",
+        ),
+        ("OrgOAuthApp", "just-one-part", "write it as ORG_ID/OAUTH_APP_ID"),
+        ("GeneratedSecret", "anything", "cannot be imported"),
+    ],
+)
+def test_import_of_what_cannot_be_says_so(native: Stack, sandbox: Sandbox, resource: str, id_: str, said: str) -> None:
+    native.program("\n".join(IMPORTS))
+    words = ("--yes", "--generate-code=false", "--skip-preview")
+    text = native.run("import", f"rekey:index:{resource}", "it", id_, *words, fails=True).text
+    assert said in text
+    assert "Traceback" not in text
+
+
+def test_import_ids_are_those_of_the_page() -> None:
+    page = (Path(__file__).parents[2] / "docs/native.md").read_text()
+    for resource in all_resources():
+        if resource.import_id:
+            assert f"| `{resource.name}` | `{form_of_import_id(resource)}`" in page

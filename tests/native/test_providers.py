@@ -1,0 +1,59 @@
+"""Explicit providers: endpoints of their own, beside those of the stack's configuration."""
+
+import json
+from typing import Any
+
+from tests.engine import Stack
+from tools.vendors import Sandbox, running_sandbox
+
+PROGRAM = """
+import json
+import pulumi, pulumi_rekey as rekey
+
+config = pulumi.Config()
+for name in ("one", "two"):
+    provider = rekey.Provider(name, endpoints=config.require_secret_object(name), owner=f"owner of {name}")
+    rekey.OidcRelyingParty(
+        f"party-{name}",
+        client_name="portal",
+        redirect_uris=["https://portal.example.com/"],
+        opts=pulumi.ResourceOptions(provider=provider),
+    )
+"""
+
+
+def test_providers_manage_two_systems(native: Stack, sandbox: Sandbox) -> None:
+    native.program(PROGRAM)
+    with running_sandbox() as second:
+        systems = {"one": sandbox, "two": second}
+        # Nothing is known of any endpoint but theirs.
+        settings: dict[str, dict[str, dict[str, Any]]]
+        settings = {name: {"vcd": {**system.endpoint("vcd")}} for name, system in systems.items()}
+        native.configure({}, {f"probe:{name}": json.dumps(endpoints) for name, endpoints in settings.items()})
+        for system in systems.values():
+            system.forget_calls()
+        created = native.up(preview=True)
+        assert sorted(created.steps) == ["create party-one", "create party-two"]
+        calls = {name: [call["method"] for call in system.calls()] for name, system in systems.items()}
+        assert calls["one"] == calls["two"] != []
+        assert "api_token" not in created.text
+        token = sandbox.credentials["vcd"]["api_token"]
+        assert token not in json.dumps(native.export()) + created.text
+        settings["one"]["vcd"] |= {"timeout": 20}
+        native.configure({}, {"probe:one": json.dumps(settings["one"])})
+        assert native.up(preview=True).steps == []
+        settings["one"]["vcd"] |= {"nope": "x"}
+        native.configure({}, {"probe:one": json.dumps(settings["one"])})
+        refused = native.preview(fails=True).text
+        assert "endpoints.vcd.nope" in refused
+        assert "is not a setting of kind vcd: use one of: " in refused
+        del settings["one"]["vcd"]["nope"]
+        native.configure({}, {"probe:one": json.dumps(settings["one"])})
+        assert sorted(native.destroy().steps) == ["delete party-one", "delete party-two"]
+
+
+def test_provider_needs_the_native_front_end(native: Stack, sandbox: Sandbox) -> None:
+    native.configure({"rekey:frontend": "dynamic"})
+    native.program(PROGRAM)
+    native.configure({}, {"probe:one": "{}", "probe:two": "{}"})
+    assert "one: only the native front end has providers: set rekey:frontend to native" in native.up(fails=True).text
