@@ -619,9 +619,13 @@ class Life:
     def _obey(self, error: str) -> None:
         named = re.search(r'set\s+adopt="([^"]+)"', error)
         wrong = re.search(r"there is no [a-z ]+ (\S+):.*correct `adopt`", error)
+        forgotten = re.search(r"run `pulumi state delete '(\S+)'`, which keeps", error)
         for unit in self.units.values():
             if wrong and unit.adopt == wrong[1]:
                 unit.adopt = None
+            if forgotten and (name := forgotten[1].rpartition("::")[2]) in unit.names:
+                self.engine.forget(name)
+                self._left_to_people(unit)
         for unit in self.units.values():
             if named and unit.case.creates and named[1] in unit.case.objects():
                 if unit.kind in PAIR or unit.kind == "party":
