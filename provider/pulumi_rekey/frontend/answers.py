@@ -340,7 +340,13 @@ class Answers:
 
     def _reconciler(self, endpoint: str | None, call: Call) -> Reconciler[Any, Any, Any]:
         session = self._instance.session(endpoint, self.resource.vendor, self.resource.name)
-        return Reconciler(self.resource, session, self._instance.now(), lambda text: call.remark("WARNING", text))
+        return Reconciler(
+            self.resource,
+            session,
+            self._instance.now(),
+            warn=lambda text: call.remark("WARNING", text),
+            tell=lambda text: call.remark("INFO", text),
+        )
 
     def _address(self, endpoint: str | None) -> str:
         return self._instance.address(endpoint, self.resource.vendor)
