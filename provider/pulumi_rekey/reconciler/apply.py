@@ -16,7 +16,7 @@ from typing import Final, Generic
 
 from pydantic import SecretStr
 
-from ..errors import AnswerLost, Error, Forbidden, Gone, NotFound, Partial, Refused, Stopped
+from ..errors import AnswerLost, Error, Forbidden, Gone, NotFound, NotProvenGone, Partial, Refused, Stopped
 from ..model import rfc3339, secret_fields
 from ..policy import decide as policy
 from ..policy.model import AppliedPolicy
@@ -115,7 +115,10 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         with self._journal(None, "nothing was created") as journal:
 
             def made(save: Save[StateT]) -> StateT:
-                return self.resource.create(self.api, i, mark, save)
+                try:
+                    return self.resource.create(self.api, i, mark, save)
+                except NotProvenGone as unseen:
+                    raise _in_no_state(unseen, adopts=todo.adopted is not None) from None
 
             if todo.rotates:
                 s = self._adopt_and_rotate(journal, i, made, str(todo.reason))
@@ -589,6 +592,14 @@ def refused(refusal: Refusal) -> Stopped:
     stopped = Stopped(refusal.why, todo=refusal.way_out)
     stopped.aftermath = _UNCHANGED
     return stopped
+
+
+def _in_no_state(unseen: NotProvenGone, *, adopts: bool) -> Forbidden:
+    """Return what a create says of an object that the vendor does not show: of no state that it could leave."""
+    forbidden = unseen.in_no_state or unseen
+    if adopts and forbidden is not unseen:
+        forbidden.advice = f"correct `adopt` if there is no such object; else {forbidden.advice}"
+    return forbidden
 
 
 def _has_another_secret(s: State, before: State) -> bool:
