@@ -154,6 +154,7 @@ class Answers:
             if may_rotate:
                 call.remark("INFO", _MAY_ROTATE)
             return Difference(changes=True)
+        i = self._in_this_run(i)
         now = self._instance.now()
         settings = self._instance.settings(i.endpoint, self.resource.vendor)
         todo = plan(self.resource, id_, i, state, now, endpoint=settings)
@@ -177,7 +178,7 @@ class Answers:
 
     def create(self, call: Call, props: Properties) -> Found:
         """Create or adopt the object."""
-        i = self.resource.inputs.model_validate(props)
+        i = self._in_this_run(self.resource.inputs.model_validate(props))
         with self._noticed(), self._saving(None, None), self._protecting(i.endpoint):
             state = self._reconciler(i.endpoint, call).create(i, self._mark(call))
         object_ = claimed(self.resource, state)
@@ -186,7 +187,7 @@ class Answers:
 
     def update(self, call: Call, id_: str, olds: Properties, news: Properties) -> Found:
         """Bring the object and its secret to what is wanted."""
-        i = self.resource.inputs.model_validate(news)
+        i = self._in_this_run(self.resource.inputs.model_validate(news))
         before = self._state(olds)
         said = (call.stored_inputs or {}).keys() | set(before.encrypted or ())
 
@@ -197,6 +198,13 @@ class Answers:
             state = closed(self._reconciler(i.endpoint, call).update(id_, i, before))
         self._instance.claim_live(self._address(i.endpoint), claimed(self.resource, state), call.urn, state)
         return Found(id_, self._outputs(state))
+
+    def _in_this_run(self, i: Any) -> Any:
+        """Return the inputs as the run can obey them: what one of a pair has to know, only a whole run shows."""
+        turn = i.rotation.turn
+        if turn is None or self._instance.scope != "part":
+            return i
+        return i.model_copy(update={"rotation": i.rotation.model_copy(update={"turn": turn.in_partial_run()})})
 
     def read(self, call: Call, id_: str, props: Properties) -> Found | None:
         """Return the object as the vendor has it, or nothing if it is gone."""
