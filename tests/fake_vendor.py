@@ -82,6 +82,8 @@ class Vendor:
     answers: deque[bool | Exception | None] = field(default_factory=deque)
     slept: list[float] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    #: What a run has found out.
+    told: list[str] = field(default_factory=list)
     minted: int = 0
     #: How far the vendor's clock is ahead of the run's.
     ahead: timedelta = timedelta()
@@ -90,7 +92,8 @@ class Vendor:
         """A reconciler of one run, with a session of its own."""
         runtime = Runtime(monotonic=lambda: 0.0, sleep=self.slept.append, now=lambda: self.now)
         endpoint = LockersEndpoint.model_validate({"url": HOME} | settings)
-        return Reconciler(resource or LOCKER, Lockers(self, endpoint, runtime), self.now, self.said.append, KEY)
+        api = Lockers(self, endpoint, runtime)
+        return Reconciler(resource or LOCKER, api, self.now, self.said.append, self.told.append, KEY)
 
     def up(self, s: "LockerState | None" = None, resource: Resource[Any, Any, Any] | None = None, **inputs: Any) -> Any:
         """What one `pulumi up` comes to; without a state it creates."""
@@ -105,7 +108,7 @@ class Vendor:
 
     def forget(self) -> None:
         """Forget what was called, said and slept until now."""
-        for past in (self.calls, self.said, self.slept):
+        for past in (self.calls, self.said, self.told, self.slept):
             past.clear()
 
     def called(self, name: str, about: str = "") -> None:
@@ -306,8 +309,8 @@ class LockerResource(TwoSecrets[LockerInputs, LockerState, Lockers], InSteps[Loc
         api.vendor.called("tell", i.label or "")
         return s.model_copy(update={"told": True})
 
-    def recover(self, api: Lockers, s: LockerState) -> LockerState:
-        return s
+    def clear_strays(self, api: Lockers, s: LockerState) -> str | None:
+        return None
 
     def beside(self, s: LockerState) -> tuple[str, ...]:
         return ()

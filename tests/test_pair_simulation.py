@@ -59,6 +59,8 @@ class Pair:
     #: What people have ended: a side's secrets up to a number.
     ended_by_people: dict[Side, int] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
+    #: Whether the run leaves resources out, the consumers among them.
+    partial: bool = False
 
     @property
     def turn(self) -> Turn:
@@ -66,7 +68,8 @@ class Pair:
 
     def rules(self, side: Side, other: dict[str, Any] | None) -> Policy:
         asked = self.sides[side].rotate_now if side in self.sides else None
-        turn = {"every": self.every, "side": side, "other": other}
+        turn = Turn.model_validate({"every": self.every, "side": side, "other": other})
+        turn = turn.in_partial_run() if self.partial else turn
         return Policy.model_validate({**self.policy, "rotate_now": asked, "turn": turn})
 
     def known_of(self, side: Side) -> dict[str, Any]:
@@ -78,6 +81,7 @@ class Pair:
     def run(self, now: datetime, *, only: Side | None = None, keeps_going: bool = False, dies: bool = False) -> bool:
         """Bring the sides up to date as the engine does; return whether the consumer could read then."""
         only = only if len(self.sides) == len(SIDES) else None
+        self.partial = only is not None
         # The program looks at the clock before the provider does.
         _, whose = self.turn.slot_at(now - timedelta(seconds=self.dice.randrange(3)))
         first, second = reversed(SIDES) if whose == "blue" else SIDES
@@ -94,7 +98,7 @@ class Pair:
                 if not keeps_going:
                     break
         self.judge(self.held)
-        reached = not failed and not dies
+        reached = not failed and not dies and only is None
         if reached:
             self.held = self.current()
             self.judge(self.held)

@@ -567,6 +567,7 @@ def test_what_rekey_logs_in_with_is_adopted_where_nothing_ends_its_secret(vendor
 # -- lost answers --------------------------------------------------------------------------------------------
 
 LOST = "lockers: no whole answer in time"
+LOST_ROTATION = "the rotation whose answer was lost"
 
 
 def lost(vendor: Vendor, s: LockerState, *, commit: bool, **rules: Any) -> LockerState:
@@ -597,6 +598,7 @@ def test_lost_rotation_that_took_effect_is_handed_on_though_the_edit_is_reverted
     s = vendor.up(s, rotation=rules)
     assert vendor.calls[:2] == ["read", "try code 2"]
     assert not any(call.startswith("set") for call in vendor.calls)
+    assert vendor.told == [f"{LOST_ROTATION} took effect: its secret is accepted, and is in the outputs now"]
     assert (s.step, s.secret, s.generation) == (None, SecretStr("code 2"), 2)
     assert (s.rotation_reason, s.rotated_at) == ("rotate_now: INC-1", START)
 
@@ -605,6 +607,7 @@ def test_lost_rotation_that_took_no_effect_is_dropped_where_the_edit_is_reverted
     s = lost(vendor, put_up(vendor), commit=False, grace="2d")
     s = vendor.up(s)
     assert vendor.calls == ["read", *["try code 2"] * 5, "try code 1"]
+    assert vendor.told == [f"{LOST_ROTATION} did not take effect"]
     assert (s.step, s.codes, s.generation, s.expires_at) == (None, ("code 1", None, None), 1, None)
 
 
@@ -612,6 +615,7 @@ def test_lost_rotation_is_sent_again_where_it_is_still_wanted(vendor: Vendor) ->
     s = lost(vendor, put_up(vendor), commit=False, grace="2d")
     s = vendor.up(s, rotation={"rotate_now": "INC-1", "grace": "2d"})
     assert [call for call in vendor.calls if call.startswith("set")] == ["set code 2"]
+    assert vendor.told == [f"the secret of {LOST_ROTATION} is not accepted: it is sent again"]
     assert (s.step, s.codes, s.generation) == (None, ("code 2", "code 1", None), 2)
     assert s.rotation == applied(rotate_now="INC-1")
 
@@ -646,6 +650,8 @@ def test_lost_rotation_is_replaced_where_neither_secret_is_accepted(vendor: Vend
     s = lost(vendor, put_up(vendor), commit=True)
     vendor.lockers["locker-1"].codes = {"somebody's": None}
     s = vendor.up(s)
+    neither = f"neither the secret of {LOST_ROTATION} nor the one before it is accepted"
+    assert vendor.told == [f"{neither}; the next one is minted"]
     assert (s.step, s.codes, s.generation) == (None, ("code 3", None, None), 3)
     assert s.rotation_reason == Phase.UNCERTAIN.because
 
@@ -660,6 +666,28 @@ def test_lost_setting_is_read_back_though_the_edit_is_reverted(vendor: Vendor) -
     s = vendor.up(s, label="tools", note="blank")
     assert vendor.calls == ["read", "open", "note"]
     assert (s.unconfirmed, s.note) == (False, "blank")
+
+
+@pytest.mark.parametrize(
+    ("answers", "found"),
+    [
+        ([True], "; the old secret was still accepted after it"),
+        ([False], "; the old secret is refused now"),
+        ([None], ", nor whether the old secret still works"),
+        ([Unreachable("north: no connection")], ", nor whether the old secret still works"),
+    ],
+)
+def test_lost_rotation_says_whether_the_old_secret_is_accepted(
+    vendor: Vendor, answers: list[bool | Exception | None], found: str
+) -> None:
+    """It is tried once, which ends nothing."""
+    s = put_up(vendor)
+    vendor.lost["set"] = AnswerLost(LOST)
+    vendor.answers.extend(answers)
+    with pytest.raises(Partial) as failed:
+        vendor.up(s, rotation={"rotate_now": "INC-1"})
+    assert failed.value.aftermath == f"it is not known whether it took effect{found}"
+    assert vendor.calls[-1].startswith("try")
 
 
 def test_bug_in_the_middle_of_a_mint_is_a_lost_answer(vendor: Vendor) -> None:

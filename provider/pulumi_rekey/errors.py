@@ -104,7 +104,12 @@ class Forbidden(VendorError):
 
 
 class NotProvenGone(Forbidden):
-    """The vendor does not show an object, which does not prove that it is gone: it is taken to be there."""
+    """The vendor does not show an object, which does not prove that it is gone: it is taken to be there.
+
+    ``in_no_state`` says the same of an object that is in no state so far, so that none could be wrong.
+    """
+
+    in_no_state: Forbidden | None = None
 
 
 class NotFound(VendorError):

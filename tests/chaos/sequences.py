@@ -7,7 +7,7 @@ by itself, so that a sequence which fails is made smaller by leaving steps out.
 import json
 import random
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final
@@ -75,7 +75,7 @@ class Step:
     """One thing that happens."""
 
     do: str
-    #: The kind of the credential that it happens to.
+    #: The kind of the credential that it happens to; for a run: whose minting alone meets the fault.
     on: str = ""
     #: What is done to it, or how.
     what: str = ""
@@ -122,12 +122,13 @@ def made_from(seed: int, length: int = 14) -> Script:
 def _some_step(chance: random.Random, kinds: Sequence[str]) -> Iterator[Step]:
     kind = chance.choice(kinds)
     do = chance.choices(("edit", "run", "hand", "time", "state"), (35, 40, 8, 10, 7))[0]
-    if do == "edit" and chance.random() < 0.15:
+    if do == "edit" and chance.random() < 0.2:
         # What is asked for, lost on the way, and not asked for any more.
         yield Step("edit", kind, "release")
         lost = chance.choice(sorted(name for name in MET if "after" in name))
-        yield Step("up", fault=lost, skip=chance.randrange(5), carry_on=chance.random() < 0.5)
-        yield Step("edit", kind, chance.choice(("back", "paused", "verify", "max_age")))
+        whose, skip = chance.choice(((kind, 0), ("", chance.randrange(5))))
+        yield Step("up", whose, fault=lost, skip=skip, carry_on=chance.random() < 0.5)
+        yield Step("edit", kind, chance.choice(("back", "back", "paused", "verify", "max_age")))
         yield Step("up")
     elif do == "edit":
         yield Step("edit", kind, chance.choice(_EDITS))
@@ -137,6 +138,8 @@ def _some_step(chance: random.Random, kinds: Sequence[str]) -> Iterator[Step]:
         yield _some_run(chance, kinds)
     elif do == "hand":
         yield Step("hand", kind, chance.choices(_HAND, (5, 2, 2))[0])
+        if chance.random() < 0.4:
+            yield Step("up --refresh")
     elif do == "time":
         yield Step("time", minutes=chance.choice((6, 70, 60 * 24, 60 * 24 * 8, 60 * 24 * 40)))
     else:
@@ -390,6 +393,7 @@ class Life:
 
     def _command(self, step: Step, before: dict[str, bool | None]) -> None:
         earlier = self.engine.stack, list(self.engine.resources)
+        looked_at = self._looked_at(step)
         runs = list(self._runs(step))
         run = self.last = runs[-1]
         self.earlier = earlier
@@ -406,7 +410,7 @@ class Life:
                 unit.said.append("it is not known what has been done")
             self._excuse()
         if step.do.startswith("up") and run.green:
-            self._judge_outputs(repr(step))
+            self._judge_outputs(repr(step), looked_at)
             self._judge_preview(step, runs)
             self._consume()
         self._judge_state()
@@ -422,7 +426,9 @@ class Life:
                 return
         self._writes, self._dying = 0, False
         if step.fault:
-            self.sandbox.fault(".", **{"count": 0} | MET[step.fault] | {"skip": step.skip})
+            hit = self.units[step.on].case.minting_call() if step.on in self.units else ("", ".")
+            where = {"path": hit[1]} | ({"method": hit[0]} if hit[0] else {})
+            self.sandbox.fault(**where, **{"count": 0} | MET[step.fault] | {"skip": step.skip})
         if isinstance(self.engine, EngineModel):
             self.engine.wanted, self.engine.alive = (lambda: self._wanted(step.dies)), self._still_alive
         try:
@@ -514,26 +520,40 @@ class Life:
         """What consumers have ends only with a reason that was said."""
         for kind, unit in self.units.items():
             if before[kind] and self._alive(unit.held, unit) is False:
-                ends = (unit.held or {}).get("expires_at")
-                past = isinstance(ends, str) and ends <= f"{self.clock.now():%Y-%m-%dT%H:%M:%SZ}"
+                past = self._is_expired(unit.held or {})
                 if not past and not any(_ENDS.search(line) for line in unit.said):
                     raise BrokenError(f"{when}: the secret that consumers of {kind} have has ended; said: {unit.said}")
 
-    def _judge_outputs(self, when: str) -> None:
+    def _looked_at(self, step: Step) -> set[str]:
+        """Return the kinds whose secrets a run is sure to try before anything else, whoever may have ended them."""
+        if step != Step("up --refresh", carry_on=step.carry_on) or self.clock.wrong:
+            return set()
+        stored = {kind: self.engine.find(unit.name) for kind, unit in self.units.items()}
+        return {kind for kind, one in stored.items() if one is not None and self._is_tried(one)}
+
+    @staticmethod
+    def _is_tried(stored: Stored) -> bool:
+        policy = stored.inputs.get("rotation") or {}
+        return policy.get("verify") is not False
+
+    def _judge_outputs(self, when: str, looked_at: Collection[str]) -> None:
         """What is in the outputs works, or the run was not green."""
         for kind, unit in self.units.items():
             stored = self.engine.find(unit.name)
             if stored is None:
                 continue
             outputs = stored.plain()
-            if self._alive(outputs, unit) is False and not self._is_excused(outputs, unit):
+            if self._alive(outputs, unit) is not False or self._is_expired(outputs):
+                continue
+            if kind in looked_at or not self._is_excused(outputs, unit):
                 raise BrokenError(f"{when}: green, and what is in the outputs of {kind} does not work")
+
+    def _is_expired(self, outputs: Outputs) -> bool:
+        ends = outputs.get("expires_at")
+        return isinstance(ends, str) and ends <= f"{self.clock.now():%Y-%m-%dT%H:%M:%SZ}"
 
     def _is_excused(self, outputs: Outputs, unit: Unit) -> bool:
         names = unit.case.secrets[:2] or (unit.case.id_output,)
-        ends = outputs.get("expires_at")
-        if isinstance(ends, str) and ends <= f"{self.clock.now():%Y-%m-%dT%H:%M:%SZ}":
-            return True
         return any(all(dead.get(name) == outputs.get(name) for name in names) for dead in self.dead_for_a_reason)
 
     def _judge_preview(self, step: Step, runs: list[Run]) -> None:
@@ -621,9 +641,13 @@ class Life:
     def _obey(self, error: str) -> None:
         named = re.search(r'set\s+adopt="([^"]+)"', error)
         wrong = re.search(r"there is no [a-z ]+ (\S+):.*correct `adopt`", error)
+        forgotten = re.search(r"run `pulumi state delete '(\S+)'`, which keeps", error)
         for unit in self.units.values():
             if wrong and unit.adopt == wrong[1]:
                 unit.adopt = None
+            if forgotten and (name := forgotten[1].rpartition("::")[2]) in unit.names:
+                self.engine.forget(name)
+                self._left_to_people(unit)
         for unit in self.units.values():
             if named and unit.case.creates and named[1] in unit.case.objects():
                 if unit.kind in PAIR or unit.kind == "party":

@@ -4,7 +4,7 @@ import pytest
 
 from tools.vendors import Sandbox
 
-from .sequences import made_from, tried
+from .sequences import Script, Step, made_from, tried
 
 #: Sequences of each test, from so many fixed seeds.
 SEEDS = range(12)
@@ -22,3 +22,17 @@ def test_sequence_locks_nobody_out(tenth: int, length: int, sandbox: Sandbox) ->
         if broken is not None:
             wrong[str(sequence)] = broken
     assert wrong == {}
+
+
+def test_sequence_goes_on_as_a_kept_key_says(sandbox: Sandbox) -> None:
+    """The key that was adopted is still the one that the program names: whoever kept it says how to have both."""
+    steps = (
+        Step("up"),
+        Step("edit", "key", "adopt_other"),
+        Step("up"),
+        Step("edit", "key", "rotate_now"),
+        Step("up"),
+        Step("edit", "key", "rename"),
+        Step("up", carry_on=True),
+    )
+    assert tried(sandbox, Script(("key",), steps)) is None

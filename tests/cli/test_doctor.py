@@ -54,6 +54,7 @@ def test_doctor_finds_no_problem_where_there_is_none(rekey: Rekey, stack: Stack,
     assert "endpoint vcd: apiToken from the stack; org from the stack; url from the stack" in good
     assert "endpoint vcd: logs in with apiToken, and may read what it has to manage" in good
     assert "endpoint roma: its clock and this machine's agree" in good
+    assert "make sure that it has the permission to manage the application that `app_id` names" in remedies(ended)
     assert leaks(ended, sandbox) == []
     assert {call["method"] for call in sandbox.calls() if "token" not in call["path"]} == {"GET"}
 

@@ -371,9 +371,8 @@ def test_code_and_request_id_are_shown(server: Scripted, signed: Any) -> None:
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"null", b'{"error_code"', b"x" * 1_000_000])
 def test_an_error_without_a_readable_body_is_still_one(server: Scripted, signed: Any, body: bytes) -> None:
     server.script(answer(403, body, "x-request-id: abc"))
-    assert failure(signed) == "roma: POST /x: 403: the account needs the permission to manage this application" + (
-        " (request abc)"
-    )
+    needs = "the account needs the permission to manage the application that `app_id` names"
+    assert failure(signed) == f"roma: POST /x: 403: {needs} (request abc)"
 
 
 @pytest.mark.parametrize(

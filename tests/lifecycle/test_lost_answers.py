@@ -39,17 +39,36 @@ def test_rotation_whose_answer_is_lost_is_repeated(program: InProcess, fault: di
     first = program.apply(rotation=RELEASE)
     method, path = case.minting_call()
     program.sandbox.fault(path, method=method, count=0, **fault)
-    with pytest.raises(Error, match="it is not known whether it took effect"):
+    old = "; the old secret is refused now" if case.secrets else ""
+    with pytest.raises(Error, match=f"it is not known whether it took effect{old}; run "):
         program.apply(rotation=NEXT_RELEASE)
     assert (program.state.step, program.state.generation) == ("find out what a lost answer did", 1)
     program.sandbox.clear_faults()
     program.apply(rotation=NEXT_RELEASE)
+    (told,) = program.told
+    assert told.startswith("the rotation whose answer was lost took effect: ")
     program.end_overlap()
     second = program.outputs()
     assert case.accepts(second)
     assert not case.knows(first)
     assert second["generation"] == 2
     assert not program.has_changes()
+
+
+def test_rotation_that_was_never_made_is_found_out(program: InProcess) -> None:
+    """The vendor failed before the change: the old secret is still accepted, and stays where the edit is reverted."""
+    case = program.case
+    first = program.apply(rotation=RELEASE)
+    method, path = case.minting_call()
+    program.sandbox.fault(path, method=method, status=502, count=0)
+    old = "; the old secret was still accepted after it" if case.secrets else ""
+    with pytest.raises(Error, match=f"it is not known whether it took effect{old}; run"):
+        program.apply(rotation=NEXT_RELEASE)
+    program.sandbox.clear_faults()
+    assert case.accepts(program.apply(rotation=RELEASE))
+    assert program.told == ["the rotation whose answer was lost did not take effect"]
+    assert program.outputs()["generation"] == 1
+    assert case.accepts(first)
 
 
 def test_rotation_is_not_begun_for_an_engine_that_is_gone(program: InProcess) -> None:

@@ -127,6 +127,22 @@ def test_pair_never_ends_what_a_consumer_holds(stack: Stack, sandbox: Sandbox, c
     assert accepted(sandbox, stack.outputs()["current"])
 
 
+def test_pair_waits_in_a_run_of_chosen_resources(stack: Stack, sandbox: Sandbox) -> None:
+    """Consumers may be among what it leaves aside: whatever such runs do, what they hold is not ended."""
+    stack.program(PROGRAM)
+    consumer = Consumer(stack, sandbox)
+    consumer.up(0)
+    first = consumer.held
+    for days in (60, 8, 23, 8, 22, 8):
+        for side in ("blue", "green"):
+            said = consumer.up(days if side == "blue" else 0, "--target", f"**portal-{side}")
+    assert "a run of chosen resources does not show whether they are handed over; run without --target" in said
+    assert stack.outputs()["current"] == first
+    for days in (1, 8, 22, 1, 1):
+        consumer.up(days)
+    assert consumer.held["client_secret"] != first["client_secret"]
+
+
 def test_pair_shows_what_is_no_secret(stack: Stack, sandbox: Sandbox) -> None:
     stack.program(PROGRAM)
     stack.up()

@@ -3,6 +3,7 @@
 Cloud Director answers 403 both where a right is missing and where an object is: only the whole list tells them apart.
 """
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -100,6 +101,18 @@ def test_adopt_of_missing_object_is_refused(program: InProcess) -> None:
         program.apply(at=missing[program.case.id_output], rotation={"on_adopt": "rotate"})
     assert program.state is None
     assert program.case.objects() == before
+
+
+@only(lambda case: case.creates and case.at_a_vendor, "program")
+def test_adopt_of_what_is_not_shown_names_adopt_and_the_right(program: InProcess) -> None:
+    """Nothing is in a state yet that could be taken out of it."""
+    there = program.case.existing()
+    program.log_in_as("tenant" if program.case.endpoint == "vcd" else "weak")
+    with pytest.raises(Forbidden) as refused:
+        program.apply(at=there[program.case.id_output])
+    said = "nothing was created; correct `adopt` if there is no such object; else the account needs the r"
+    assert said in str(refused.value)
+    assert not re.search(r"state delete|gone", str(refused.value))
 
 
 @of_cloud_director

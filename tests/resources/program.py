@@ -54,6 +54,8 @@ class Program:
         self.clock = Clock()
         self.settings = settings
         self.said: list[str] = []
+        #: What runs have found out.
+        self.told: list[str] = []
         #: What its sessions have said.
         self.warned: list[str] = []
         self.state: Any = None
@@ -132,7 +134,7 @@ class Program:
         )
         session = self._endpoints(runtime).session(None, self._kind)
         self._sessions.append(session)
-        return Reconciler(self.resource, session, self.clock.now(), self.said.append)
+        return Reconciler(self.resource, session, self.clock.now(), self.said.append, self.told.append)
 
     @property
     def _kind(self) -> str:

@@ -50,7 +50,7 @@ class Navigator(Session[NavigatorEndpoint]):
     """A session with Cloud Partner Navigator."""
 
     model: ClassVar[type[Endpoint]] = NavigatorEndpoint
-    right = "the role Reseller Administrator in this organization"
+    right = "the role Reseller Administrator in the organization that `org_id` names"
 
     def headers(self) -> dict[str, str]:
         """Ask for JSON."""

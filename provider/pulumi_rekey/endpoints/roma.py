@@ -121,7 +121,7 @@ class Roma(Session[RomaEndpoint]):
     """A session with ROMA Connect."""
 
     model: ClassVar[type[Endpoint]] = RomaEndpoint
-    right = "the permission to manage this application"
+    right = "the permission to manage the application that `app_id` names"
 
     def __init__(self, name: str, endpoint: RomaEndpoint, runtime: Runtime) -> None:
         super().__init__(name, endpoint, runtime)

@@ -212,11 +212,14 @@ class Session(ABC, Generic[EndpointT]):
         What proves that is in each vendor's ``find``, and nowhere else: what its pages say of a missing object, and a
         whole list that lacks it.
         """
-        return NotProvenGone(
+        found = NotProvenGone(
             f"{refused.happened}, which does not prove that it is gone{why and f': {why}'}",
             todo=f"the account needs {self.right}; if it is gone all the same, run `pulumi state delete`",
             request_id=refused.request_id,
         )
+        todo = f"the account needs {self.right}"
+        found.in_no_state = Forbidden(refused.happened, todo=todo, request_id=refused.request_id)
+        return found
 
     def put(self, path: str, *ids: str, json: object = None, query: Mapping[str, str] | None = None) -> Body:
         """PUT a whole value: the same call again has the same effect, so it is repeated where that helps."""

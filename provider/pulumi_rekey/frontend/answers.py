@@ -194,7 +194,7 @@ class Answers:
         known = {name: olds[name] for name in unknown & olds.keys() - {"rotation"}} | without_unknowns(news)
         deciding = {"rotation", *self._explicit, *fields_with(self.resource.inputs, Mark.DECIDES)}
         try:
-            i = self.resource.inputs.model_validate(known)
+            i = self._inputs(known)
         except ValidationError:
             if not unknown:
                 raise
@@ -217,7 +217,7 @@ class Answers:
         """Return what is known of the outputs before the object is there."""
         known: dict[str, Any] = {}
         if not holds_unknown(props):
-            i = self.resource.inputs.model_validate(props)
+            i = self._inputs(props)
             known = foresee_creation(
                 self.resource, i, endpoint=self._instance.settings(i.endpoint, self.resource.vendor)
             )
@@ -260,7 +260,7 @@ class Answers:
 
     def create(self, call: Call, props: Properties) -> Found:
         """Create or adopt the object."""
-        i = self.resource.inputs.model_validate(props)
+        i = self._inputs(props)
         with self._noticed(call), self._saving(None, None), self._protecting(i.endpoint):
             state = self._reconciler(i.endpoint, call).create(i, self._mark(call))
         object_ = claimed(self.resource, state)
@@ -269,7 +269,7 @@ class Answers:
 
     def update(self, call: Call, id_: str, olds: Properties, news: Properties) -> Found:
         """Bring the object and its secret to what is wanted."""
-        i = self.resource.inputs.model_validate(news)
+        i = self._inputs(news)
         before = self._state(olds)
         said = (call.stored_inputs or {}).keys() | set(before.encrypted or ())
 
@@ -280,6 +280,14 @@ class Answers:
             state = closed(self._reconciler(i.endpoint, call).update(id_, i, before))
         self._instance.claim_live(self._address(i.endpoint), claimed(self.resource, state), call.urn, state)
         return Found(id_, self._outputs(state))
+
+    def _inputs(self, props: Properties) -> Any:
+        """Read the inputs as the run can obey them: what one of a pair has to know, only a whole run shows."""
+        i: Any = self.resource.inputs.model_validate(props)
+        turn = i.rotation.turn
+        if turn is None or self._instance.scope != "part":
+            return i
+        return i.model_copy(update={"rotation": i.rotation.model_copy(update={"turn": turn.in_partial_run()})})
 
     def read(self, call: Call, id_: str, props: Properties) -> Found | None:
         """Return the object as the vendor has it, or nothing if it is gone."""
@@ -297,7 +305,7 @@ class Answers:
 
     def find(self, call: Call, id_: str) -> Found | None:
         """Return an object that exists, to be managed from now on; nothing if there is none."""
-        with self._noticed():
+        with self._noticed(call):
             state = self._reconciler(None, call).find(id_, self._mark(call))
         if state is None:
             return None
@@ -439,7 +447,13 @@ class Answers:
 
     def _reconciler(self, endpoint: str | None, call: Call) -> Reconciler[Any, Any, Any]:
         session = self._instance.session(endpoint, self.resource.vendor, self.resource.name)
-        return Reconciler(self.resource, session, self._instance.now(), lambda text: call.remark("WARNING", text))
+        return Reconciler(
+            self.resource,
+            session,
+            self._instance.now(),
+            warn=lambda text: call.remark("WARNING", text),
+            tell=lambda text: call.remark("INFO", text),
+        )
 
     def _address(self, endpoint: str | None) -> str:
         return self._instance.address(endpoint, self.resource.vendor)

@@ -42,6 +42,9 @@ _NONE: Final = timedelta()
 DEADLINE: Final = timedelta(days=2)
 #: How far two good clocks may be apart.
 MAX_SKEW: Final = timedelta(minutes=5)
+_PARTIAL_RUN: Final = (
+    "a run of chosen resources does not show whether they are handed over; run without --target and --exclude"
+)
 #: Slots of a turn that are looked through for one that windows and freezes leave open.
 _MAX_SLOTS: Final = 64
 
@@ -227,6 +230,8 @@ def _obstacle(policy: Policy, life: RotationState, now: datetime) -> _Obstacle |
 def _held(policy: Policy, turn: Turn, life: RotationState, now: datetime) -> _Obstacle | None:
     """Return why one of a pair does not rotate although its turn has come: no policy ends what consumers may hold."""
     if turn.other is None:
+        if turn.partial:
+            return _Obstacle(f"consumers may hold this side: {_PARTIAL_RUN}")
         what = f"consumers may hold this side: nothing is known of {turn.opposite} in this run"
         return _Obstacle(what, needs_other=True)
     if turn.other.unfinished:

@@ -4,7 +4,8 @@ Time is cut into slots of equal length, counted from 1970 in UTC, which belong t
 says when a side is due. Whether consumers hold it is written down: each side keeps, in its own state, the last
 handover of consumers that it has made, by number, and of the two the one with the higher number counts. In a run, the
 side whose slot it is comes second and is told of the other one, so that it knows both; the first knows nothing, and
-hands nothing over. So there is one writer in a run, whatever fails, and whichever of the two is left out.
+hands nothing over. So there is one writer in a run, whatever fails. A run of chosen resources counts as one that knows
+nothing: the consumers may be among those that it leaves aside.
 """
 
 from __future__ import annotations
@@ -57,6 +58,12 @@ class Turn(Model):
     side: Side = Field(description="Whose slots are its own.")
     #: The other side as it is in this run; given to the side whose slot it is.
     other: SkipJsonSchema[OtherSide | None] = None
+    #: Whether the run leaves resources of the stack aside: the consumers may be among them.
+    partial: SkipJsonSchema[StrictBool] = False
+
+    def in_partial_run(self) -> Turn:
+        """Return the turn as a run of chosen resources knows it: it does not show what consumers hold afterwards."""
+        return self.model_copy(update={"other": None, "partial": True})
 
     @property
     def opposite(self) -> Side:

@@ -16,7 +16,7 @@ from typing import Final, Generic
 
 from pydantic import SecretStr
 
-from ..errors import AnswerLost, Error, Forbidden, Gone, NotFound, Partial, Refused, Stopped
+from ..errors import AnswerLost, Error, Forbidden, Gone, NotFound, NotProvenGone, Partial, Refused, Stopped
 from ..model import rfc3339, secret_fields
 from ..policy import decide as policy
 from ..policy.model import AppliedPolicy
@@ -28,6 +28,7 @@ from .contract import (
     Resource,
     Save,
     SessionT,
+    State,
     StateT,
     TwoSecrets,
     TwoSecretsState,
@@ -42,6 +43,8 @@ from .plan import Phase, Plan, Refusal, Retry, moved, own_login, phase_of, plan,
 #: Seconds between tries of a secret that is refused: vendors replicate.
 _VERIFY_PAUSES_S: Final = (0.5, 1.0, 2.0, 4.0)
 _UNCHANGED: Final = "nothing was changed"
+_NOT_KNOWN: Final = "it is not known whether it took effect"
+_LOST: Final = "the rotation whose answer was lost"
 
 
 class Journal(Generic[StateT]):
@@ -100,6 +103,8 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
     now: datetime
     #: Where a remark on this resource goes.
     warn: Callable[[str], None] = lambda _text: None
+    #: Where what a run has found out is said, which needs nobody's care.
+    tell: Callable[[str], None] = lambda _text: None
     #: Keys what is kept of the policy of a credential that has no key yet.
     new_key: SecretStr = field(default_factory=lambda: SecretStr(secrets.token_hex(16)))
 
@@ -112,7 +117,10 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         with self._journal(None, "nothing was created") as journal:
 
             def made(save: Save[StateT]) -> StateT:
-                return self.resource.create(self.api, i, mark, save)
+                try:
+                    return self.resource.create(self.api, i, mark, save)
+                except NotProvenGone as unseen:
+                    raise _in_no_state(unseen, adopts=todo.adopted is not None) from None
 
             if todo.rotates:
                 s = self._adopt_and_rotate(journal, i, made, str(todo.reason))
@@ -131,16 +139,17 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         self._obey(todo.refusal)
         s = self._keyed(policy.with_clock_corrected(s, self.now))
         with self._journal(s, _UNCHANGED) as journal:
+            made = None
             if todo.read_back:
-                s = self._read_back(s)
+                s, made = self._read_back(s)
             # Settings first: a rotation that follows must not be lost to a setting that the vendor refuses.
             s = self._send_settings(journal, i, s, self.resource.changed(i, s) if todo.read_back else todo.changed)
-            s = self._with_secret(journal, i, s, todo)
+            s = self._with_secret(journal, i, s, todo, made)
         return books.handed_over(i, s, self.now, away=todo.decision.hands_over)
 
-    def _with_secret(self, journal: Journal[StateT], i: InputsT, s: StateT, todo: Plan) -> StateT:
+    def _with_secret(self, journal: Journal[StateT], i: InputsT, s: StateT, todo: Plan, made: str | None) -> StateT:
         if todo.retry is not None:
-            s, settled = self._go_on(journal, i, s, todo.retry)
+            s, settled = self._go_on(journal, i, s, todo.retry, made)
             if not settled:
                 return s
         if todo.follow_up is not None and isinstance(self.resource, InSteps):
@@ -148,7 +157,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             s = keep(self.resource.follow(self.api, i, s, keep, self._clock))
         if todo.decision.reason is None:
             return self._record(i, s)
-        return self._rotate(journal, i, s, todo)
+        return self._rotate(journal, i, s, todo, made)
 
     def read(self, s: StateT, *, verify: bool = True) -> StateT | None:
         """Return the state as the vendor has it now, and whether it still accepts the secret, if that is to be tried.
@@ -232,14 +241,17 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         journal.if_lost = _uncertain(s)
         return self._mint(journal, i, s, self._rotating(i, s), generation=1, reason=reason)
 
-    def _read_back(self, s: StateT) -> StateT:
-        """Take in what a change did whose answer was lost."""
+    def _read_back(self, s: StateT) -> tuple[StateT, str | None]:
+        """Take in what a change did whose answer was lost; say what it has made, if reading shows that."""
         found = self.resource.read(self.api, s)
         if found is None:
             raise self._gone(s)
+        made = None
         if isinstance(self.resource, InSteps):
-            found = self.resource.recover(self.api, found)
-        return found.model_copy(update={"unconfirmed": False})
+            made = self.resource.clear_strays(self.api, found)
+        elif self.resource.verified_by_read and _has_another_secret(found, s):
+            made = "the vendor shows its secret"
+        return found.model_copy(update={"unconfirmed": False}), made
 
     def _send_settings(self, journal: Journal[StateT], i: InputsT, s: StateT, changed: frozenset[str]) -> StateT:
         if not changed:
@@ -247,13 +259,15 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         keep = journal.saving(lambda s: self._record(i, s))
         return self._record(i, keep(self.resource.update(self.api, i, s, changed, keep)))
 
-    def _go_on(self, journal: Journal[StateT], i: InputsT, s: StateT, retry: Retry) -> tuple[StateT, bool]:
+    def _go_on(
+        self, journal: Journal[StateT], i: InputsT, s: StateT, retry: Retry, made: str | None
+    ) -> tuple[StateT, bool]:
         """Go on with a secret that is not certain yet; return whether it is certain now, without a new one.
 
-        What is in the outputs works, or the run fails.
+        What is in the outputs works, or the run fails. ``made`` is what a rotation has made whose answer was lost.
         """
         phase = phase_of(s)
-        certain = self._certain(i, s, phase, retry)
+        certain = self._certain(i, s, phase, retry, made)
         if certain is not None:
             journal.reached = certain
             return certain, True
@@ -268,11 +282,15 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
                 todo="end the pause, so that `pulumi up` mints the next one",
             )
         if retry is Retry.SEND_AGAIN and isinstance(self.resource, TwoSecrets):
+            if phase is Phase.UNCERTAIN:
+                self.tell(f"the secret of {_LOST} is not accepted: it is sent again")
             again = self.resource.resend_inputs(i, s, self._clock)
             reason = (isinstance(s, TwoSecretsState) and s.candidate and s.candidate.rotation_reason) or because
             minted = self._mint(journal, again, s, self._rotating(again, s), generation=s.generation + 1, reason=reason)
             return minted, False
         self._stop_before_own_login(s)
+        if phase is Phase.UNCERTAIN:
+            self.tell(f"{self._became(s, made)}; the next one is minted")
         new = _promoted(s)
         # Nobody can use what is refused: it is no previous secret.
         unknown = new.model_copy(update=dict.fromkeys(secret_fields(type(s))))
@@ -281,7 +299,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         )
         return minted, False
 
-    def _certain(self, i: InputsT, s: StateT, phase: Phase | None, retry: Retry) -> StateT | None:
+    def _certain(self, i: InputsT, s: StateT, phase: Phase | None, retry: Retry, made: str | None) -> StateT | None:
         """Return the state with the secret that is accepted, or trusted; nothing if none is."""
         new = self._record(i, _promoted(s)).model_copy(update={"step": None})
         if retry is Retry.TRUST:
@@ -292,15 +310,33 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             if isinstance(self.resource, TwoSecrets):
                 new = self.resource.recover(self.api, new)
             new = new.model_copy(update={"rotation": self._applied(i, s)})
+            self.tell(f"{_LOST} took effect: its secret is accepted, and is in the outputs now")
             return self._checked_overlap(i, new)
         if retry is Retry.SEND_AGAIN:
             return None
-        if not secret_fields(type(s)):
-            # What was read back says all there is.
-            return self._record(i, s).model_copy(update={"step": None})
-        # Where the old one is accepted, the lost change was never made.
+        # What was read back says all there is; where the old one is accepted, the lost change was never made.
         old = self._record(i, _without_candidate(s)).model_copy(update={"step": None})
-        return old if self._accepts(old) else None
+        if secret_fields(type(s)) and not self._accepts(old):
+            return None
+        self.tell(f"{_LOST} took effect: {made}" if made else f"{_LOST} did not take effect")
+        return old
+
+    def _became(self, s: StateT, made: str | None) -> str:
+        """Say what has become of a rotation whose answer was lost, as far as reading or trying a secret shows."""
+        if made is not None:
+            return f"{_LOST} took effect: {made}"
+        if not secret_fields(type(s)):
+            return f"{_LOST} did not take effect"
+        accepted = self._probe(s)
+        if has_candidate(s) and accepted is False:
+            return f"neither the secret of {_LOST} nor the one before it is accepted"
+        match accepted:
+            case True:
+                return f"{_LOST} did not take effect: the secret before it is accepted"
+            case False:
+                return f"{_LOST} took effect: the secret before it is refused"
+            case _:
+                return f"nothing shows whether {_LOST} took effect"
 
     def _accepts(self, s: StateT) -> bool:
         """Tell whether a secret is certainly accepted, after an answer was lost, which explains a refusal.
@@ -309,10 +345,12 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         """
         return self._patiently(s, explained=True) is True
 
-    def _rotate(self, journal: Journal[StateT], i: InputsT, s: StateT, todo: Plan) -> StateT:
+    def _rotate(self, journal: Journal[StateT], i: InputsT, s: StateT, todo: Plan, made: str | None) -> StateT:
         if todo.decision.by_time and not self._is_due_at_the_vendor(i, s):
             # What became of a lost one has to be found out all the same.
-            return self._go_on(journal, i, s, Retry.REPLACE)[0] if todo.phase else self._record(i, s)
+            return self._go_on(journal, i, s, Retry.REPLACE, made)[0] if todo.phase else self._record(i, s)
+        if todo.phase is Phase.UNCERTAIN:
+            self.tell(f"{self._became(s, made)}; the next one is due all the same")
         expected = not policy.asked_now(i.rotation, s) and phase_of(s) is not Phase.UNCERTAIN
         tells = self.resource.vendor is not None and not self.resource.verified_by_read
         if expected and i.rotation.verify and tells:
@@ -362,8 +400,13 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
                 new = new.with_candidate_pending(before).model_copy(update={"rotation": before.rotation})
             return _uncertain(new)
 
-        keep = journal.saving(kept, lost)
-        s = stamped(keep(verb(keep)))
+        keep, reached = journal.saving(kept, lost), journal.reached
+        try:
+            s = stamped(keep(verb(keep)))
+        except Error as failed:
+            if before is not None and not failed.no_effect and journal.reached is reached:
+                failed.aftermath = failed.aftermath or self._seen_of_old(before)
+            raise
         if not i.rotation.verify:
             return s
         if self._verify(s):
@@ -372,6 +415,18 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         waiting = self._unverified(self._checked_overlap(i, s), before)
         journal.reached = waiting
         raise self._refused(waiting)
+
+    def _seen_of_old(self, s: StateT) -> str:
+        """Say whether the old secret is accepted although the answer to a minting was lost: trying it ends nothing."""
+        if all(getattr(s, name) is None for name in secret_fields(type(s))):
+            return _NOT_KNOWN
+        match self._probe(s):
+            case True:
+                return f"{_NOT_KNOWN}; the old secret was still accepted after it"
+            case False:
+                return f"{_NOT_KNOWN}; the old secret is refused now"
+            case _:
+                return f"{_NOT_KNOWN}, nor whether the old secret still works"
 
     @staticmethod
     def _unverified(s: StateT, before: StateT | None) -> StateT:
@@ -536,6 +591,19 @@ def refused(refusal: Refusal) -> Stopped:
     return stopped
 
 
+def _in_no_state(unseen: NotProvenGone, *, adopts: bool) -> Forbidden:
+    """Return what a create says of an object that the vendor does not show: of no state that it could leave."""
+    forbidden = unseen.in_no_state or unseen
+    if adopts and forbidden is not unseen:
+        forbidden.advice = f"correct `adopt` if there is no such object; else {forbidden.advice}"
+    return forbidden
+
+
+def _has_another_secret(s: State, before: State) -> bool:
+    names = secret_fields(type(before))
+    return any(getattr(s, name) != getattr(before, name) for name in names)
+
+
 def _drawn_spread(i: Inputs) -> float:
     return round(random.random(), 3) if i.rotation.jitter else 0.0  # noqa: S311 - spreads load, keeps no secret
 
@@ -550,4 +618,4 @@ def _without_candidate(s: StateT) -> StateT:
 
 def _say_what_is_live(failed: Exception, live: str) -> None:
     if isinstance(failed, Error) and failed.aftermath is None:
-        failed.aftermath = live if failed.no_effect else "it is not known whether it took effect"
+        failed.aftermath = live if failed.no_effect else _NOT_KNOWN

@@ -251,8 +251,8 @@ class InSteps(Resource[InputsT, StateT, SessionT]):
         """Take the steps that are due."""
 
     @abstractmethod
-    def recover(self, api: SessionT, s: StateT) -> StateT:
-        """Take in what a step did whose answer was lost."""
+    def clear_strays(self, api: SessionT, s: StateT) -> str | None:
+        """End what a step made whose answer was lost, so that nobody knows of it; say what that was, if anything."""
 
     @abstractmethod
     def beside(self, s: StateT) -> tuple[str, ...]:

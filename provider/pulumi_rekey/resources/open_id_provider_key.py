@@ -295,13 +295,14 @@ class OpenIdProviderKey(InSteps[OpenIdProviderKeyInputs, OpenIdProviderKeyState,
             s = save(self._retired(api, s, old, now))
         return s
 
-    def recover(self, api: Vcd, s: OpenIdProviderKeyState) -> OpenIdProviderKeyState:
+    def clear_strays(self, api: Vcd, s: OpenIdProviderKeyState) -> str | None:
         """DELETE a key of ours that nobody knows of and that never signed."""
         signs = api.active_key(api.configuration())
-        for key in api.all_of(_KEYS):
-            if _is_ours(key, s.mark) and key.id("id") not in {signs, *_ids(s)}:
-                api.remove(_KEYS, key.id("id"))
-        return s
+        ours = [key.id("id") for key in api.all_of(_KEYS) if _is_ours(key, s.mark)]
+        unknown = [key_id for key_id in ours if key_id not in {signs, *_ids(s)}]
+        for key_id in unknown:
+            api.remove(_KEYS, key_id)
+        return f"key {', '.join(unknown)}, which never signed, is deleted" if unknown else None
 
     def beside(self, s: OpenIdProviderKeyState) -> tuple[str, ...]:
         """The next key, and those before."""
