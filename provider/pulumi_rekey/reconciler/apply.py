@@ -35,7 +35,19 @@ from .contract import (
     has_candidate,
     object_id,
 )
-from .plan import Phase, Plan, Refusal, Retry, moved, next_rotation, own_login, phase_of, plan, plan_creation
+from .plan import (
+    Phase,
+    Plan,
+    Refusal,
+    Retry,
+    lost_policy,
+    moved,
+    next_rotation,
+    own_login,
+    phase_of,
+    plan,
+    plan_creation,
+)
 
 #: Seconds between tries of a secret that is refused: vendors replicate.
 _VERIFY_PAUSES_S: Final = (0.5, 1.0, 2.0, 4.0)
@@ -282,7 +294,8 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         if has_candidate(s) and self._accepts(new):
             if isinstance(self.resource, TwoSecrets):
                 new = self.resource.recover(self.api, new)
-            new = new.model_copy(update={"rotation": self._applied(i, s)})
+            # What was asked for since is still to be done.
+            new = new.model_copy(update={"rotation": lost_policy(s) or self._applied(i, s)})
             return self._checked_overlap(i, new)
         if retry is Retry.SEND_AGAIN:
             return None
@@ -349,8 +362,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         def lost(s: StateT) -> StateT:
             new = stamped(s)
             if isinstance(new, TwoSecretsState) and isinstance(before, TwoSecretsState) and before.secret is not None:
-                # That the policy was obeyed is not certain either.
-                new = new.with_candidate_pending(before).model_copy(update={"rotation": before.rotation})
+                new = new.with_candidate_lost(before)
             return _uncertain(new)
 
         keep = journal.saving(kept, lost)
