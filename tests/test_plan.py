@@ -10,6 +10,7 @@ from pulumi_rekey.endpoints.session import Runtime
 from pulumi_rekey.model import Mark
 from pulumi_rekey.policy.decide import Decision, applied_by_rotation
 from pulumi_rekey.reconciler.contract import (
+    Candidate,
     Inputs,
     Resource,
     adopted_id,
@@ -302,13 +303,24 @@ def test_decision_that_was_asked_for_waits_for_no_secret_that_is_to_be_tried() -
 
 
 def test_decision_after_a_lost_answer_stands_unless_a_secret_waits() -> None:
-    due, asked = inputs(rotation=NINETY), inputs(rotation=NINETY | {"rotate_now": "INC-1"})
+    due = inputs(rotation=NINETY)
+    asked, leaked = (inputs(rotation=NINETY | {"rotate_now": "INC-1", "grace": grace}) for grace in ("1d", "0s"))
     lost: dict[str, Any] = {"step": Phase.UNCERTAIN}
     assert decided(due, **lost) == Decision(reason=DUE)
     assert decided(asked, **lost) == Decision(reason="rotate_now: INC-1")
-    lost["next_secret"] = SecretStr("code 2")
-    for i in (due, asked):
-        assert decided(i, **lost) == Decision(deferred=f"first: {Phase.UNCERTAIN}")
+    assert decided(leaked, **lost) == Decision(reason="rotate_now: INC-1", compromised=True)
+    for candidate in (Candidate(), Candidate(rotation=applied_by_rotation(asked.rotation, KEY))):
+        waits = lost | {"next_secret": SecretStr("code 2"), "candidate": candidate}
+        for i in (due, asked, leaked):
+            assert decided(i, **waits) == Decision(deferred=f"first: {Phase.UNCERTAIN}")
+
+
+def test_decision_stands_where_it_is_asked_for_after_an_answer_was_lost() -> None:
+    lost = Candidate(rotation=applied_by_rotation(inputs(rotation={"rotate_now": "INC-1"}).rotation, KEY))
+    waits: dict[str, Any] = {"step": Phase.UNCERTAIN, "next_secret": SecretStr("code 2"), "candidate": lost}
+    assert decided(inputs(rotation={"rotate_now": "INC-2"}), **waits) == Decision(reason="rotate_now: INC-2")
+    paused = inputs(rotation={"rotate_now": "INC-2", "paused": True})
+    assert decided(paused, **waits) == Decision(deferred="paused; due: rotate_now: INC-2")
 
 
 def test_phase_that_another_version_wrote_has_to_be_found_out() -> None:

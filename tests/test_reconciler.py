@@ -587,7 +587,8 @@ def test_lost_rotation_is_in_the_state_with_what_may_be_in_force(vendor: Vendor)
     s = lost(vendor, put_up(vendor), commit=True, grace="2d")
     assert (s.step, s.codes, s.generation) == (Phase.UNCERTAIN, ("code 1", None, "code 2"), 1)
     assert s.rotation.rotate_now is None, "that the policy was obeyed is not certain"
-    assert s.candidate == Candidate(rotated_at=START, rotation_reason="rotate_now: INC-1")
+    known = applied(rotate_now="INC-1", grace="2d")
+    assert s.candidate == Candidate(rotated_at=START, rotation_reason="rotate_now: INC-1", rotation=known)
 
 
 @pytest.mark.parametrize("rules", [{}, {"grace": "2d"}, {"freeze": ["2026-11-01/2026-12-31"]}])
@@ -618,6 +619,24 @@ def test_lost_rotation_is_sent_again_where_it_is_still_wanted(vendor: Vendor) ->
     assert vendor.told == [f"the secret of {LOST_ROTATION} is not accepted: it is sent again"]
     assert (s.step, s.codes, s.generation) == (None, ("code 2", "code 1", None), 2)
     assert s.rotation == applied(rotate_now="INC-1")
+
+
+@pytest.mark.parametrize("commit", [False, True])
+def test_lost_rotation_answers_no_order_that_came_after_it(vendor: Vendor, *, commit: bool) -> None:
+    """A secret that is compromised ends, whatever became of a rotation that was begun before that was known."""
+    s = lost(vendor, put_up(vendor), commit=commit, grace="2d")
+    leaked = {"rotate_now": "INC-2", "grace": "0s"}
+    s = vendor.up(s, rotation=leaked)
+    assert (s.step, s.codes) == (None, ("code 3", None, None))
+    assert vendor.lockers["locker-1"].codes == {"code 3": None}
+    assert s.rotation == applied(**leaked)
+
+
+def test_lost_rotation_that_is_found_out_while_paused_leaves_a_later_order_open(vendor: Vendor) -> None:
+    s = lost(vendor, put_up(vendor), commit=True, grace="2d")
+    s = vendor.up(s, rotation={"rotate_now": "INC-2", "paused": True})
+    assert (s.codes, s.rotation.pending) == (("code 2", "code 1", None), ("rotate_now",))
+    assert vendor.up(s, rotation={"rotate_now": "INC-2"}).codes == ("code 3", None, None)
 
 
 def test_lost_rotation_is_found_out_but_nothing_minted_while_paused(vendor: Vendor) -> None:

@@ -38,7 +38,7 @@ from .contract import (
     object_id,
     parts_of_import_id,
 )
-from .plan import Phase, Plan, Refusal, Retry, moved, own_login, phase_of, plan, plan_creation
+from .plan import Phase, Plan, Refusal, Retry, lost_policy, moved, own_login, phase_of, plan, plan_creation
 
 #: Seconds between tries of a secret that is refused: vendors replicate.
 _VERIFY_PAUSES_S: Final = (0.5, 1.0, 2.0, 4.0)
@@ -309,7 +309,8 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         if has_candidate(s) and self._accepts(new):
             if isinstance(self.resource, TwoSecrets):
                 new = self.resource.recover(self.api, new)
-            new = new.model_copy(update={"rotation": self._applied(i, s)})
+            # What was asked for since is still to be done.
+            new = new.model_copy(update={"rotation": lost_policy(s) or self._applied(i, s)})
             self.tell(f"{_LOST} took effect: its secret is accepted, and is in the outputs now")
             return self._checked_overlap(i, new)
         if retry is Retry.SEND_AGAIN:
@@ -396,8 +397,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         def lost(s: StateT) -> StateT:
             new = stamped(s)
             if isinstance(new, TwoSecretsState) and isinstance(before, TwoSecretsState) and before.secret is not None:
-                # That the policy was obeyed is not certain either.
-                new = new.with_candidate_pending(before).model_copy(update={"rotation": before.rotation})
+                new = new.with_candidate_lost(before)
             return _uncertain(new)
 
         keep, reached = journal.saving(kept, lost), journal.reached

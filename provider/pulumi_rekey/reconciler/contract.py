@@ -18,7 +18,7 @@ from ..endpoints.no_vendor import NoVendor
 from ..endpoints.session import Session
 from ..errors import Stopped
 from ..model import IMMUTABLE, OPEN, Mark, Model, Moment, Secret, fields_marked, fields_with, problems, secret_fields
-from ..policy.model import Policy, RotationState
+from ..policy.model import AppliedPolicy, Policy, RotationState
 
 #: Asked anew at each look: a second may end between two of them.
 Clock = Callable[[], datetime]
@@ -167,6 +167,8 @@ class Candidate(Model):
     rotated_at: Moment | None = None
     rotation_reason: str | None = None
     spread: float = 0.0
+    #: What its rotation knew of the policy, where the answer to it was lost; else the state's own says it.
+    rotation: AppliedPolicy | None = None
 
 
 class TwoSecretsState(State):
@@ -188,7 +190,7 @@ class TwoSecretsState(State):
         # 0.1.0 gave the times of the next secret as if they were those of the present one.
         if not isinstance(kept, dict) or kept.get("next_secret") is None or kept.get("candidate") is not None:
             return kept
-        of_next = {name: kept[name] for name in Candidate.model_fields if kept.get(name) is not None}
+        of_next = {name: kept[name] for name in _OF_CANDIDATE if kept.get(name) is not None}
         ends = {"expires_at": kept.get("previous_expires_at"), "previous_expires_at": None}
         return kept | ends | {"candidate": of_next}
 
@@ -199,6 +201,12 @@ class TwoSecretsState(State):
         minted = Candidate(rotated_at=self.rotated_at, rotation_reason=self.rotation_reason, spread=self.spread)
         ends = {"expires_at": self.previous_expires_at, "previous_secret": None, "previous_expires_at": None}
         return self.model_copy(update={**old, **ends, "next_secret": self.secret, "candidate": minted})
+
+    def with_candidate_lost(self, before: Self) -> Self:
+        """Do the same where the answer was lost: that the policy was obeyed is not certain either."""
+        pending = self.with_candidate_pending(before)
+        candidate = pending.candidate and pending.candidate.model_copy(update={"rotation": self.rotation})
+        return pending.model_copy(update={"candidate": candidate, "rotation": before.rotation})
 
     def promoted(self) -> Self:
         """Return it with the next secret as the present one, if there is one."""
@@ -215,7 +223,8 @@ class TwoSecretsState(State):
         return self.model_copy(update={"next_secret": None, "candidate": None, "expires_at": None})
 
 
-_OF_CANDIDATE = tuple(Candidate.model_fields)
+#: What a candidate tells of the secret that it becomes.
+_OF_CANDIDATE = ("rotated_at", "rotation_reason", "spread")
 TwoSecretsT = TypeVar("TwoSecretsT", bound=TwoSecretsState)
 
 

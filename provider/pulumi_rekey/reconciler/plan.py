@@ -17,7 +17,7 @@ from ..model import IMMUTABLE, fields_marked, rfc3339, secret_fields
 from ..policy import decide as policy
 from ..policy.decide import Decision
 from ..policy.durations import in_words
-from ..policy.model import Policy
+from ..policy.model import AppliedPolicy, Policy
 from .contract import (
     Inputs,
     InputsT,
@@ -207,17 +207,30 @@ def _decision(resource: Resource[Any, Any, Any], i: Inputs, s: State, phase: Pha
         decision = Decision(deferred=f"paused; due: {given}") if i.rotation.paused else Decision(reason=given)
     if decision.reason is None:
         return decision
-    asked = policy.asked_now(i.rotation, s)
-    if phase is Phase.UNCERTAIN and not has_candidate(s) and not decision.compromised:
+    asked = _is_new_order(i, s, phase)
+    if phase is Phase.UNCERTAIN and not has_candidate(s):
         # Whatever became of the lost one, the next one is due.
         return decision
-    if phase is not None and (phase is Phase.UNCERTAIN or not asked):
+    if phase is not None and not asked:
         # Never mint while something minted is not done yet, unless that is what is asked for.
         return Decision(deferred=f"first: {phase}")
     pending = resource.pending(s) if isinstance(resource, InSteps) else None
     if pending is not None and not asked:
         return Decision(deferred=f"{pending}; due: {decision.reason}")
     return decision
+
+
+def _is_new_order(i: Inputs, s: State, phase: Phase | None) -> bool:
+    """Tell whether ``rotate_now`` asks for what no minting has answered yet, not even one whose answer was lost."""
+    if phase is not Phase.UNCERTAIN:
+        return policy.asked_now(i.rotation, s)
+    lost = lost_policy(s)
+    return lost is not None and policy.asked_now(i.rotation, s.model_copy(update={"rotation": lost}))
+
+
+def lost_policy(s: State) -> AppliedPolicy | None:
+    """Return what a rotation knew of the policy whose answer was lost, where its secret waits and that is kept."""
+    return s.candidate.rotation if isinstance(s, TwoSecretsState) and s.candidate is not None else None
 
 
 def _retry(
