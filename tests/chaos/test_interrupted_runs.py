@@ -1,10 +1,13 @@
 """docs/interrupted-runs.md, step by step."""
 
+import json
 import re
 import shlex
 import signal
 import subprocess
+import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -120,6 +123,37 @@ def test_rotation_after_host_was_killed(scenario: Scenario) -> None:
     assert "error reading from server: EOF" in held.text
     follow(scenario.stack, UP)
     assert scenario.case.accepts(scenario.outputs())
+
+
+def test_lost_answer_within_a_weekly_window_is_healed_by_the_next_daily_run(scenario: Scenario) -> None:
+    """By then the window has closed: nothing is due, and the secret in the outputs is not left dead for a week."""
+    opens = datetime.now(UTC) + timedelta(days=13)
+    window = {"cron": f"0 0 * * {opens:%a}".upper(), "timezone": "UTC", "duration": "48h"}
+    scenario.up(rotation={"max_age": "10d", "windows": [window]})
+    first = scenario.outputs()
+    scenario.advance(14 * 24 * 60)
+    scenario.sandbox.fault("/regenerateSecret$", method="POST", drop="after")
+    assert "it is not known whether it took effect; the old secret is refused now" in scenario.up(fails=True).error
+    assert not scenario.case.accepts(first)
+    assert health_of(scenario) == "failing"
+    scenario.advance(2 * 24 * 60)
+    step = scenario.up()
+    assert "the rotation whose answer was lost took effect: the secret before it is refused; the next one" in step.said
+    assert scenario.case.accepts(scenario.outputs())
+    assert health_of(scenario) == "ok"
+    assert scenario.up("--expect-no-changes").calls == ()
+
+
+def health_of(scenario: Scenario) -> str:
+    """What `rekey status` says of it."""
+    export = scenario.stack.folder / "export.json"
+    export.write_text(json.dumps(scenario.stack.export()))
+    rekey = Path(sys.executable).with_name("rekey")
+    at = scenario.stack.environment["REKEY_CLOCK_ADVANCE"]
+    command = [str(rekey), "status", "--json", "--file", str(export), "--at", at]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    ((credential,),) = [stack["credentials"] for stack in json.loads(done.stdout)["stacks"]]
+    return str(credential["health"])
 
 
 def test_create_goes_on_after_a_failed_call(scenario: Scenario) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.engine import Stack
 from tests.lifecycle.all_resources import AllResources
-from tests.lifecycle.case import Case
+from tests.lifecycle.case import IMPORTS, Case, ProgramSpec
 from tests.lifecycle.cases import AT_A_VENDOR
 from tests.lifecycle.in_process import InProcess
 from tests.lifecycle.oidc_relying_party import REGENERATE, OidcRelyingPartyCase
@@ -197,6 +197,52 @@ def test_refresh_of_many_replaced_by_hand_names_a_way_out(parties: Stack, sandbo
     assert all(case.accepts(parties.resources()[name]["outputs"]) for name in PARTIES)
     parties.refresh("--parallel", "16")
     parties.up("--expect-no-changes")
+
+
+def test_three_replaced_by_hand_heal_in_the_way_that_is_named(stack: Stack, sandbox: Sandbox) -> None:
+    """All of an endpoint: each run says the same until somebody does what it says."""
+    stack.program(many(3, release=1))
+    stack.up()
+    case = OidcRelyingPartyCase(sandbox)
+    names = sorted(PARTIES)[:3]
+    for name in names:
+        case.rotate_by_hand(stack.resources()[name]["outputs"])
+    for _ in range(2):
+        run = stack.up("--refresh", "--parallel", "16", fails=True)
+        assert "refuses 3 of the 3 credentials that were tried, so the endpoint itself may be at fault" in run.text
+        assert (
+            "if somebody has really replaced them, set `rotation.rotate_now` of each to a new text and run" in run.text
+        )
+    stack.program(many(3, release=1, rotate_now="INC-4712"))
+    stack.up("--parallel", "16")
+    assert all(case.accepts(stack.resources()[name]["outputs"]) for name in names)
+    stack.up("--refresh", "--expect-no-changes")
+
+
+def test_refused_new_secrets_are_said_to_be_minted(stack: Stack, sandbox: Sandbox) -> None:
+    """The old ones of four apps have ended: no error says that nothing was changed."""
+    case = OrgOAuthAppCase(sandbox)
+    names = [f"a{number}" for number in range(4)]
+
+    def declare(release: int) -> None:
+        specs = (ProgramSpec(name, rotation={"triggers": {"release": release}}) for name in names)
+        stack.program("\n".join([*IMPORTS, *(case.declaration(spec) for spec in specs), ""]))
+
+    declare(1)
+    stack.up()
+    before = {name: stack.resources()[name]["outputs"] for name in names}
+    declare(2)
+    # The endpoint is trusted by the four that it accepts, before their rotations.
+    sandbox.fault("/authn/authorize$", **NOBODY, skip=4)
+    run = stack.up("--continue-on-error", "--parallel", "16", fails=True)
+    assert not any(case.knows(outputs) for outputs in before.values())
+    assert "not changed" not in run.text
+    assert "nothing was changed" not in run.text
+    assert run.text.count("what was done before is kept") + run.text.count("the new secret is minted") >= 4
+    sandbox.clear_faults()
+    stack.up("--parallel", "16")
+    after = {name: stack.resources()[name]["outputs"] for name in names}
+    assert all(case.accepts(outputs) and outputs["generation"] == 2 for outputs in after.values())
 
 
 def test_refresh_of_all_but_one_replaced_by_hand_heals(parties: Stack, sandbox: Sandbox) -> None:

@@ -120,6 +120,44 @@ def test_key_that_is_gone_while_the_next_one_waits_is_made_anew(stack: Stack, sa
     assert scenario.case.accepts(scenario.outputs())
 
 
+def test_signature_moves_only_as_a_preview_says(stack: Stack, sandbox: Sandbox) -> None:
+    """Somebody makes the key before sign again; then the program wants none of them to sign, and one again."""
+    scenario = Scenario(OpenIdProviderKeyCase(sandbox), stack, sandbox)
+    director = CloudDirector(sandbox)
+
+    def signs() -> str:
+        return str(director.call("GET", "")["activeKey"]["id"])
+
+    built_in = signs()
+    assert "makes the new key sign" in scenario.preview(rotation={"triggers": {"release": 1}}).said
+    scenario.up()
+    scenario.up(rotation={"triggers": {"release": 2}})
+    scenario.advance(6)
+    scenario.up()
+    key = scenario.outputs()
+    before = key["previous_key_id"]
+    director.call("PUT", "", {**director.call("GET", ""), "activeKey": {"id": before}})
+    scenario.advance(70)
+    text = scenario.up().run.text
+    assert f"key {before} signs again, which somebody has seen to: it is not deleted" in text
+    assert signs() == before
+
+    again = f"makes key {key['key_id']} sign instead of the one that signs now, which stays published"
+    assert again in scenario.preview().said
+    assert again in scenario.up().said
+    assert signs() == key["key_id"]
+    assert before in scenario.case.objects()
+
+    back = f"makes key {built_in} sign instead of key {key['key_id']}, which stays published"
+    assert back in scenario.preview(more={"activate": "False"}).said
+    assert back in scenario.up().said
+    assert signs() == built_in
+    assert again in scenario.preview(more={}).said
+    scenario.up()
+    assert signs() == key["key_id"]
+    scenario.destroy()
+
+
 def test_keys_of_a_rotation_that_leave_the_state_are_named(stack: Stack, sandbox: Sandbox) -> None:
     """Whoever adopts the key that signs under another name knows nothing of those before it."""
     scenario = Scenario(OpenIdProviderKeyCase(sandbox), stack, sandbox)

@@ -1,5 +1,6 @@
 """A Pair through the real engine: what consumers hold is accepted until they have read the next one."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -125,6 +126,41 @@ def test_pair_never_ends_what_a_consumer_holds(stack: Stack, sandbox: Sandbox, c
     stack.up()
     assert not accepted(sandbox, before)
     assert accepted(sandbox, stack.outputs()["current"])
+
+
+def test_pair_of_a_year_with_a_freeze_a_pause_and_lost_answers(stack: Stack, sandbox: Sandbox) -> None:
+    """Each of them in a slot in which a side is due, with runs that are missed between them."""
+    today = datetime.now(UTC)
+
+    def rules(policy: str) -> None:
+        stack.program(PROGRAM.replace('every="30d"', f'every="30d", rotation=rekey.Rotation({policy})'))
+
+    stack.program(PROGRAM)
+    consumer = Consumer(stack, sandbox)
+    consumer.up(0)
+    for days in (31, 8, 24, 1):
+        consumer.up(days)
+    rules(f'freeze=["{today + timedelta(days=65):%Y-%m-%d}/{today + timedelta(days=170):%Y-%m-%d}"]')
+    frozen = consumer.held["client_secret"]
+    for days in (30, 60):
+        consumer.up(days)
+    assert consumer.held["client_secret"] == frozen
+    rules("paused=True")
+    consumer.up(30)
+    stack.program(PROGRAM)
+    # Whichever side comes to its rotation next, its answer is lost: the run after that finds out, and mints again.
+    sandbox.fault("/regenerateSecret$", method="POST", drop="after", count=0)
+    lost = "it is not known whether it took effect; the old secret is refused now"
+    assert any(lost in consumer.up(8, "--continue-on-error", fails=None) for _ in range(10))
+    sandbox.clear_faults()
+    found = "the rotation whose answer was lost took effect: the secret before it is refused"
+    assert found in consumer.up(1)
+    handed_over = consumer.handed_over
+    while consumer.handed_over == handed_over:
+        consumer.up(8)
+        assert consumer.day < 400
+    assert consumer.held["client_secret"] != frozen
+    assert accepted(sandbox, stack.outputs()["previous"])
 
 
 def test_pair_waits_in_a_run_of_chosen_resources(stack: Stack, sandbox: Sandbox) -> None:

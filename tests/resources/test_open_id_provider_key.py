@@ -222,6 +222,9 @@ def test_activation_by_somebody_else_is_drift_and_repaired(vcd: Director) -> Non
     activate(vcd, built_in)
     assert program.refresh().active is False
     assert program.planned(**KEY).changed == {"activate"}
+    assert program.remarks(**KEY) == [
+        f"makes key {state.key_id} sign instead of the one that signs now, which stays published"
+    ]
     program.up(**KEY)
     assert active(vcd) == state.key_id
     assert program.state.generation == 1
@@ -480,8 +483,12 @@ def test_activate_false_in_the_middle_of_a_roll_over(vcd: Director, *, goes_back
     program.up(**KEY, rotation={"triggers": {"release": 1}})
     wanted: dict[str, Any] = {**KEY, "rotation": {"triggers": {"release": 2}}}
     first = program.up(**wanted).key_id
+    assert program.remarks(**wanted) == []
+    says = [f"makes key {built_in} sign instead of key {first}, which stays published"]
+    assert program.remarks(**wanted, activate=False) == says
     program.up(**wanted, activate=False)
     assert active(vcd) == built_in
+    assert program.remarks(**wanted, activate=False) == []
     wanted["activate"] = goes_back
     for pause in ("1m", "10m", "2h", "2h"):
         program.advance(pause)

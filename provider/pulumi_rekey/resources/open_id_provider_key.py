@@ -150,6 +150,18 @@ class OpenIdProviderKey(InSteps[OpenIdProviderKeyInputs, OpenIdProviderKeyState,
             return [(refused.field, refused.reason)]
         return []
 
+    def remarks(self, i: OpenIdProviderKeyInputs, s: OpenIdProviderKeyState | None) -> list[str]:
+        """Whatever makes another key sign."""
+        if s is None:
+            stays = "the one that signs now stays published"
+            return [f"makes {i.adopt or 'the new key'} sign, unless it does already: {stays}"] if i.activate else []
+        if "activate" not in self.changed(i, s):
+            return []
+        if i.activate:
+            return [f"makes key {s.key_id} sign instead of the one that signs now, which stays published"]
+        before = "the only other key" if s.predecessor_key_id is None else f"key {s.predecessor_key_id}"
+        return [f"makes {before} sign instead of key {s.key_id}, which stays published"]
+
     def explicit_secret_change(self, i: OpenIdProviderKeyInputs, s: OpenIdProviderKeyState) -> str | None:
         """A given private key whose public half is not the present one is published."""
         try:
