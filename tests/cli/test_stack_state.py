@@ -53,6 +53,13 @@ def test_status_takes_the_name_from_the_urn() -> None:
     assert (row.verdict.health, secret.get_secret_value()) == (Health.OK, SECRET)
 
 
+def test_status_of_either_front_end_is_the_same() -> None:
+    pair = {"urn": "urn:pulumi:dev::shop::rekey:index:Pair::pair", "type": "rekey:index:Pair", "custom": False}
+    native = resource(type="rekey:index:AppSecret", custom=True)
+    row = only(of(pair, native))
+    assert (row.credential.kind, row.verdict.health) == ("AppSecret", Health.OK)
+
+
 def test_status_of_a_secret_trigger_is_not_a_change() -> None:
     """Each encryption of one value is another text, so that a difference says nothing."""
     seen = {"triggers": {"release": MARK | {"ciphertext": "v1:one"}}}

@@ -12,7 +12,7 @@ from pathlib import Path
 import grpc
 import pytest
 from google.protobuf import empty_pb2, struct_pb2
-from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 from pulumi_rekey.frontend.version import package_version
 
 from tests.engine import BIN
@@ -53,6 +53,7 @@ def check(stub: provider_pb2_grpc.ResourceProviderStub, **inputs: str) -> provid
 def test_plugin_answers_and_ends_at_a_signal() -> None:
     with plugin() as (process, stub):
         assert stub.GetPluginInfo(empty_pb2.Empty()).version == package_version()
+        stub.Attach(plugin_pb2.PluginAttach(address="127.0.0.1:1"))
         stub.Configure(provider_pb2.ConfigureRequest())
         assert not check(stub, vendor="roma").failures
         assert [failure.property for failure in check(stub, vendor="rome").failures] == ["vendor"]
@@ -92,9 +93,11 @@ def loaded(program: str) -> set[str]:
 def test_plugin_loads_the_protocol_without_the_sdk() -> None:
     """It takes longer than all else that is loaded; what the SDK has generated is loaded from where it lies."""
     found = loaded("import pulumi_rekey.native.servicer")
-    assert "pulumi" not in found
     assert "pulumi_rekey.native._generated.provider_pb2" in found
-    assert found.isdisjoint({"pydantic", "httpx", "yaml"})
+    assert found.isdisjoint({"pulumi", "pydantic", "httpx", "yaml"})
+    found = loaded("import pulumi_rekey.native.__main__ as plugin\nimport pulumi_rekey.native.servicer\nplugin._load()")
+    assert "pulumi_rekey.frontend.answers" in found
+    assert found.isdisjoint({"pulumi", "httpx", "yaml", "cryptography", "deepdiff"})
 
 
 @pytest.mark.parametrize(

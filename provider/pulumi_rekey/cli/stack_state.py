@@ -26,7 +26,8 @@ SECRET: Final = "[secret]"  # noqa: S105 - the opposite of one
 # https://www.pulumi.com/docs/iac/concepts/secrets: how an export marks a value as secret.
 _SIGNATURE_KEY: Final = "4dabf18193072939515e22adb298388d"
 _SECRET_SIGNATURE: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a mark
-_TYPE: Final = "pulumi-python:dynamic/rekey:"
+#: How the types of credentials begin, on the dynamic front end and on the native one.
+_TYPES: Final = ("pulumi-python:dynamic/rekey:", "rekey:index:")
 #: No state of rekey's comes near; one that is deeper would exhaust the interpreter.
 _MAX_DEPTH: Final = 64
 #: Digits; a longer number is taken as JavaScript takes it, which no field of a state accepts.
@@ -97,9 +98,7 @@ def read_stack(export: bytes, source: str) -> Stack:
     # An interrupted create has left nothing but the operation.
     found = [*known, *{resource["urn"]: resource for resource, _ in begun if resource["urn"] not in urns}.values()]
     credentials = tuple(
-        _credential(resource, interrupted.get(resource["urn"]))
-        for resource in found
-        if resource["type"].startswith(_TYPE)
+        _credential(resource, interrupted.get(resource["urn"])) for resource in found if _kind(resource) is not None
     )
     stack, project = next(_stack_and_project(resource["urn"] for resource in found), (printable(source), None))
     return Stack(stack, project, tuple(_with_other_side(each, credentials) for each in credentials))
@@ -162,8 +161,16 @@ def _stack_and_project(urns: Iterator[str]) -> Iterator[tuple[str, str]]:
                 yield printable(stack), printable(project)
 
 
+def _kind(resource: Mapping[str, Any]) -> str | None:
+    """Return the kind of a credential; nothing if it is something else, such as the component of a pair."""
+    kind: str = resource["type"]
+    is_component = resource.get("custom") is False
+    found = (kind.removeprefix(prefix) for prefix in _TYPES if kind.startswith(prefix) and not is_component)
+    return next(found, None)
+
+
 def _credential(resource: Mapping[str, Any], interrupted: str | None) -> Credential:
-    urn, kind = resource["urn"], resource["type"].removeprefix(_TYPE)
+    urn, kind = resource["urn"], str(_kind(resource))
     errors = resource.get("initErrors")
     said = [printable(error) for error in errors] if isinstance(errors, list) else []
     if interrupted is not None:

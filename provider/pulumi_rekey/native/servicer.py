@@ -84,6 +84,11 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         self._engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(request.engine_address))
         return provider_pb2.ProviderHandshakeResponse()
 
+    def Attach(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002 - the protocol's
+        """Speak to an engine that has not started this process: see PULUMI_DEBUG_PROVIDERS."""
+        self._engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(request.address))
+        return empty_pb2.Empty()
+
     def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002 - the protocol's
         """Return the version, which is the package's."""
         from ..frontend.version import package_version
