@@ -17,8 +17,16 @@ class Process:
 
 
 def hosts(started: Sequence[Process]) -> list[Process]:
-    """The provider's host among the processes that an engine has started; a shell stays between the two."""
-    return [process for process in started if process.command.partition(" ")[2].startswith("-u -m pulumi.dynamic")]
+    """The provider's host, or its plugin, among the processes that an engine has started.
+
+    Between an engine and a host a shell stays.
+    """
+    commands = {process: process.command.partition(" ")[2] for process in started}
+    return [
+        process
+        for process, words in commands.items()
+        if words.startswith("-u -m pulumi.dynamic") or "/pulumi-resource-rekey " in words
+    ]
 
 
 def send_signal(pid: int, sent: signal.Signals) -> None:

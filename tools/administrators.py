@@ -3,6 +3,7 @@
 Each logs in by itself, for every call, and knows nothing of rekey: no login, path, answer or secret comes from there.
 """
 
+from itertools import count
 from typing import Any, Final
 
 import httpx
@@ -63,8 +64,14 @@ class CloudDirector:
         self.call("DELETE", f"/relyingParties/{party_id}")
 
     def keys(self) -> dict[str, str | None]:
-        """List the signing keys: each one's description, by id."""
-        return {key["id"]: key["description"] for key in self.call("GET", "/keys?pageSize=128")["values"]}
+        """List the signing keys, of all pages: each one's description, by id."""
+        listed: dict[str, str | None] = {}
+        for number in count(1):
+            page = self.call("GET", f"/keys?pageSize=128&page={number}")
+            listed |= {key["id"]: key["description"] for key in page["values"]}
+            if number >= page["pageCount"]:
+                break
+        return listed
 
     def add_key(self, description: str) -> dict[str, Any]:
         """Upload a new key pair without activating it; return the key as the vendor shows it."""

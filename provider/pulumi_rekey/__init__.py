@@ -29,16 +29,14 @@ if TYPE_CHECKING:
 else:
     # Checkers must not see these: with them, every name would be one of this module's.
     def __getattr__(name: str) -> Any:
-        """Load a public name."""
-        if name.startswith("_") and name != "__all__":
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        constructors = import_module(".programs.constructors", __name__)
-        if name == "__all__":
-            found = [*_PLACES, *constructors.__all__]
-        elif name in _PLACES:
+        """Load a public name; Python asks for submodules here, too, which are none."""
+        if name in _PLACES:
             found = getattr(import_module(_PLACES[name], __name__), name)
-        elif name in constructors.__all__:
-            found = getattr(constructors, name)
+        elif name == "__all__" or name[:1].isupper():
+            constructors = import_module(".programs.constructors", __name__)
+            if name != "__all__" and name not in constructors.__all__:
+                raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            found = [*_PLACES, *constructors.__all__] if name == "__all__" else getattr(constructors, name)
         else:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         globals()[name] = found

@@ -196,10 +196,10 @@ def test_key_of_the_digests_is_encrypted(stack: Stack, sandbox: Sandbox) -> None
     assert leaks(stack, [], {key, "canary-asked-1"}) == []
 
 
-UNKNOWN = "other.secret_id.apply(lambda _: {value})"
+UNKNOWN = "other.rotated_at.apply(lambda _: {value})"
 #: A value of each member of a policy, as Python, that a program may come to know during `pulumi up` only.
 MEMBERS = {
-    "triggers": '{"release": other.secret_id}',
+    "triggers": '{"release": other.rotated_at}',
     "max_age": UNKNOWN.format(value='"30d"'),
     "renew_before": UNKNOWN.format(value='"30d"'),
     "grace": UNKNOWN.format(value="None"),
@@ -216,7 +216,7 @@ def test_preview_does_not_decide_without_the_whole_policy_on_the_engine(stack: S
     write(stack, 'triggers={"release": 1}')
     stack.up()
     for member, value in MEMBERS.items():
-        # In a preview, no output of what rotates is known.
+        # In a preview it is not known when something will have rotated.
         due = "" if member == "triggers" else 'triggers={"release": 2}, '
         write(stack, f"{due}{member}={value}", asked="INC-1")
         text = stack.preview().text

@@ -1,6 +1,9 @@
 """The plugin on the engine."""
 
-from tests.engine import Stack
+import os
+from pathlib import Path
+
+from tests.engine import BIN, Stack
 from tools.vendors import Sandbox
 
 PROGRAM = """
@@ -60,3 +63,21 @@ def test_front_end_that_does_not_exist_is_refused(native: Stack, sandbox: Sandbo
     native.program("import pulumi_rekey as rekey\nrekey.GeneratedSecret('it', vendor='roma')\n")
     native.configure({"rekey:frontend": "nativ"})
     assert "error: rekey:frontend must be dynamic or native" in native.preview(fails=True).text
+
+
+def test_plugin_that_is_not_found_is_said_where_to_name(native: Stack, sandbox: Sandbox, tmp_path: Path) -> None:
+    """The engine looks on its own path, where a virtual environment is that was activated."""
+    native.use_dynamic()
+    native.configure({"rekey:frontend": "native"})
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python3").write_text(f'#!/bin/sh\nexec "{BIN}/python3" "$@"\n')
+    (tmp_path / "bin" / "python3").chmod(0o755)
+    paths = [str(tmp_path / "bin"), *native.environment["PATH"].split(":")]
+    native.environment = native.environment | {"PATH": ":".join(path for path in paths if Path(path) != BIN)}
+    native.program("import pulumi_rekey as rekey\nrekey.GeneratedSecret('it', vendor='roma')\n")
+    text = native.preview(fails=True).text
+    assert "error: no resource plugin 'pulumi-resource-rekey' found" in text
+    assert (
+        f"write `plugins: {{providers: [{{name: rekey, path: {os.path.relpath(BIN, native.folder)}}}]}}` into it"
+        in text
+    )

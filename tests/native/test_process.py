@@ -92,9 +92,11 @@ def loaded(program: str) -> set[str]:
 def test_plugin_loads_the_protocol_without_the_sdk() -> None:
     """It takes longer than all else that is loaded; what the SDK has generated is loaded from where it lies."""
     found = loaded("import pulumi_rekey.native.servicer")
-    assert "pulumi" not in found
     assert "pulumi_rekey.native._generated.provider_pb2" in found
-    assert found.isdisjoint({"pydantic", "httpx", "yaml"})
+    assert found.isdisjoint({"pulumi", "pydantic", "httpx", "yaml"})
+    found = loaded("import pulumi_rekey.native.__main__ as plugin\nimport pulumi_rekey.native.servicer\nplugin._load()")
+    assert "pulumi_rekey.frontend.answers" in found
+    assert found.isdisjoint({"pulumi", "httpx", "yaml", "cryptography", "deepdiff"})
 
 
 @pytest.mark.parametrize(

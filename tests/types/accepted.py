@@ -87,3 +87,13 @@ assert_type(pair.previous.redirect_uris, pulumi.Output[list[str]])
 assert_type(pair.current["client_secret"], pulumi.Output[Any])
 
 assert_type(rekey.load("credentials", values={"zone": text}), dict[str, Any])
+
+# -- an explicit provider, whose settings may come from config ---------------------------------------------------
+
+site = rekey.Provider(
+    "site",
+    endpoints={"vcd": {"url": "https://vcd.example.com", "apiToken": pulumi.Output.secret("token"), "timeout": 20}},
+    owner=pulumi.Output.secret("owner"),
+)
+rekey.Provider("of-config", endpoints=pulumi.Config().require_secret_object("endpoints"))
+pulumi.ResourceOptions(provider=site)

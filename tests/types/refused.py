@@ -12,6 +12,7 @@ rekey.OidcRelyingParty("x", client_nmae="Portal", redirect_uris=URIS)  # type: i
 rekey.AppSecret("x", instance_id="instance", app_id="app", client_secret="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 rekey.OpenIdProviderKey("x", size=4096)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 rekey.Rotation(max_aeg="90d")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+rekey.Provider("x", endpoint={})  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 rekey.load("credentials", value={})  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 rekey.GeneratedSecret("x", vendor="roma").client_secret  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
 rekey.Pair("x", lambda side, its: rekey.AppSecret(instance_id="i", app_id=side, **its), every="9d").current.secrte  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]

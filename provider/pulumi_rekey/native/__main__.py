@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -26,6 +27,8 @@ _MAX_MESSAGE: Final = 400 * 1024 * 1024
 def main() -> None:
     """Serve one provider on a port of this machine, which is all that is printed."""
     put_own_first()
+    # The engine also writes what is configured into the environment, with its secrets: no child is to inherit it.
+    os.environ.pop("PULUMI_CONFIG", None)
     import grpc
 
     from .protos import provider_pb2_grpc

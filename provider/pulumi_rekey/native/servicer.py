@@ -5,19 +5,16 @@ from __future__ import annotations
 import json
 import os
 import threading
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import grpc
-from google.protobuf import any_pb2, empty_pb2
+from google.protobuf import empty_pb2
 
 from ..frontend.differences import top_of
 from ..frontend.exposures import exposures
-from ..frontend.scope import scope
-from ..frontend.version import package_version
 from .protos import engine_pb2, engine_pb2_grpc, plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 from .wire import from_wire, to_wire
 
@@ -49,6 +46,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     def instance(self) -> Instance:
         """What all resources of this process share; loaded by the first call that needs it."""
         from ..frontend.instance import Instance
+        from ..frontend.scope import scope
 
         return Instance(
             wanted=self._is_wanted,
@@ -88,10 +86,13 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002 - the protocol's
         """Return the version, which is the package's."""
+        from ..frontend.version import package_version
+
         return plugin_pb2.PluginInfo(version=package_version())
 
     def GetSchema(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002 - the protocol's
         """Return the schema of the package."""
+        from ..frontend.version import package_version
         from .schema import package_schema
 
         return provider_pb2.GetSchemaResponse(schema=json.dumps({**package_schema(), "version": package_version()}))
@@ -231,6 +232,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         except Error as failed:
             context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(failed))
         except Exception:  # noqa: BLE001 - a defect: what it looks like belongs to its report
+            import traceback
+
             context.abort(grpc.StatusCode.INTERNAL, traceback.format_exc())
         finally:
             self._here.context = None
@@ -250,6 +253,8 @@ class _Status(grpc.Status):
 
 def _fail_partly(context: Any, found: Found, message: str) -> NoReturn:
     """Fail the call, and make the engine save the state that was reached."""
+    from google.protobuf import any_pb2
+
     detail = provider_pb2.ErrorResourceInitFailed(id=found.id, properties=to_wire(found.outputs), reasons=[message])
     if found.inputs is not None:
         detail.inputs.CopyFrom(to_wire(found.inputs))

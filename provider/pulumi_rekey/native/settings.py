@@ -41,7 +41,8 @@ def _failures(settings: Properties) -> Iterator[tuple[str, str]]:
             continue
         keys = [to_camel(field) for field in session_class(kind).model.model_fields]
         for key in endpoint.keys() - {*keys, "kind"}:
-            yield f"endpoints.{name}.{key}", f"is not a setting of kind {kind}: {one_of(sorted(keys), key)}"
+            setting = f"endpoints.{name}.{key}"
+            yield setting, f"rekey:{setting} is not a setting of kind {kind}: {one_of(sorted(keys), key)}"
 
 
 def _endpoints(value: Any) -> dict[str, Any]:
