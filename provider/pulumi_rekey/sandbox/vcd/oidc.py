@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute
 
 from ...sandbox import wire
+from ..tokens import TokenAnswer
 from ..vcd import oauth
 from ..world import World
 from .openid_provider import ACCESS_TOKEN_LIFETIME, CODE_LIFETIME, ID_TOKEN_LIFETIME, OpenIdProvider
@@ -129,7 +130,7 @@ class Oidc:
             raise oauth.refused("invalid_grant", "the code is unknown, spent, expired or another client's")
         token = secrets.token_urlsafe(48)
         self._access_tokens[token] = (consent, now + ACCESS_TOKEN_LIFETIME)
-        return oauth.granted(
+        return TokenAnswer(
             {
                 "access_token": token,
                 "token_type": "Bearer",

@@ -57,7 +57,8 @@ class RelyingParties:
     async def query(self, request: Request) -> Response:
         """GET relyingParties."""
         values = [self._view(party) for party in self._parties.values()]
-        return page(request, self._world.base_url, values, ("id", "clientId", "clientName"))
+        names = ("id", "clientId", "clientName")
+        return page(request, self._world.base_url, values, names, non_sortable=("id", "clientId"))
 
     async def register(self, request: Request) -> Response:
         """POST relyingParties: the answer holds the secret.
