@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pulumi_rekey.cli.probe.output import ProbeDocument
+from pulumi_rekey.cli.probe.recording import Recording
 from pulumi_rekey.cli.report import ReportDocument
 from pulumi_rekey.manifest.entries import MAX_NAME, NAME, Options
 from pulumi_rekey.manifest.kinds import PAIR, PAIR_POLICY, POLICY, SIDES, arguments, credentials, resource_of
@@ -185,6 +186,11 @@ def probe_schema() -> str:
     return _output_schema(ProbeDocument, "A probe of a vendor's system")
 
 
+def recording_schema() -> str:
+    """The text of the schema of what `rekey probe --record` writes."""
+    return _output_schema(Recording, "A recording of shapes")
+
+
 def _output_schema(document: type[Model], title: str) -> str:
     schema = document.model_json_schema(mode="serialization")
     schema = {"$schema": Schema.schema_dialect, **schema, "title": title}
@@ -194,7 +200,12 @@ def _output_schema(document: type[Model], title: str) -> str:
 def main() -> int:
     """Write, or compare and name what is stale."""
     wanted = {FOLDER / f"{resource.name}.json": schema_of(resource) for resource in all_resources()}
-    others = {"manifest": manifest_schema(), "probe": probe_schema(), "report": report_schema()}
+    others = {
+        "manifest": manifest_schema(),
+        "probe": probe_schema(),
+        "recording": recording_schema(),
+        "report": report_schema(),
+    }
     wanted |= {FOLDER / f"{name}.json": text for name, text in others.items()}
     present = {path: path.read_text() for path in FOLDER.glob("*.json")}
     if "--check" in sys.argv[1:]:

@@ -18,7 +18,7 @@ from jsonschema import Draft202012Validator
 from pulumi_rekey.cli.probe import run
 from pulumi_rekey.cli.probe.command import Command, Told
 from pulumi_rekey.cli.probe.facts import Finding
-from pulumi_rekey.cli.probe.lab import Options, is_scratch
+from pulumi_rekey.cli.probe.lab import SCRATCH, Options, is_scratch
 from pulumi_rekey.cli.probe.navigator import app_id
 from pulumi_rekey.cli.probe.output import for_terminal, markdown, plain
 from pulumi_rekey.endpoints import KINDS
@@ -247,6 +247,30 @@ def test_probe_interrupted_at_any_write_leaves_nothing_after_clean(
         writes += 1
     assert writes >= {"vcd": 12, "broker": 5, "navigator": 5, "roma": 2}[kind]
     assert (left > 3) is (kind == "vcd")
+
+
+def test_probe_clean_undoes_a_choice_of_the_vendors(sandbox: Sandbox) -> None:
+    """The scratch key that signed was deleted, the vendor let some key sign, and then the probe was killed."""
+    director = CloudDirector(sandbox)
+    before, chosen = director.active_key(), director.add_key("by hand")["id"]
+    director.add_key(f"{SCRATCH} 0123abcd (before: {before}; deletes)")
+    director.activate_key(chosen)
+    assert command(sandbox, "vcd").clean() == ["the key that signed before signs again", "deleted: key, 1 of them"]
+    assert (director.active_key(), set(director.keys())) == (before, {before, chosen})
+    # Once it is undone, what people do is theirs.
+    director.add_key(f"{SCRATCH} 0123abcd (before: {before})")
+    director.activate_key(chosen)
+    assert command(sandbox, "vcd").clean() == ["deleted: key, 1 of them"]
+    assert director.active_key() == chosen
+
+
+def test_probe_clean_ends_the_secret_of_the_app_that_remains(sandbox: Sandbox) -> None:
+    own = app_id(sandbox.credentials["navigator"]["org_id"])
+    assert dies(sandbox, "navigator", 2)
+    assert command(sandbox, "navigator").clean() == ["the scratch app remains, with a secret that nobody knows"]
+    last = sandbox.calls()[-1]
+    assert (last["method"], last["status"]) == ("PUT", 200)
+    assert last["path"].endswith(f"/{own}/secret")
 
 
 @pytest.mark.parametrize("kind", ["vcd", "navigator"])

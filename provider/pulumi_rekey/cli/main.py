@@ -297,10 +297,14 @@ def report(
     if output is None:
         sys.stdout.buffer.write(text.encode())
         return
+    _write(output, text)
+
+
+def _write(file: Path, text: str) -> None:
     try:
-        output.write_bytes(text.encode())
+        file.write_bytes(text.encode())
     except OSError as wrong:
-        typer.echo(f"rekey: {output}: {wrong.strerror}", err=True)
+        typer.echo(f"rekey: {file}: {wrong.strerror}", err=True)
         raise typer.Exit(FAILED) from None
 
 
@@ -406,6 +410,10 @@ def probe(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before anything is done.")] = False,
     clean: Annotated[bool, typer.Option("--clean", help="Only remove what an interrupted probe has left.")] = False,
+    record: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Also write the shapes of all calls: names and types, never a value."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document, described by schemas/probe.json.")
     ] = False,
@@ -443,6 +451,8 @@ def probe(
         if not yes and not typer.confirm("Go on?", err=True):
             raise typer.Exit(FAILED)
         result = command.probe()
+    if record is not None:
+        _write(record, command.recorder.recording(result).as_json())
     if as_json:
         typer.echo(result.as_json())
     elif as_markdown:

@@ -104,6 +104,8 @@ class Runtime:
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     environment: Mapping[str, str] = field(default_factory=dict)
+    #: Shown each request that was answered, and its whole answer: they hold secrets.
+    heard: Callable[[httpx.Request, httpx.Response], None] = lambda _request, _answer: None
 
 
 @dataclass(frozen=True)
@@ -589,7 +591,9 @@ class Session(ABC, Generic[EndpointT]):
                         raise BadAnswer(f"{source}: the answer is longer than {MAX_ANSWER_BYTES // 1024**2} MiB")
             finally:
                 answer.close()
-            return httpx.Response(answer.status_code, headers=answer.headers, content=bytes(content), request=request)
+            whole = httpx.Response(answer.status_code, headers=answer.headers, content=bytes(content), request=request)
+            self.runtime.heard(request, whole)
+            return whole
 
     def _is_unauthenticated(self, answer: httpx.Response) -> bool:
         if answer.status_code == _UNAUTHENTICATED:

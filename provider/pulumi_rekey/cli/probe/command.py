@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from ..stack_state import printable
 from . import run
 from .lab import Lab, Options
 from .output import Result
+from .recording import Recorder
 
 
 class Told(Error):
@@ -35,6 +36,8 @@ class Command:
 
     kind: str
     lab: Lab[Any]
+    #: Takes down what is said.
+    recorder: Recorder = field(default_factory=Recorder)
 
     @classmethod
     def of(cls, endpoint: str, folder: Path, stack: str | None, options: Options) -> Command:
@@ -52,10 +55,11 @@ class Command:
     ) -> Command:
         """Find an endpoint among those that are configured."""
         kind = _kind(endpoint, configured)
-        session = Endpoints(configured, runtime).session(endpoint, kind)
+        recorder = Recorder()
+        session = Endpoints(configured, replace(runtime, heard=recorder.heard)).session(endpoint, kind)
         if kind == "navigator" and options.org is None:
             options = replace(options, org=session.endpoint.org_id)
-        return cls(kind, Lab(session, options))
+        return cls(kind, Lab(session, options), recorder)
 
     def plan(self) -> Iterator[str]:
         """Yield what will be done, a line each."""

@@ -63,6 +63,7 @@ _COMMON: Final = {
         {
             "unknown": Answer("The login does not say.", "Rekey logs in again once a token is refused."),
             "none": Answer("There is no token: each request is signed.", "Nothing has to be set."),
+            "a week or more": Answer("A week or more.", "No run takes as long."),
             OTHER: Answer("About {}.", "Rekey logs in again a minute before."),
         },
     ),
