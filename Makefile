@@ -11,7 +11,7 @@ pip := $(bin)/python -m pip install --quiet --disable-pip-version-check --constr
 pytest := -m pytest -n $(WORKERS) --dist worksteal
 
 .PHONY: help demo test check coverage pythons dist chaos bench lint audit fmt constructors schemas reference docs sandbox engine \
-  browser consumers clean
+  govcd browser consumers clean
 
 help:
 	@echo "make demo      watch a real pulumi up manage five credentials, on a sandbox of the vendors"
@@ -32,13 +32,13 @@ help:
 demo: $(venv) engine
 	@$(bin)/python -m tools.demo
 
-test: $(venv) engine browser consumers
+test: $(venv) engine govcd browser consumers
 	@$(bin)/python $(pytest) $(ARGS)
 
 check: lint test
 
 coverage: export COVERAGE_FILE = $(CURDIR)/.build/coverage/data
-coverage: $(venv) engine browser consumers
+coverage: $(venv) engine govcd browser consumers
 	@rm -rf .build/coverage && mkdir -p .build/coverage
 	@$(bin)/coverage run $(pytest) $(ARGS)
 	@$(bin)/coverage combine --quiet
@@ -91,6 +91,9 @@ sandbox: $(venv)
 
 engine: $(venv)
 	@$(bin)/python tools/engine/install.py >/dev/null
+
+govcd: $(venv)
+	@$(bin)/python -m tools.govcd.install
 
 browser: $(venv)
 	@$(bin)/python tools/browser.py

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Route
 
 from ..world import World
 from .cloudapi import Handler, error_as_xml, identified, operation, refused
@@ -45,7 +45,12 @@ class Vcd:
         self._oidc = Oidc(world, self._sessions, self._provider, self._relying_parties)
 
     def routes(self) -> list[BaseRoute]:
-        """Every path that the server answers."""
+        """Every path that the server answers; those of the API with a slash behind, too, as VMware's client has it."""
+        served = self._served()
+        api = [route for route in served if route.path.startswith("/cloudapi/")]
+        return [*served, *(Route(f"{route.path}/", route.endpoint, methods=list(route.methods or ())) for route in api)]
+
+    def _served(self) -> list[Route]:
         provider, parties = self._provider, self._relying_parties
         return [
             *self._sessions.routes(),
@@ -91,10 +96,10 @@ class Vcd:
             "tenant_api_token": sessions.api_token(tenant),
         }
 
-    def _read(self, path: str, handler: Handler) -> BaseRoute:
+    def _read(self, path: str, handler: Handler) -> Route:
         return operation("GET", _OPENID_PROVIDER + path, self._with_right(handler), since="37.2")
 
-    def _change(self, method: str, path: str, handler: Handler, *, mints: bool = False) -> BaseRoute:
+    def _change(self, method: str, path: str, handler: Handler, *, mints: bool = False) -> Route:
         answering = self._with_right(self._tasks.answering(handler, mints=mints))
         return operation(method, _OPENID_PROVIDER + path, answering, since="37.2")
 

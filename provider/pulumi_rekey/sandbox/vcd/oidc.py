@@ -12,7 +12,7 @@ from urllib.parse import unquote_plus, urlencode
 from joserfc import jwt
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute
+from starlette.routing import Route
 
 from ...sandbox import wire
 from ..tokens import TokenAnswer
@@ -51,7 +51,7 @@ class Oidc:
         self._access_tokens: dict[str, tuple[Consent, datetime]] = {}
         self._issuer = f"{world.base_url}/oidc"
 
-    def routes(self) -> list[BaseRoute]:
+    def routes(self) -> list[Route]:
         """The endpoints that discovery names, and discovery."""
         return [
             oauth.operation("GET", "/oidc/.well-known/openid-configuration", self._discover),

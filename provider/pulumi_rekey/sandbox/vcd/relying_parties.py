@@ -73,7 +73,7 @@ class RelyingParties:
         self._parties[party.id] = party
         if self._world.switch("vcd.register") == "200":
             return JSONResponse(self._view(party, party.secret))
-        location = f"{self._world.base_url}{request.url.path}/{party.id}"
+        location = f"{self._world.base_url}{request.url.path.rstrip('/')}/{party.id}"
         return JSONResponse(self._view(party, party.secret), 201, {"Content-Location": location})
 
     async def show(self, request: Request) -> Response:

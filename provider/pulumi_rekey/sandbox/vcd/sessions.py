@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from ...sandbox import wire
 from ..tokens import TokenAnswer, Tokens
@@ -90,7 +90,7 @@ class Sessions:
         """The id of an organization."""
         return urn("org", self._world.random(f"vcd org {org}"))
 
-    def routes(self) -> list[BaseRoute]:
+    def routes(self) -> list[Route]:
         """The logins, and what a client asks before and directly after them."""
         sessions = "/cloudapi/1.0.0/sessions"
         return [
