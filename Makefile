@@ -10,7 +10,7 @@ venv := $(VENV)/installed
 pip := $(bin)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 pytest := -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help demo test check coverage pythons dist chaos bench lint audit fmt constructors schemas reference docs sandbox engine \
+.PHONY: help demo test check coverage pythons dist chaos acceptance bench lint audit fmt constructors schemas reference docs sandbox engine \
   govcd browser consumers clean
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo "make pythons   the tests on every Python, 3.11 to 3.14, that this machine has"
 	@echo "make dist      build the sdist and the wheel into dist/"
 	@echo "make chaos     make every call fail, every process die, then anything happen (two hours; make test has a sample)"
+	@echo "make acceptance  take each resource through its life at the live systems that the environment names"
 	@echo "make bench     measure it beside the engine's own floor"
 	@echo "make lint      check style and types            make fmt      put the style right"
 	@echo "make audit     look the versions of all dependencies up in the database of vulnerabilities (needs a network)"
@@ -56,6 +57,9 @@ dist: $(venv)
 
 chaos: $(venv) engine
 	@$(bin)/python -m tests.chaos $(ARGS)
+
+acceptance: $(venv) engine
+	@$(bin)/python -m tests.acceptance
 
 bench: $(venv) engine
 	@$(bin)/python -m bench $(ARGS)
