@@ -165,6 +165,48 @@ def test_probe_of_lists_with_more_than_one(sandbox: Sandbox) -> None:
     assert found(sandbox, "vcd")["vcd.paging"].value == "links"
 
 
+@pytest.mark.parametrize(
+    ("fact", "value", "path", "rule"),
+    [
+        ("vcd.client_auth", "untold", "/oidc/oauth2/token$", {"status": 400, "body": '{"error": "invalid_request"}'}),
+        ("vcd.ec_keys", "refused", "/keys$", {"method": "POST", "status": 400, "count": 1}),
+        ("vcd.missing", "404", "/relyingParties/urn", {"method": "GET", "status": 404, "skip": 1}),
+        ("vcd.jwks_max_age", "unknown", "/oidc/jwks$", {"status": 200, "body": '{"keys": []}'}),
+        ("broker.missing", "403", "/sync-client$", {"method": "GET", "status": 403, "count": 1}),
+        ("broker.error_body", "other", "/sync-client$", {"method": "GET", "status": 404, "body": "no", "count": 1}),
+        ("broker.scim", "forbidden", "/scim/v2/Users$", {"status": 403}),
+        ("broker.scim", "refused", "/scim/v2/Users$", {"status": 401}),
+        ("navigator.post_secret", "refused", "/secret$", {"method": "POST", "status": 405}),
+        ("navigator.error_body", "other", "/oauth-apps/rekey-probe-[0-9a-f-]{36}$", {"status": 404, "body": "no"}),
+        (
+            "roma.put_secret",
+            "masked",
+            "/secret$",
+            {"method": "PUT", "status": 200, "body": '{"secret": "J***d"}', "count": 1},
+        ),
+        (
+            "roma.put_secret",
+            "other",
+            "/secret$",
+            {"method": "PUT", "status": 200, "body": '{"secret": "Jd"}', "count": 1},
+        ),
+        (
+            "roma.read_back",
+            "later",
+            "/secret$",
+            {"method": "GET", "status": 200, "body": '{"secret": "Jd"}', "skip": 2},
+        ),
+    ],
+)
+def test_probe_sees_what_no_switch_turns(
+    sandbox: Sandbox, fact: str, value: str, path: str, rule: dict[str, object]
+) -> None:
+    sandbox.fault(path, **{"count": 0, **rule})
+    assert found(sandbox, fact.partition(".")[0], activate=False)[fact].value == value
+    sandbox.clear_faults()
+    command(sandbox, fact.partition(".")[0]).clean()
+
+
 def test_probe_waits_for_the_end_of_an_old_secret_as_long_as_told(sandbox: Sandbox) -> None:
     sandbox.dialect(vcd__regenerate="grace")
     short, long = (found(sandbox, "vcd", wait=timedelta(hours=hours)) for hours in (0.5, 2))
@@ -173,6 +215,15 @@ def test_probe_waits_for_the_end_of_an_old_secret_as_long_as_told(sandbox: Sandb
     patched = found(sandbox, "navigator", wait=timedelta(minutes=5))["navigator.patch_secret"].detail
     assert "It ended within 1 min" in str(patched)
     assert "Nobody waited" in str(found(sandbox, "vcd")["vcd.regenerate"].detail)
+
+
+def test_probe_names_the_calls_that_take_another_right(sandbox: Sandbox) -> None:
+    sandbox.fault("/openIdProvider/keys$", method="POST", status=403, count=0)
+    findings = found(sandbox, "vcd", activate=False)
+    assert findings["vcd.rights"].value == "missing"
+    assert findings["vcd.rights"].detail == "Refused: POST /cloudapi/1.0.0/openIdProvider/keys."
+    assert findings["vcd.jwks"].why == "POST /cloudapi/1.0.0/openIdProvider/keys: 403"
+    assert findings["vcd.register"].value == "200"
 
 
 def test_probe_without_permission_touches_nothing(sandbox: Sandbox) -> None:
@@ -318,10 +369,11 @@ def test_probe_killed_leaves_nothing_after_clean(sandbox: Sandbox, rekey: Rekey,
 # -- systems that are none, or hostile --------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def html() -> Iterator[str]:
+@pytest.fixture(params=[200, 404, 401])
+def page(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where something answers that is no vendor."""
     with scripted() as server:
-        server.script(answer(200, b"<html>Please log in</html>", "content-type: text/html"))
+        server.script(answer(request.param, b"<html>Please log in</html>", "content-type: text/html"))
         yield server.url
 
 
@@ -334,10 +386,11 @@ def fails(probing: Command) -> str:
 
 
 @pytest.mark.parametrize("kind", ["vcd", "broker", "navigator"])
-def test_probe_of_a_page_says_so_in_one_line(sandbox: Sandbox, html: str, kind: str) -> None:
-    settings = sandbox.endpoint(kind) | {"url": html}
+def test_probe_of_a_page_says_so_in_one_line(sandbox: Sandbox, page: str, kind: str) -> None:
+    settings = sandbox.endpoint(kind) | {"url": page}
     probing = Command.in_configuration(kind, {kind: settings}, Runtime(), Options(make_app=True))
-    assert "check that the endpoint's url is the vendor's API" in fails(probing)
+    advice = "check that the endpoint's url is the vendor's API|check the address|correct the credentials"
+    assert re.search(advice, fails(probing))
 
 
 @pytest.mark.parametrize("kind", KINDS)
