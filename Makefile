@@ -10,8 +10,8 @@ venv := $(VENV)/installed
 pip := $(bin)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 pytest := -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help demo test check coverage pythons dist chaos bench lint audit fmt constructors schemas reference docs sandbox engine \
-  languages browser consumers clean
+.PHONY: help demo test check coverage pythons dist chaos acceptance bench lint audit fmt constructors schemas reference docs sandbox engine \
+  languages govcd browser consumers clean
 
 help:
 	@echo "make demo      watch a real pulumi up manage five credentials, on a sandbox of the vendors"
@@ -21,6 +21,7 @@ help:
 	@echo "make pythons   the tests on every Python, 3.11 to 3.14, that this machine has"
 	@echo "make dist      build the sdist and the wheel into dist/"
 	@echo "make chaos     make every call fail, every process die, then anything happen (two hours; make test has a sample)"
+	@echo "make acceptance  take each resource through its life at the live systems that the environment names"
 	@echo "make bench     measure it beside the engine's own floor"
 	@echo "make lint      check style and types            make fmt      put the style right"
 	@echo "make audit     look the versions of all dependencies up in the database of vulnerabilities (needs a network)"
@@ -33,13 +34,13 @@ help:
 demo: $(venv) engine
 	@$(bin)/python -m tools.demo
 
-test: $(venv) engine languages browser consumers
+test: $(venv) engine languages govcd browser consumers
 	@$(bin)/python $(pytest) $(ARGS)
 
 check: lint test
 
 coverage: export COVERAGE_FILE = $(CURDIR)/.build/coverage/data
-coverage: $(venv) engine languages browser consumers
+coverage: $(venv) engine languages govcd browser consumers
 	@rm -rf .build/coverage && mkdir -p .build/coverage
 	@$(bin)/coverage run $(pytest) $(ARGS)
 	@$(bin)/coverage combine --quiet
@@ -57,6 +58,9 @@ dist: $(venv)
 
 chaos: $(venv) engine
 	@$(bin)/python -m tests.chaos $(ARGS)
+
+acceptance: $(venv) engine
+	@$(bin)/python -m tests.acceptance
 
 bench: $(venv) engine
 	@$(bin)/python -m bench $(ARGS)
@@ -95,6 +99,9 @@ engine: $(venv)
 
 languages: $(venv)
 	@$(bin)/python -m tools.engine.languages
+
+govcd: $(venv)
+	@$(bin)/python -m tools.govcd.install
 
 browser: $(venv)
 	@$(bin)/python tools/browser.py

@@ -21,6 +21,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from pulumi_rekey.cli.probe.recording import Call
 from pulumi_rekey.manifest.entries import read
 from pulumi_rekey.policy.decide import warnings
 from pulumi_rekey.policy.model import Policy
@@ -190,6 +191,10 @@ def fields(document: Any, above: str = "") -> set[str]:
 @pytest.mark.parametrize("block", judged("json"), ids=str)
 def test_json_blocks_are_accepted_by_the_sandbox(block: Block, sandbox: Sandbox) -> None:
     body = json.loads(block.text)
+    if "request" in body:
+        # A call of a recording is nothing to send.
+        assert Call.model_validate(body)
+        return
     control = "clock" if "advance" in body else "faults" if "path" in body else "dialect"
     assert sandbox.post(f"/_sandbox/{control}", body), block
 

@@ -7,7 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from pulumi_rekey.resources import all_resources
 
-from tools.schemas import FOLDER, manifest_schema, report_schema, schema_of
+from tools.schemas import FOLDER, manifest_schema, probe_schema, recording_schema, report_schema, schema_of
 
 RESOURCES = {resource.name: resource for resource in all_resources()}
 
@@ -24,7 +24,8 @@ def test_schema_committed_is_generated_from_the_model(name: str) -> None:
 
 
 def test_schema_files_are_not_left_over() -> None:
-    assert {path.stem for path in FOLDER.glob("*.json")} == {*RESOURCES, "manifest", "report", "pulumi"}
+    others = {"manifest", "probe", "pulumi", "recording", "report"}
+    assert {path.stem for path in FOLDER.glob("*.json")} == {*RESOURCES, *others}
 
 
 def test_schema_of_manifests_is_generated() -> None:
@@ -32,9 +33,12 @@ def test_schema_of_manifests_is_generated() -> None:
     Draft202012Validator.check_schema(json.loads(manifest_schema()))
 
 
-def test_schema_of_reports_is_generated() -> None:
-    assert (FOLDER / "report.json").read_text() == report_schema(), "stale: run `make schemas`"
-    Draft202012Validator.check_schema(json.loads(report_schema()))
+@pytest.mark.parametrize(
+    ("name", "schema"), [("report", report_schema()), ("probe", probe_schema()), ("recording", recording_schema())]
+)
+def test_schema_of_outputs_is_generated(name: str, schema: str) -> None:
+    assert (FOLDER / f"{name}.json").read_text() == schema, "stale: run `make schemas`"
+    Draft202012Validator.check_schema(json.loads(schema))
 
 
 @pytest.mark.parametrize("name", RESOURCES)

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from pulumi_rekey import resources
+from pulumi_rekey.cli.probe import run as probe
+from pulumi_rekey.cli.probe.facts import OTHER
 from pulumi_rekey.endpoints import KINDS, session_class
 from pulumi_rekey.endpoints.config import CREDENTIAL, Endpoint, environment_names
 from pulumi_rekey.frontend.descriptions import (
@@ -62,6 +64,7 @@ def tables() -> dict[str, Callable[[], str]]:
         found[f"endpoint {kind}"] = partial(
             settings, model, model.model_fields.keys() - Endpoint.model_fields.keys() | environment_names(model).keys()
         )
+        found[f"facts {kind}"] = partial(facts, kind)
     found["resources"] = partial(overview, "")
     found["resources, from the top"] = partial(overview, "docs/")
     found["calls"] = calls
@@ -225,6 +228,18 @@ def default(field: dict[str, Any]) -> str:
     """The default, where it is a value."""
     value = field.get("default")
     return "" if value in (None, [], {}, ()) else f"Default: {code(value)}."
+
+
+def facts(kind: str) -> str:
+    """The facts that `rekey probe` finds out about a vendor."""
+    rows = []
+    for fact in probe.facts(kind):
+        values = [
+            "what it is" if value == OTHER else f"**`{value}`**" if answer.weaker else f"`{value}`"
+            for value, answer in fact.answers.items()
+        ]
+        rows.append((f"`{fact.name}`", fact.question, fact.pages, ", ".join(values)))
+    return table(("Fact", "Question", "What the pages say", "Values"), rows)
 
 
 def code(value: object) -> str:

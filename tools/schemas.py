@@ -1,4 +1,4 @@
-"""Write schemas/: of each resource's inputs, of manifests, of reports, and Pulumi's own; `--check` only compares."""
+"""Write schemas/: JSON Schemas of inputs, manifests, reports and probes, and Pulumi's own; `--check` only compares."""
 
 import json
 import sys
@@ -6,10 +6,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from pulumi_rekey.cli.probe.output import ProbeDocument
+from pulumi_rekey.cli.probe.recording import Recording
 from pulumi_rekey.cli.report import ReportDocument
 from pulumi_rekey.frontend.descriptions import JsonSchema, json_schema
 from pulumi_rekey.manifest.entries import MAX_NAME, NAME, Options
 from pulumi_rekey.manifest.kinds import PAIR, PAIR_POLICY, POLICY, SIDES, arguments, credentials, resource_of
+from pulumi_rekey.model import Model
 from pulumi_rekey.native.schema import package_schema
 from pulumi_rekey.policy.slots import Turn
 from pulumi_rekey.reconciler.contract import Resource
@@ -156,8 +159,22 @@ def _defaults() -> dict[str, Any]:
 
 def report_schema() -> str:
     """The text of the schema of `rekey status --json`; unlike in inputs, null is a value in it."""
-    schema = ReportDocument.model_json_schema(mode="serialization")
-    schema = {"$schema": JsonSchema.schema_dialect, **schema, "title": "A rekey report"}
+    return _output_schema(ReportDocument, "A rekey report")
+
+
+def probe_schema() -> str:
+    """The text of the schema of `rekey probe --json`."""
+    return _output_schema(ProbeDocument, "A probe of a vendor's system")
+
+
+def recording_schema() -> str:
+    """The text of the schema of what `rekey probe --record` writes."""
+    return _output_schema(Recording, "A recording of shapes")
+
+
+def _output_schema(document: type[Model], title: str) -> str:
+    schema = document.model_json_schema(mode="serialization")
+    schema = {"$schema": JsonSchema.schema_dialect, **schema, "title": title}
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -169,8 +186,14 @@ def pulumi_schema() -> str:
 def main() -> int:
     """Write, or compare and name what is stale."""
     wanted = {FOLDER / f"{resource.name}.json": schema_of(resource) for resource in all_resources()}
-    beside = {"manifest": manifest_schema, "report": report_schema, "pulumi": pulumi_schema}
-    wanted |= {FOLDER / f"{name}.json": text() for name, text in beside.items()}
+    others = {
+        "manifest": manifest_schema(),
+        "probe": probe_schema(),
+        "pulumi": pulumi_schema(),
+        "recording": recording_schema(),
+        "report": report_schema(),
+    }
+    wanted |= {FOLDER / f"{name}.json": text for name, text in others.items()}
     present = {path: path.read_text() for path in FOLDER.glob("*.json")}
     if "--check" in sys.argv[1:]:
         stale = sorted(path.name for path in wanted.keys() | present.keys() if wanted.get(path) != present.get(path))

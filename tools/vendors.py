@@ -1,6 +1,7 @@
 """A running sandbox, in a process of its own, for the tests and the demonstration."""
 
 import contextlib
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -32,9 +33,9 @@ SECRET_SETTINGS = {
 class Sandbox:
     """The vendors, as somebody outside sees them."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, trusted: ssl.SSLContext | None = None) -> None:
         self.url = url
-        self.http = httpx.Client(base_url=url, trust_env=False)
+        self.http = httpx.Client(base_url=url, trust_env=False, verify=trusted or True)
         self.credentials: dict[str, dict[str, str]] = self.http.get("/_sandbox/credentials").json()
 
     def settings(self) -> dict[str, str]:
@@ -92,15 +93,15 @@ class Sandbox:
 
 
 @contextlib.contextmanager
-def running_sandbox(*arguments: str) -> Iterator[Sandbox]:
-    """Serve the vendors on a free port of loopback."""
+def running_sandbox(*arguments: str, trusted: ssl.SSLContext | None = None) -> Iterator[Sandbox]:
+    """Serve the vendors on a free port of loopback; where that is HTTPS, `trusted` knows the certificate."""
     command = [sys.executable, "-m", "pulumi_rekey.sandbox", "--port", "0", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             ready = process.stdout.readline().strip() if process.stdout else ""
             if not ready.startswith("rekey sandbox ready at "):
                 raise RuntimeError(f"the sandbox did not start: {ready}")
-            sandbox = Sandbox(ready.rpartition(" ")[2])
+            sandbox = Sandbox(ready.rpartition(" ")[2], trusted)
             yield sandbox
             sandbox.http.close()
         finally:

@@ -50,7 +50,10 @@ def admin(sandbox: Sandbox) -> Admin:
 
 
 def test_login_gives_a_token(sandbox: Sandbox, admin: Admin) -> None:
-    answer = admin.log_in().json()
+    given = admin.log_in()
+    assert given.headers["Content-Type"] == "application/json;charset=UTF-8"
+    assert given.headers["Cache-Control"] == "no-store"
+    answer = given.json()
     assert (answer["token_type"], answer["expires_in"]) == ("Bearer", 21600)
     assert answer["access_token"].count(".") == 2
     form = {name: admin.known[name] for name in ("client_id", "client_secret")}
@@ -240,6 +243,23 @@ def test_errors_are_structured_by_dialect(sandbox: Sandbox, admin: Admin) -> Non
     assert set(error) == {"code", "message", "parameters"}
 
 
+def test_directory_update_refused(admin: Admin) -> None:
+    path = f"{admin.directories}/{admin.known['directory_id']}"
+    before = admin.call("GET", path).json()
+    bodies: tuple[object, ...] = (
+        None,
+        {"name": ""},
+        {"name": None},
+        {"domains": []},
+        {"domains": None},
+        {"default_domain": ""},
+    )
+    for body in bodies:
+        assert admin.call("PATCH", path, body, DIRECTORY).status_code == 400
+    assert admin.call("GET", path).json() == before
+    assert admin.call("PATCH", path, {}, DIRECTORY).json() == before
+
+
 def test_dialect_omnissa(sandbox: Sandbox) -> None:
     sandbox.dialect(broker__dialect="omnissa")
     admin = Admin(sandbox, tenant="")
@@ -247,5 +267,9 @@ def test_dialect_omnissa(sandbox: Sandbox) -> None:
     assert made.headers["content-type"] == "application/json"
     assert admin.push(made.json()["access_token"]) == 200
     assert admin.http.post("/acs/t/CUSTOMER/token").status_code == 404
+    missing = f"{admin.directories}/x"
+    assert set(admin.call("GET", missing).json()["errors"][0]) == {"code", "message", "parameters"}
+    sandbox.dialect(broker__omnissa_error_body="empty")
+    assert admin.call("GET", missing).content == b""
     sandbox.dialect(broker__dialect="vcenter")
     assert admin.generate().status_code == 404

@@ -25,7 +25,8 @@ class Manager(Navigator):
         self.token = self.log_in().json()["accessToken"]
 
     def call(self, method: str, path: str = "", **options: Any) -> httpx.Response:
-        return self.http.request(method, self.apps_path + path, headers={"csp-auth-token": self.token}, **options)
+        headers = {"csp-auth-token": self.token} | options.pop("headers_too", {})
+        return self.http.request(method, self.apps_path + path, headers=headers, **options)
 
     def create(self, **settings: Any) -> str:
         created = self.call("POST", json={"id": "robot", "secret": FIRST} | settings)
@@ -114,6 +115,28 @@ def test_access_refused(sandbox: Sandbox, manager: Manager) -> None:
         assert {"cspErrorCode", "message", "requestId", "statusCode"} <= set(forbidden.json())
     sandbox.dialect(navigator__error_body="empty")
     assert manager.call("GET", "/robot").content == b""
+
+
+def test_body_of_another_media_type_refused(manager: Manager) -> None:
+    robot = manager.create()
+    secret = f"/{robot}/secret"
+    for method, path in (("POST", ""), ("PATCH", f"/{robot}"), ("POST", secret), ("PUT", secret)):
+        answer = manager.call(method, path, content=b"{}", headers_too={"Content-Type": "text/plain"})
+        assert (answer.status_code, answer.json()["statusCode"]) == (415, 415)
+        assert manager.call(method, path, content=b"{}").status_code == 415
+    login = f"{BASE}/v1/authn/accesstoken"
+    assert manager.http.post(login, data={"refreshToken": manager.known["api_token"]}).status_code == 415
+    authorize = f"{BASE}/v2/authn/authorize"
+    answer = manager.http.post(authorize, params={"orgId": manager.org}, auth=(robot, FIRST), json={})
+    assert answer.status_code == 415
+    assert manager.accepted(FIRST) == [True]
+
+
+def test_token_is_not_to_be_kept(manager: Manager) -> None:
+    manager.create()
+    for answer in (manager.log_in(), manager.authorize("robot", FIRST)):
+        assert answer.headers["Content-Type"] == "application/json;charset=UTF-8"
+        assert answer.headers["Cache-Control"] == "no-store"
 
 
 def test_app_from_create_to_change(sandbox: Sandbox, manager: Manager) -> None:
@@ -292,7 +315,8 @@ def test_clients_and_scopes(manager: Manager) -> None:
 
 
 def test_list_exists_by_dialect_only(sandbox: Sandbox, manager: Manager) -> None:
-    assert manager.call("GET").status_code == 405
+    refused = manager.call("GET")
+    assert (refused.status_code, refused.headers["Allow"]) == (405, "POST")
     sandbox.dialect(navigator__list="present")
     for number in range(4):
         manager.create(id=f"robot-{number}")

@@ -1,5 +1,6 @@
 """ROMA Connect: logins, applications, their secrets, what is refused, a consumer that proves a secret."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -82,6 +83,30 @@ def test_access_to_another_project_or_instance_refused(manager: Manager) -> None
     for name in ("project_id", "instance_id"):
         path = manager.app.replace(manager.known[name], "another")
         assert manager.call("GET", path).status_code == 403
+
+
+def test_access_as_another_project_refused(manager: Manager) -> None:
+    content = '{"secret": "Signed1"}'
+    for project, status in ((manager.known["project_id"], 200), ("another", 403)):
+        request = signed(manager, header_params={"X-Project-Id": project, "Content-Type": "application/json"})
+        assert send(manager, request, content).status_code == status
+
+
+def test_error_text_is_bounded(manager: Manager) -> None:
+    names = ";".join(f"x-missing-{number}" for number in range(50))
+    authorization = (
+        f"SDK-HMAC-SHA256 Access={manager.known['access_key']}, SignedHeaders=x-sdk-date;{names}, Signature="
+    )
+    headers = {"Authorization": authorization + "0" * 64, "X-Sdk-Date": f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"}
+    error = manager.http.get(manager.app, headers=headers).json()
+    assert error["error_code"] == "ROMA.1002"
+    assert len(error["error_msg"]) == len(error["error_details"]) == 128
+
+
+def test_request_without_body_refused(manager: Manager) -> None:
+    for method, path in (("POST", manager.apps), ("PUT", manager.app)):
+        answer = manager.call(method, path)
+        assert (answer.status_code, answer.json()["error_code"]) == (400, "ROMA.13001")
 
 
 def test_request_id_in_every_answer(manager: Manager) -> None:

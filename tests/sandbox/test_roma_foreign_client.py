@@ -6,7 +6,11 @@ from functools import partial
 import pytest
 from huaweicloudsdkcore.auth.credentials import BasicCredentials  # type: ignore[import-untyped]  # ships no types
 from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException  # type: ignore[import-untyped]  # ships no types
+from huaweicloudsdkcore.sdk_request import SdkRequest  # type: ignore[import-untyped]  # ships no types
+from huaweicloudsdkcore.signer.signer import Signer  # type: ignore[import-untyped]  # ships no types
 from huaweicloudsdkroma import v2 as roma  # type: ignore[import-untyped]  # ships no types
+
+from tools.administrators import Roma
 
 from .conftest import Sandbox
 
@@ -24,6 +28,20 @@ def client(
 def sdk(sandbox: Sandbox) -> roma.RomaClient:
     known = sandbox.credentials["roma"]
     return client(known["url"], known["access_key"], known["secret_key"], known["project_id"])
+
+
+def with_token(url: str, token: str, project_id: str) -> roma.RomaClient:
+    """A client that sends an IAM token where it would sign; the SDK has no such credentials of its own."""
+
+    def send_token(request: SdkRequest) -> SdkRequest:
+        request.header_params |= {"X-Auth-Token": token, "X-Project-Id": project_id}
+        Signer.process_request_uri(request)
+        return request
+
+    # The SDK takes no other class.
+    credentials = BasicCredentials("-", "-", project_id)
+    credentials.sign_request = send_token
+    return roma.RomaClient.new_builder().with_credentials(credentials).with_endpoint(url).build()
 
 
 def refused(call: Callable[[], object]) -> ClientRequestException:
@@ -70,6 +88,26 @@ def test_errors_arrive_with_code_and_request_id(sandbox: Sandbox, sdk: roma.Roma
     error = refused(partial(sdk.check_roma_app_secret, request))
     assert (error.status_code, error.error_code) == (404, "ROMA.00014001")
     assert len(error.request_id) == 32
+
+
+def test_application_with_a_token(sandbox: Sandbox) -> None:
+    known, owner = sandbox.credentials["roma"], Roma(sandbox)
+    token = owner.log_in().headers["X-Subject-Token"]
+    sdk = with_token(known["url"], token, known["project_id"])
+    request = roma.ResetRomaAppSecretRequest(known["app_id"], known["instance_id"])
+    made = sdk.reset_roma_app_secret(request).secret
+    shown = sdk.check_roma_app_secret(roma.CheckRomaAppSecretRequest(known["app_id"], known["instance_id"]))
+    assert shown.secret == made == owner.secret(known["app_id"])
+    nothing = roma.CreateRomaAppRequest(known["instance_id"])
+    assert refused(partial(sdk.create_roma_app, nothing)).error_code == "ROMA.13001"
+    elsewhere = with_token(known["url"], token, "another")
+    for stranger, status, code in (
+        (with_token(known["url"], "wrong", known["project_id"]), 400, "ROMA.1002"),
+        (elsewhere, 403, "ROMA.00000101"),
+    ):
+        error = refused(partial(stranger.list_roma_app, roma.ListRomaAppRequest(known["instance_id"])))
+        assert (error.status_code, error.error_code) == (status, code)
+        assert len(error.request_id) == 32
 
 
 def test_login_with_temporary_keys_needs_security_token(sandbox: Sandbox) -> None:

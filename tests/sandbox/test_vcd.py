@@ -252,6 +252,22 @@ class TestPasswordSession:
         assert (gone.status_code, gone.content) == (204, b"")
         assert_refused(sandbox.http.get(PARTIES, headers=headers), 401, "UNAUTHORIZED")
 
+    def test_sessions_of_the_user_are_listed(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
+        known = sandbox.credentials["vcd"]
+        tokens = [self.provider_token(sandbox), vcd.headers["Authorization"].partition(" ")[2]]
+        own = {
+            vcd.get(f"{SESSIONS}/current", headers={"Authorization": f"Bearer {token}"}).json()["id"]
+            for token in tokens
+        }
+        token_of(sandbox, known["weak_api_token"])
+        listed = vcd.get(SESSIONS, params={"pageSize": 1})
+        assert (listed.json()["resultTotal"], listed.json()["pageCount"]) == (2, 2)
+        both = vcd.get(SESSIONS).json()["values"]
+        assert {session["id"] for session in both} == own
+        assert vcd.delete(f"{SESSIONS}/current", headers={"Authorization": f"Bearer {tokens[0]}"}).status_code == 204
+        assert vcd.get(SESSIONS).json()["resultTotal"] == 1
+        assert_refused(sandbox.http.get(SESSIONS, headers={"Accept": ACCEPT}), 401, "UNAUTHORIZED")
+
     def test_session_ends_when_idle(self, sandbox: Sandbox) -> None:
         headers = {"Accept": ACCEPT, "Authorization": f"Bearer {self.provider_token(sandbox)}"}
         for _ in range(3):
@@ -273,7 +289,8 @@ class TestApiToken:
             assert (answer.status_code, body["token_type"], body["expires_in"]) == (200, "Bearer", 2592000)
             assert body["refresh_token"] is None
             assert len(body["access_token"]) > 32
-            assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["Content-Type"] == "application/json;charset=UTF-8"
+        assert answer.headers["Cache-Control"] == "no-store"
 
     def test_api_token_of_a_tenant(self, sandbox: Sandbox) -> None:
         vcd = sandbox.credentials["vcd"]
@@ -586,7 +603,8 @@ class TestList:
             register(vcd, name)
         assert self.names(vcd, sortAsc="clientName") == ["a", "b", "c"]
         assert self.names(vcd, sortDesc="clientName") == ["c", "b", "a"]
-        assert_bad(vcd.get(PARTIES, params={"sortAsc": "id"}))
+        for non_sortable in ("id", "clientId"):
+            assert_bad(vcd.get(PARTIES, params={"sortAsc": non_sortable}))
 
 
 RSA_2048 = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -839,6 +857,23 @@ class TestTasks:
         location = f"/api/task/{uuid4()}"
         assert_forbidden(vcd.get(location))
         assert_refused(sandbox.http.get(location, headers={"Accept": ACCEPT}), 401, "UNAUTHORIZED")
+
+    def test_task_in_the_form_that_is_asked_for(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
+        sandbox.dialect(vcd__changes="tasks-and-mints")
+        location = vcd.post(PARTIES, json={"clientName": "a", "redirectUris": [CALLBACK]}).headers["Location"]
+        owner = vcd.get(location, headers={"Accept": "application/*+json;version=37.2"}).json()["owner"]["id"]
+        for accept in ("application/*+xml;version=37.2", "application/*;version=37.2"):
+            answer = vcd.get(location, headers={"Accept": accept})
+            assert answer.headers["Content-Type"] == "application/vnd.vmware.vcloud.task+xml;version=37.2"
+            task = ET.fromstring(answer.content)
+            namespace = "{http://www.vmware.com/vcloud/v1.5}"
+            assert (task.tag, task.attrib["status"]) == (f"{namespace}Task", "success")
+            assert task.attrib["href"] == location
+            shown = task.find(f"{namespace}Owner")
+            assert shown is not None
+            assert shown.attrib["id"] == owner
+        missing = vcd.get(f"/api/task/{uuid4()}", headers={"Accept": "application/*+xml;version=37.2"})
+        assert (missing.status_code, ET.fromstring(missing.content).tag) == (403, f"{namespace}Error")
 
     def test_task_for_mints(self, sandbox: Sandbox, vcd: httpx.Client) -> None:
         sandbox.dialect(vcd__changes="tasks-and-mints")

@@ -30,6 +30,7 @@ from ..model import fields_marked, secret_fields
 from ..policy.durations import in_words
 from ..reconciler.apply import Reconciler
 from .installation import how_to_install
+from .stack_config import configured_endpoints, stack_config
 from .stack_export import export, pulumi
 from .stack_state import SECRET, Stack, printable
 
@@ -80,7 +81,7 @@ class Doctor:
         yield from self._program()
         config: dict[str, Any] = {}
         try:
-            config = self._config()
+            config = stack_config(self.folder, self.stack)
         except Misconfigured as wrong:
             yield _problem("stack", wrong)
         else:
@@ -171,12 +172,6 @@ class Doctor:
     def _selected(self) -> list[str]:
         return ["--stack", self.stack] if self.stack else []
 
-    def _config(self) -> dict[str, Any]:
-        config: dict[str, Any] = json.loads(
-            pulumi(["config", "--json", "--show-secrets", *self._selected()], self.folder)
-        )
-        return config
-
     def _owner(self, config: Mapping[str, Any]) -> Iterator[Finding]:
         if config.get("rekey:owner", {}).get("value"):
             yield Finding(Level.GOOD, "owner", "rekey:owner is set")
@@ -198,14 +193,8 @@ class Doctor:
     # -- the vendors ---------------------------------------------------------------------------------------------
 
     def _endpoints(self, config: Mapping[str, Any]) -> Iterator[Finding]:
-        setting = config.get("rekey:endpoints", {})
-        value = setting.get("objectValue")
+        value = configured_endpoints(config)
         if value is None:
-            try:
-                value = json.loads(setting.get("value") or "{}")
-            except ValueError:
-                value = None
-        if not isinstance(value, dict):
             yield Finding(Level.PROBLEM, "endpoints", "rekey:endpoints is not a map", "set its keys with --path")
             value = {}
         names = [*value, *(kind for kind in KINDS if kind not in value and self._in_environment(kind))]
@@ -230,7 +219,7 @@ class Doctor:
                     f"set rekey:endpoints.{printable(name)}.kind to one of: {', '.join(KINDS)}",
                 )
                 continue
-            secret = bool(setting.get("secret"))
+            secret = bool(config.get("rekey:endpoints", {}).get("secret"))
             yield from self._settings(name, kind, settings, used, secret=secret)
             yield from self._vendor(name, kind, endpoints, state)
         yield from self._unused(used)

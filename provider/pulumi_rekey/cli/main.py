@@ -297,10 +297,14 @@ def report(
     if output is None:
         sys.stdout.buffer.write(text.encode())
         return
+    _write(output, text)
+
+
+def _write(file: Path, text: str) -> None:
     try:
-        output.write_bytes(text.encode())
+        file.write_bytes(text.encode())
     except OSError as wrong:
-        typer.echo(f"rekey: {output}: {wrong.strerror}", err=True)
+        typer.echo(f"rekey: {file}: {wrong.strerror}", err=True)
         raise typer.Exit(FAILED) from None
 
 
@@ -367,3 +371,102 @@ def doctor(
                     typer.echo(line)
     if worst:
         raise typer.Exit(FAILED)
+
+
+@app.command(
+    epilog="Exit codes: 0 if the system was probed, whatever was found. 1 if it could not be, or if something that was"
+    " made is left: then run it with --clean. 2 on a usage error."
+)
+def probe(
+    endpoint: Annotated[str, typer.Argument(metavar="ENDPOINT", help="The configured endpoint, such as vcd.")],
+    *,
+    stack: Annotated[
+        str | None, typer.Option("--stack", "-s", metavar="NAME", help="The stack. Default: the selected one.")
+    ] = None,
+    cwd: Folder = Path(),
+    directory: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="A directory of the broker. The credentials of its sync client END."),
+    ] = None,
+    org: Annotated[
+        str | None, typer.Option(metavar="ID", help="An organization at Navigator. Default: the endpoint's.")
+    ] = None,
+    make_app: Annotated[
+        bool, typer.Option("--make-app", help="Make an OAuth app in that organization, which CANNOT BE DELETED.")
+    ] = False,
+    instance: Annotated[str | None, typer.Option(metavar="ID", help="An instance of ROMA Connect; it is read.")] = None,
+    app_id: Annotated[
+        str | None,
+        typer.Option("--app", metavar="ID", help="An application of that instance. Its secret CHANGES for a moment."),
+    ] = None,
+    activate: Annotated[
+        bool, typer.Option("--activate", help="Let a scratch key of Cloud Director sign for some seconds.")
+    ] = False,
+    wait: Annotated[
+        timedelta | None,
+        typer.Option(
+            "--wait", parser=_span, metavar="SPAN", help="Wait so long for each old secret to end.", show_default="0"
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before anything is done.")] = False,
+    clean: Annotated[bool, typer.Option("--clean", help="Only remove what an interrupted probe has left.")] = False,
+    record: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Also write the shapes of all calls: names and types, never a value."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document, described by schemas/probe.json.")
+    ] = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print Markdown, to be pasted into an issue.")
+    ] = False,
+) -> None:
+    """Find out how a live system behaves where its vendor's pages are silent.
+
+    Makes every call that Rekey makes, on scratch objects that it makes, marks and removes. What exists already is
+    touched only if you name it. Says first what it will do. Prints no secret, no token and no id of yours.
+    """
+    from .probe.command import Command
+    from .probe.lab import Options
+
+    if as_json and as_markdown:
+        raise typer.BadParameter("--json and --markdown cannot go together")
+    options = Options(
+        directory=directory,
+        org=org,
+        instance=instance,
+        app=app_id,
+        make_app=make_app,
+        activate=activate,
+        wait=wait or timedelta(),
+    )
+    with _errors_in_one_line():
+        command = Command.of(endpoint, cwd, stack, options)
+        if clean:
+            for line in command.clean():
+                typer.echo(line)
+            return
+        for line in command.plan():
+            typer.echo(line, err=True)
+        if not yes and not typer.confirm("Go on?", err=True):
+            raise typer.Exit(FAILED)
+        result = command.probe()
+    if record is not None:
+        _write(record, command.recorder.recording(result).as_json())
+    if as_json:
+        typer.echo(result.as_json())
+    elif as_markdown:
+        from .probe.output import markdown
+
+        sys.stdout.buffer.write(markdown(result).encode())
+    elif sys.stdout.isatty():
+        from .probe.output import for_terminal
+
+        _console().print(*for_terminal(result), sep="\n")
+    else:
+        from .probe.output import plain
+
+        for finding in result.findings:
+            for line in plain(finding):
+                typer.echo(line)
+        typer.echo(result.summary())

@@ -104,6 +104,8 @@ class Runtime:
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     environment: Mapping[str, str] = field(default_factory=dict)
+    #: Shown each request that was answered, and its whole answer: they hold secrets.
+    heard: Callable[[httpx.Request, httpx.Response], None] = lambda _request, _answer: None
 
 
 @dataclass(frozen=True)
@@ -251,14 +253,37 @@ class Session(ABC, Generic[EndpointT]):
         may have no body; a body that is there must still be JSON, which a login page is not. All attempts end within
         :data:`MAX_ATTEMPTS_S` seconds after the first was sent.
         """
-        request = self.connections.request(
-            method, self.endpoint.url + fill(path, ids), params=query, json=json, headers=self.headers()
-        )
-        reply = self._send_authorized(request, repeatable=repeatable)
-        done = self.await_task(reply.source, request, reply.answer)
+        return self.settle(self.look(method, path, *ids, json=json, query=query, repeatable=repeatable), empty=empty)
+
+    def look(
+        self,
+        method: str,
+        path: str,
+        *ids: str,
+        json: object = None,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        repeatable: bool = True,
+    ) -> Reply:
+        """Send a request as the endpoint's account; return its answer as it is, a refusal too.
+
+        ``headers`` replace some of those that every request has.
+        """
+        url, said = self.endpoint.url + fill(path, ids), self.headers() | dict(headers or {})
+        request = self.connections.request(method, url, params=query, json=json, headers=said)
+        return self._send(request, authorized=True, repeatable=repeatable)
+
+    def settle(self, reply: Reply, *, empty: bool = False) -> Body:
+        """Return the JSON object that an answer has, or that the task which it names ends with; raise a refusal."""
+        self._accept(reply)
+        done = self.await_task(reply.source, reply.answer.request, reply.answer)
         if done is not None:
             return done
         return Body(reply.source, {}) if empty and not reply.answer.content else reply.decode()
+
+    def look_in_public(self, method: str, url: str, **how: Any) -> Reply:
+        """Send a request that changes nothing, without the account's token; return its answer, a refusal too."""
+        return self._send(self.connections.request(method, url, **how), authorized=False)
 
     def pages(self, path: str, *, query: Mapping[str, str], following: str = "nextPage") -> Iterator[Body]:
         """GET page after page along the ``Link`` headers, never at another origin."""
@@ -321,7 +346,7 @@ class Session(ABC, Generic[EndpointT]):
 
     def log_in_with(self, method: str, url: str, **how: Any) -> tuple[httpx.Response, Body]:
         """Send a login, which is safe to repeat: it makes a token and ends none."""
-        reply = self._send(self.connections.request(method, url, **how), authorized=False)
+        reply = self.look_in_public(method, url, **how)
         if reply.answer.is_success:
             self._note_clock(reply.answer)
             content = reply.answer.content or b"{}"
@@ -340,9 +365,7 @@ class Session(ABC, Generic[EndpointT]):
 
     def get_in_public(self, url: str) -> tuple[httpx.Response, Body]:
         """GET what is public, without the account's token."""
-        reply = self._send(
-            self.connections.request("GET", url, headers={"accept": "application/json"}), authorized=False
-        )
+        reply = self.look_in_public("GET", url, headers={"accept": "application/json"})
         if not reply.answer.is_success:
             raise self._refusal(reply)
         return reply.answer, reply.decode()
@@ -353,7 +376,7 @@ class Session(ABC, Generic[EndpointT]):
         :raises Unreachable: if nobody answers there, or the server's certificate is not trusted.
         """
         try:
-            reply = self._send(self.connections.request("GET", self.endpoint.url), authorized=False)
+            reply = self.look_in_public("GET", self.endpoint.url)
         except BadAnswer:
             # A redirect, or a page without end: somebody is there.
             return None
@@ -371,7 +394,7 @@ class Session(ABC, Generic[EndpointT]):
 
         :raises Error: if the answer says nothing about these credentials.
         """
-        reply = self._send(self.connections.request(method, **how), authorized=False)
+        reply = self.look_in_public(method, **how)
         if reply.answer.is_success:
             if shows not in reply.decode():
                 raise BadAnswer(f"{reply.source}: the answer has no {shows!r}", no_effect=True)
@@ -391,8 +414,7 @@ class Session(ABC, Generic[EndpointT]):
         """
         # Encoded first, as RFC 6749, 2.3.1 says; the pages of Broker and Navigator show theirs without that.
         client = basic(quote(client_id, safe=""), quote(client_secret, safe=""))
-        request = self.connections.request("POST", url, data=dict(form), headers=client)
-        reply = self._send(request, authorized=False)
+        reply = self.look_in_public("POST", url, data=dict(form), headers=client)
         code = printable_code(self._error_body(reply.answer).get("error"))
         if code is None:
             raise BadAnswer(
@@ -443,13 +465,16 @@ class Session(ABC, Generic[EndpointT]):
             self._token = token
             return token
 
-    def _send_authorized(self, request: httpx.Request, *, repeatable: bool = True) -> Reply:
+    def _send_authorized(self, request: httpx.Request) -> Reply:
         """Send a request as the endpoint's account; return the answer if it is a success."""
-        reply = self._send(request, authorized=True, repeatable=repeatable)
+        reply = self._send(request, authorized=True)
+        self._accept(reply)
+        return reply
+
+    def _accept(self, reply: Reply) -> None:
         if not reply.answer.is_success:
             raise self._refusal(reply)
         self._note_clock(reply.answer)
-        return reply
 
     def _note_clock(self, answer: httpx.Response) -> None:
         """Note how far the clock of a vendor that knows the account is ahead of this machine's."""
@@ -569,7 +594,9 @@ class Session(ABC, Generic[EndpointT]):
                         raise BadAnswer(f"{source}: the answer is longer than {MAX_ANSWER_BYTES // 1024**2} MiB")
             finally:
                 answer.close()
-            return httpx.Response(answer.status_code, headers=answer.headers, content=bytes(content), request=request)
+            whole = httpx.Response(answer.status_code, headers=answer.headers, content=bytes(content), request=request)
+            self.runtime.heard(request, whole)
+            return whole
 
     def _is_unauthenticated(self, answer: httpx.Response) -> bool:
         if answer.status_code == _UNAUTHENTICATED:

@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from ..sandbox import wire
-from .tokens import Tokens
+from .tokens import TokenAnswer, Tokens
 from .wire import Malformed
 from .world import Refusal, World
 
@@ -82,9 +82,11 @@ class Pushes:
 class Broker:
     """The server's state."""
 
+    paths: ClassVar[tuple[str, ...]] = ("/acs/", "/usergroup/")
     switches: ClassVar[dict[str, tuple[str, ...]]] = {
         "broker.dialect": ("vcenter", "omnissa"),
         "broker.error_body": ("empty", "structured"),
+        "broker.omnissa_error_body": ("structured", "empty"),
         "broker.get_shows_token": ("yes", "no"),
     }
 
@@ -163,10 +165,16 @@ class Broker:
 
         async def endpoint(request: Request) -> Response:
             if self._world.switch("broker.dialect") != dialect:
-                return Response(status_code=HTTPStatus.NOT_FOUND)
+                return self.unserved(request, exists=False)
             return await handler(request)
 
         return endpoint
+
+    def unserved(self, request: Request, *, exists: bool) -> Response:
+        """404, or 405 where the path exists in the dialect that is spoken."""
+        spoken = request.url.path.split("/")[2] == "t", self._world.switch("broker.dialect") == "vcenter"
+        status = HTTPStatus.METHOD_NOT_ALLOWED if exists and spoken[0] is spoken[1] else HTTPStatus.NOT_FOUND
+        return self._refusal(status, status.phrase.lower().replace(" ", ".")).response
 
     # Tokens: POST /acs[/t/{tenant}]/token
 
@@ -189,7 +197,7 @@ class Broker:
         token = self._tokens.issue(holder, named[0], lifetime)
         scope = "admin" if isinstance(holder, Admin) else "scim"
         seconds = int(lifetime.total_seconds())
-        return JSONResponse({"access_token": token, "token_type": "Bearer", "expires_in": seconds, "scope": scope})
+        return TokenAnswer({"access_token": token, "token_type": "Bearer", "expires_in": seconds, "scope": scope})
 
     def _client(self, client_id: str, secret: str) -> tuple[Admin | Pushes, timedelta] | None:
         """Whose id and secret these are, and how long a token lives that they are given."""
@@ -277,14 +285,17 @@ class Broker:
 
     async def _update(self, request: Request) -> Response:
         directory = self._directory(request)
-        body = await wire.json_object(request)
+        if not await request.body():
+            raise Malformed("there is no body")
+        body = {"name": directory.name, "domains": directory.domains, **await wire.json_object(request)}
         if len(directory.sync_clients) != 1:
             raise self._conflict()
+        default_domain = wire.field(body, "default_domain", str)
         changed = Directory(
             id=directory.id,
-            name=self._free_name(wire.field(body, "name", str) or directory.name, but=directory),
-            domains=self._free_domains(wire.strings(body, "domains") or directory.domains, but=directory),
-            default_domain=wire.field(body, "default_domain", str) or directory.default_domain,
+            name=self._free_name(wire.required(body, "name", str), but=directory),
+            domains=self._free_domains(wire.strings(body, "domains"), but=directory),
+            default_domain=directory.default_domain if default_domain is None else default_domain,
             source=wire.field(body, "source", str) or directory.source,
             kind=wire.field(body, "type", str) or directory.kind,
             sync_clients=directory.sync_clients,
@@ -384,7 +395,8 @@ class Broker:
         return self._refusal(HTTPStatus.CONFLICT, "sync.client.configuration.conflict")
 
     def _refusal(self, status: HTTPStatus, code: str, message: str = "") -> Refusal:
-        if self._world.switch("broker.error_body") == "empty":
+        omnissa = self._world.switch("broker.dialect") == "omnissa"
+        if self._world.switch("broker.omnissa_error_body" if omnissa else "broker.error_body") == "empty":
             return Refusal(Response(status_code=status))
         error = {"code": code, "message": message or status.phrase, "parameters": {}}
         return Refusal(JSONResponse({"errors": [error]}, status))
@@ -418,7 +430,7 @@ def _links(request: Request) -> dict[str, Any]:
 
 
 def _oauth_refusal(error: str, description: str) -> Response:
-    return JSONResponse({"error": error, "error_description": description}, HTTPStatus.BAD_REQUEST)
+    return TokenAnswer({"error": error, "error_description": description}, HTTPStatus.BAD_REQUEST)
 
 
 def _scim_refusal(status: HTTPStatus) -> Response:

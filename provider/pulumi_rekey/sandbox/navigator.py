@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from ..sandbox import wire
-from .tokens import Tokens
+from .tokens import TokenAnswer, Tokens
 from .wire import Malformed
 from .world import Refusal, World
 
@@ -94,6 +94,7 @@ class App:
 class Navigator:
     """The server's state."""
 
+    paths: ClassVar[tuple[str, ...]] = ("/cphub/",)
     switches: ClassVar[dict[str, tuple[str, ...]]] = {
         "navigator.patch_secret": ("overlap", "replace"),
         "navigator.missing_app": ("403", "404"),
@@ -146,13 +147,22 @@ class Navigator:
         ]
 
     def _route(self, method: str, path: str, handler: Callable[[Request], Awaitable[Response]]) -> Route:
+        takes = wire.FORM if handler == self._authorize else "application/json"
+
         async def endpoint(request: Request) -> Response:
+            if await request.body() and wire.media_type(request) != takes:
+                raise self._refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"the body must be {takes}")
             try:
                 return await handler(request)
             except Malformed as wrong:
                 raise self._refusal(HTTPStatus.BAD_REQUEST, str(wrong)) from None
 
         return Route(path, endpoint, methods=[method])
+
+    def unserved(self, request: Request, *, exists: bool) -> Response:  # noqa: ARG002 - another vendor needs it
+        """404, or 405 where the path exists."""
+        status = HTTPStatus.METHOD_NOT_ALLOWED if exists else HTTPStatus.NOT_FOUND
+        return self._refusal(status, status.phrase.lower()).response
 
     def _managed(
         self, handler: Callable[[Request], Awaitable[Response]], *contexts: str
@@ -218,7 +228,7 @@ class Navigator:
         refresh_token: str | None = None,
     ) -> Response:
         """AuthenticationTokens: they do not say when they end, the access token does."""
-        return JSONResponse(
+        return TokenAnswer(
             {
                 "accessToken": self._tokens.issue(identity, subject, lifetime),
                 "idToken": Tokens[None](self._world, BASE).issue(None, subject, lifetime),
@@ -246,7 +256,9 @@ class Navigator:
 
     async def _list(self, request: Request) -> Response:
         if self._world.switch("navigator.list") == "absent":
-            raise self._refusal(HTTPStatus.METHOD_NOT_ALLOWED, "method not allowed")
+            refused = self.unserved(request, exists=True)
+            refused.headers["Allow"] = "POST"
+            return refused
         start = wire.whole_number(request, "pageStart", 1, 1)
         limit = wire.whole_number(request, "pageLimit", 20, 1)
         apps = list(self._apps.values())[start - 1 :]

@@ -31,6 +31,7 @@ ROLES = ["read", "access", "delete", "modify", "admin"]
 # The blank after the page's first special character separates; the Chinese page shows it to be no character.
 SECRET = re.compile(r"[A-Za-z0-9!@#$%+=.\-/]+")
 KEY = re.compile(r"[A-Za-z0-9\u4e00-\u9fff][A-Za-z0-9\u4e00-\u9fff\-_@.]*")
+LONGEST_ERROR_TEXT = 128
 NAME = re.compile(r"[A-Za-z0-9\u4e00-\u9fff\-_. ()\uff08\uff09]+")
 
 
@@ -81,6 +82,7 @@ class App:
 class Roma:
     """The server's state."""
 
+    paths: ClassVar[tuple[str, ...]] = ("/v2/", "/v3/", "/_consumer/roma/")
     switches: ClassVar[dict[str, tuple[str, ...]]] = {
         "roma.missing_app": ("404", "403"),
         "roma.auth_failure": ("400", "401"),
@@ -213,6 +215,8 @@ class Roma:
             request.state.id = secrets.token_hex(16)
             try:
                 user = await self._caller(request)
+                if request.headers.get("x-project-id", request.path_params["project_id"]) != self._project_id:
+                    raise self._forbidden(request)
                 if not user.manages or request.path_params["instance_id"] != self._instance_id:
                     raise self._forbidden(request)
                 response = await handler(request, user)
@@ -222,6 +226,15 @@ class Roma:
             return response
 
         return Route(path, endpoint, methods=[method])
+
+    def unserved(self, request: Request, *, exists: bool) -> Response:
+        """ROMA says 400 and a code of its own for a URL that it does not have; IAM what HTTP says."""
+        request.state.id = secrets.token_hex(16)
+        status = HTTPStatus.METHOD_NOT_ALLOWED if exists else HTTPStatus.NOT_FOUND
+        if request.url.path.startswith("/v3/"):
+            return _iam_refusal(status, status.description)
+        status = status if exists else HTTPStatus.BAD_REQUEST
+        return _refusal(request, status, "ROMA.1007", "invalid URL").response
 
     async def _caller(self, request: Request) -> User:
         text = request.headers.get("x-auth-token")
@@ -267,8 +280,15 @@ class Roma:
             raise self._forbidden(request)
         raise _refusal(request, HTTPStatus.NOT_FOUND, "ROMA.00014001", "application not found")
 
+    @staticmethod
+    async def _body(request: Request) -> dict[str, Any]:
+        """The body of a request that must have one."""
+        if not await request.body():
+            raise _refusal(request, HTTPStatus.BAD_REQUEST, "ROMA.13001", "there is no request body")
+        return await wire.json_object(request)
+
     async def _create(self, request: Request, user: User) -> Response:
-        body = await wire.json_object(request)
+        body = await self._body(request)
         name = self._free_name(wire.required(body, "name", str))
         key = wire.field(body, "key", str) or secrets.token_hex(16)
         if not KEY.fullmatch(key):
@@ -324,7 +344,7 @@ class Roma:
         return JSONResponse(_described(self._app(request), user))
 
     async def _update(self, request: Request, user: User) -> Response:
-        app, body = self._app(request), await wire.json_object(request)
+        app, body = self._app(request), await self._body(request)
         name, remark = wire.field(body, "name", str), wire.field(body, "remark", str)
         favorite = wire.field(body, "favorite", bool)
         app.name = app.name if name is None else self._free_name(name, but=app)
@@ -406,7 +426,8 @@ def _described(app: App, user: User) -> dict[str, Any]:
 
 
 def _refusal(request: Request, status: HTTPStatus, code: str, reason: str) -> Refusal:
-    body = {"error_code": code, "error_msg": reason, "error_details": reason, "request_id": request.state.id}
+    told = reason[:LONGEST_ERROR_TEXT]
+    body = {"error_code": code, "error_msg": told, "error_details": told, "request_id": request.state.id}
     return Refusal(JSONResponse(body, status, {"X-Request-Id": request.state.id}))
 
 

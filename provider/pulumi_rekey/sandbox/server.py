@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Protocol
 import uvicorn
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route, Router
+from starlette.routing import BaseRoute, Match, Route, Router
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -34,11 +34,16 @@ class Vendor(Protocol):
     """What the application needs of a vendor's server; a new one is a fresh state."""
 
     switches: ClassVar[dict[str, tuple[str, ...]]]
+    #: The beginnings of all paths that are its own, served or not.
+    paths: ClassVar[tuple[str, ...]]
 
     def __init__(self, world: World) -> None: ...
 
     def routes(self) -> list[BaseRoute]:
         """The paths that it serves."""
+
+    def unserved(self, request: Request, *, exists: bool) -> Response:
+        """Its refusal of a path that it does not have, or, where the path `exists`, of the method."""
 
     def credentials(self) -> dict[str, str]:
         """What a client needs to know of it."""
@@ -79,7 +84,7 @@ class Sandbox:
         self._calls: deque[tuple[str, str, int | None, datetime, float]] = deque(maxlen=REMEMBERED_CALLS)
         vendors = {name: vendor(self._world) for name, vendor in VENDORS.items()}
         self._credentials = {name: vendor.credentials() for name, vendor in vendors.items()}
-        self._vendors = Router([route for vendor in vendors.values() for route in vendor.routes()])
+        self._vendors = _Vendors(list(vendors.values()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -189,14 +194,45 @@ def _rfc3339(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-async def _serve(vendors: Router, scope: Scope, receive: Receive, send: Send) -> None:
+class _Vendors:
+    """All vendors' paths; each vendor refuses in its own words what it does not serve."""
+
+    def __init__(self, vendors: list[Vendor]) -> None:
+        self._vendors = vendors
+        self._routes = [route for vendor in vendors for route in vendor.routes()]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        allowed: set[str] = set()
+        for route in self._routes:
+            match, found = route.matches(scope)
+            if match is Match.FULL:
+                scope.update(found)
+                await route.handle(scope, receive, send)
+                return
+            if match is Match.PARTIAL:
+                allowed |= getattr(route, "methods", set())
+        await self._unserved(Request(scope, receive), allowed)(scope, receive, send)
+
+    def _unserved(self, request: Request, allowed: set[str]) -> Response:
+        path = request.url.path
+        vendor = next((vendor for vendor in self._vendors if path.startswith(vendor.paths)), None)
+        if vendor is None:
+            return Response(status_code=HTTPStatus.NOT_FOUND)
+        refused = vendor.unserved(request, exists=bool(allowed))
+        if refused.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            refused.headers["Allow"] = ", ".join(sorted(allowed))
+        return refused
+
+
+async def _serve(vendors: _Vendors, scope: Scope, receive: Receive, send: Send) -> None:
     try:
         await vendors(scope, receive, send)
     except Refusal as refusal:
         await refusal.response(scope, receive, send)
 
 
-async def _serve_fault(fault: Fault, vendors: Router, scope: Scope, receive: Receive, send: Send) -> None:
+async def _serve_fault(fault: Fault, vendors: _Vendors, scope: Scope, receive: Receive, send: Send) -> None:
     """Let happen to one request what the fault says."""
     if fault.latency:
         receive = await _whole(receive)

@@ -1,15 +1,31 @@
 """Access tokens: issued as JSON web tokens, known by their text, alive while the sandbox's clock says so."""
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 from joserfc import jwt
 from joserfc.jwk import OctKey
+from starlette.responses import JSONResponse
 
 from .world import World
 
 Holder = TypeVar("Holder")
+
+#: What answers about tokens say, so that nothing on the way keeps them (RFC 6749, 5.1).
+NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+
+
+class TokenAnswer(JSONResponse):
+    """An answer with a token, or with the reason why there is none."""
+
+    media_type = "application/json;charset=UTF-8"
+
+    def __init__(
+        self, content: Mapping[str, object], status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(content, status, NO_STORE | dict(headers or {}))
 
 
 class Tokens(Generic[Holder]):
@@ -40,6 +56,10 @@ class Tokens(Generic[Holder]):
         """What the bearer is entitled to; None for a token that is foreign or has expired."""
         holder, expires = self._issued.get(token, (None, None))
         return holder if expires is not None and self._world.now() < expires else None
+
+    def holders(self) -> list[Holder]:
+        """What the tokens that have not expired stand for, the oldest first."""
+        return [holder for holder, expires in self._issued.values() if self._world.now() < expires]
 
     def expires(self, token: str) -> datetime | None:
         """When a token of this issuer ends or has ended; None for a foreign one."""

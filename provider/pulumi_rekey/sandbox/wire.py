@@ -13,6 +13,7 @@ from starlette.requests import Request
 T = TypeVar("T")
 
 INT32 = 2**31 - 1
+FORM = "application/x-www-form-urlencoded"
 
 
 class Malformed(Exception):
@@ -34,9 +35,14 @@ async def json_object(request: Request) -> dict[str, Any]:
     return body
 
 
+def media_type(request: Request) -> str:
+    """The media type that a request says its body is of, without parameters; empty where it says none."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 async def form(request: Request) -> dict[str, str]:
     """The fields of an application/x-www-form-urlencoded body."""
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
+    if media_type(request) != FORM:
         raise Malformed("the body is not application/x-www-form-urlencoded")
     try:
         return dict(parse_qsl((await request.body()).decode(), strict_parsing=True, keep_blank_values=True))

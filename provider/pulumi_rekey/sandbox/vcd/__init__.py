@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Route
 
 from ..world import World
-from .cloudapi import Handler, operation
+from .cloudapi import Handler, error_as_xml, identified, operation, refused
 from .oidc import Oidc
 from .openid_provider import OpenIdProvider
 from .relying_parties import RelyingParties
@@ -23,6 +23,7 @@ _OPENID_PROVIDER = "/cloudapi/1.0.0/openIdProvider"
 class Vcd:
     """One server with a provider organization and one tenant, in the state that it is installed in."""
 
+    paths: ClassVar[tuple[str, ...]] = ("/cloudapi/", "/api/", "/oauth/", "/oidc/")
     switches: ClassVar[dict[str, tuple[str, ...]]] = {
         "vcd.register": ("200", "201"),
         "vcd.regenerate": ("immediate", "grace"),
@@ -44,11 +45,16 @@ class Vcd:
         self._oidc = Oidc(world, self._sessions, self._provider, self._relying_parties)
 
     def routes(self) -> list[BaseRoute]:
-        """Every path that the server answers."""
+        """Every path that the server answers; those of the API with a slash behind, too, as VMware's client has it."""
+        served = self._served()
+        api = [route for route in served if route.path.startswith("/cloudapi/")]
+        return [*served, *(Route(f"{route.path}/", route.endpoint, methods=list(route.methods or ())) for route in api)]
+
+    def _served(self) -> list[Route]:
         provider, parties = self._provider, self._relying_parties
         return [
             *self._sessions.routes(),
-            operation("GET", "/api/task/{id}", self._with_session(self._tasks.show)),
+            operation("GET", "/api/task/{id}", self._with_session(self._tasks.show), produces=("xml", "json")),
             self._read("", provider.show),
             self._change("PUT", "", provider.configure),
             self._read("/keys", provider.list_keys),
@@ -64,6 +70,12 @@ class Vcd:
             self._change("POST", "/relyingParties/{id}/regenerateSecret", parties.regenerate_secret, mints=True),
             *self._oidc.routes(),
         ]
+
+    def unserved(self, request: Request, *, exists: bool) -> Response:
+        """404, or 405 where the path exists; unlike an absent entity, which is 403."""
+        status, code = (405, "METHOD_NOT_ALLOWED") if exists else (404, "RESOURCE_NOT_FOUND")
+        answer = refused(status, code, "There is no such operation").response
+        return identified(request, error_as_xml(answer) if request.url.path.startswith("/api/") else answer)
 
     def credentials(self) -> dict[str, str]:
         """The address, the provider's administrator, and two who may log in but not manage OIDC."""
@@ -84,10 +96,10 @@ class Vcd:
             "tenant_api_token": sessions.api_token(tenant),
         }
 
-    def _read(self, path: str, handler: Handler) -> BaseRoute:
+    def _read(self, path: str, handler: Handler) -> Route:
         return operation("GET", _OPENID_PROVIDER + path, self._with_right(handler), since="37.2")
 
-    def _change(self, method: str, path: str, handler: Handler, *, mints: bool = False) -> BaseRoute:
+    def _change(self, method: str, path: str, handler: Handler, *, mints: bool = False) -> Route:
         answering = self._with_right(self._tasks.answering(handler, mints=mints))
         return operation(method, _OPENID_PROVIDER + path, answering, since="37.2")
 

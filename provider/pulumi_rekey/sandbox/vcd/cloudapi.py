@@ -17,11 +17,14 @@ from ...sandbox import wire
 from ..world import Refusal
 
 Handler = Callable[[Request], Awaitable[Response]]
+Form = Literal["json", "xml"]
 
 # What a server of API 40.0 still speaks. The two before 37.2 are here so that "spoken, but without the
 # OIDC proxy" exists beside "not spoken at all".
 VERSIONS = ("37.0", "37.1", "37.2", "37.3", "38.0", "38.1", "39.0", "39.1", "40.0")
 _CLIENT_REQUEST_ID_LENGTH = 128
+#: The namespace of the older XML API.
+VCLOUD = "http://www.vmware.com/vcloud/v1.5"
 
 
 def refused(status: int, code: str, message: str) -> Refusal:
@@ -39,10 +42,13 @@ def operation(
     method: str,
     path: str,
     handler: Handler,
-    produces: Literal["json", "xml"] = "json",
+    produces: tuple[Form, ...] = ("json",),
     since: str = VERSIONS[0],
 ) -> Route:
     """A route that negotiates the version before `handler` and completes the headers of the answer after it.
+
+    Of the forms that it `produces`, the first one is meant where a client asks for neither; `handler` finds the one to
+    answer in as `request.state.form`.
 
     The documentation requires a version in Accept and does not say what happens without one; 406 is HTTP's
     own word for it. An operation that is younger than the version asked for is not part of that API: 404,
@@ -50,9 +56,9 @@ def operation(
     """
 
     async def endpoint(request: Request) -> Response:
-        version = None
+        version, request.state.form = None, produces[0]
         try:
-            version = _negotiate(request, produces)
+            version, request.state.form = _negotiate(request, produces)
             if VERSIONS.index(version) < VERSIONS.index(since):
                 raise refused(404, "RESOURCE_NOT_FOUND", f"API {version} has no such operation")
             response = await handler(request)
@@ -60,8 +66,8 @@ def operation(
             response = refused(400, "BAD_REQUEST", str(wrong)).response
         except Refusal as refusal:
             response = refusal.response
-        if produces == "xml" and response.media_type == "application/json":
-            response = _error_as_xml(response)
+        if request.state.form == "xml" and response.media_type == "application/json":
+            response = error_as_xml(response)
         if version and response.media_type:
             response.headers["Content-Type"] = f"{response.media_type};version={version}"
         return identified(request, response)
@@ -83,7 +89,7 @@ def urn(kind: str, hexadecimal: str | None = None) -> str:
 
 async def json_object(request: Request) -> dict[str, Any]:
     """The body, which must be a JSON object sent as application/json."""
-    if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
+    if wire.media_type(request) != "application/json":
         raise refused(415, "UNSUPPORTED_MEDIA_TYPE", "the body must be application/json")
     return await wire.json_object(request)
 
@@ -101,20 +107,27 @@ def xml(element: ET.Element, media_type: str, status: int = 200) -> Response:
     return Response(document, status, media_type=media_type)
 
 
-def _error_as_xml(response: Response) -> Response:
+def error_as_xml(response: Response) -> Response:
+    """An error answer in the form of the older API."""
     error = json.loads(bytes(response.body))
     codes = {"majorErrorCode": str(response.status_code), "minorErrorCode": error["minorErrorCode"]}
-    element = ET.Element("Error", {"xmlns": "http://www.vmware.com/vcloud/v1.5", "message": error["message"], **codes})
+    element = ET.Element("Error", {"xmlns": VCLOUD, "message": error["message"], **codes})
     return xml(element, "application/vnd.vmware.vcloud.error+xml", response.status_code)
 
 
-def _negotiate(request: Request, produces: str) -> str:
-    acceptable = {"*/*", "application/*", f"application/{produces}", f"text/{produces}"}
+def _negotiate(request: Request, produces: tuple[Form, ...]) -> tuple[str, Form]:
     for media_range in request.headers.get("Accept", "").split(","):
         kind, *parameters = (part.strip() for part in media_range.split(";"))
-        if kind.lower() in acceptable or kind.lower().endswith(f"+{produces}"):
-            for parameter in parameters:
-                name, _, value = parameter.partition("=")
-                if name.strip().lower() == "version" and value.strip(' "') in VERSIONS:
-                    return value.strip(' "')
-    raise refused(406, "NOT_ACCEPTABLE", f"Accept must name {produces} and one of the versions {', '.join(VERSIONS)}")
+        form = next((form for form in produces if _accepts(kind.lower(), form)), None)
+        if form is None:
+            continue
+        for parameter in parameters:
+            name, _, value = parameter.partition("=")
+            if name.strip().lower() == "version" and value.strip(' "') in VERSIONS:
+                return value.strip(' "'), form
+    forms = " or ".join(produces)
+    raise refused(406, "NOT_ACCEPTABLE", f"Accept must name {forms} and one of the versions {', '.join(VERSIONS)}")
+
+
+def _accepts(kind: str, form: Form) -> bool:
+    return kind in {"*/*", "application/*", f"application/{form}", f"text/{form}"} or kind.endswith(f"+{form}")

@@ -3,14 +3,13 @@
 from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
+from ..tokens import TokenAnswer
 from ..wire import Malformed
 from ..world import Refusal
 from .cloudapi import identified
-
-_NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
 def operation(method: str, path: str, handler: Callable[[Request], Awaitable[Response]]) -> Route:
@@ -30,10 +29,5 @@ def operation(method: str, path: str, handler: Callable[[Request], Awaitable[Res
 
 def refused(error: str, description: str, status: int = 400, challenge: str | None = None) -> Refusal:
     """An error answer; `challenge` is what a 401 says in WWW-Authenticate."""
-    headers = _NO_STORE | ({"WWW-Authenticate": challenge} if challenge else {})
-    return Refusal(JSONResponse({"error": error, "error_description": description}, status, headers))
-
-
-def granted(body: dict[str, object]) -> JSONResponse:
-    """The answer with a token."""
-    return JSONResponse(body, headers=_NO_STORE)
+    headers = {"WWW-Authenticate": challenge} if challenge else {}
+    return Refusal(TokenAnswer({"error": error, "error_description": description}, status, headers))

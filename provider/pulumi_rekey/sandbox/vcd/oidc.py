@@ -12,9 +12,10 @@ from urllib.parse import unquote_plus, urlencode
 from joserfc import jwt
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute
+from starlette.routing import Route
 
 from ...sandbox import wire
+from ..tokens import TokenAnswer
 from ..vcd import oauth
 from ..world import World
 from .openid_provider import ACCESS_TOKEN_LIFETIME, CODE_LIFETIME, ID_TOKEN_LIFETIME, OpenIdProvider
@@ -50,7 +51,7 @@ class Oidc:
         self._access_tokens: dict[str, tuple[Consent, datetime]] = {}
         self._issuer = f"{world.base_url}/oidc"
 
-    def routes(self) -> list[BaseRoute]:
+    def routes(self) -> list[Route]:
         """The endpoints that discovery names, and discovery."""
         return [
             oauth.operation("GET", "/oidc/.well-known/openid-configuration", self._discover),
@@ -129,7 +130,7 @@ class Oidc:
             raise oauth.refused("invalid_grant", "the code is unknown, spent, expired or another client's")
         token = secrets.token_urlsafe(48)
         self._access_tokens[token] = (consent, now + ACCESS_TOKEN_LIFETIME)
-        return oauth.granted(
+        return TokenAnswer(
             {
                 "access_token": token,
                 "token_type": "Bearer",

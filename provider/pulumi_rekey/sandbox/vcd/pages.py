@@ -20,10 +20,17 @@ _DEFAULT_SIZE = 25
 _LARGEST_SIZE = 128
 
 
-def page(request: Request, base_url: str, values: list[dict[str, Any]], names: tuple[str, ...]) -> JSONResponse:
+def page(
+    request: Request,
+    base_url: str,
+    values: list[dict[str, Any]],
+    names: tuple[str, ...] = (),
+    non_sortable: tuple[str, ...] = ("id",),
+) -> JSONResponse:
     """The page that the query asks for: `page` from 1 (default 1), `pageSize` 0 to 128 (default 25).
 
-    Filters and sorts know the string fields `names`; not by id. Link headers name the neighbours.
+    Filters and sorts know the string fields `names`; the pages call some of them NonSortable. Link headers name the
+    neighbours.
     """
     number = whole_number(request, "page", 1, 1)
     size = whole_number(request, "pageSize", _DEFAULT_SIZE, 0, _LARGEST_SIZE)
@@ -32,7 +39,7 @@ def page(request: Request, base_url: str, values: list[dict[str, Any]], names: t
         values = [value for value in values if matches(value)]
     for parameter in ("sortAsc", "sortDesc"):
         if field := request.query_params.get(parameter):
-            if field not in names or field == "id":
+            if field not in names or field in non_sortable:
                 raise Malformed(f"{parameter} names a field that cannot be sorted by")
             values = sorted(values, key=lambda value: str(value[field] or ""), reverse=parameter == "sortDesc")
     count = -(-len(values) // size) if size else 0

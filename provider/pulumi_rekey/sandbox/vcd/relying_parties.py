@@ -57,7 +57,8 @@ class RelyingParties:
     async def query(self, request: Request) -> Response:
         """GET relyingParties."""
         values = [self._view(party) for party in self._parties.values()]
-        return page(request, self._world.base_url, values, ("id", "clientId", "clientName"))
+        names = ("id", "clientId", "clientName")
+        return page(request, self._world.base_url, values, names, non_sortable=("id", "clientId"))
 
     async def register(self, request: Request) -> Response:
         """POST relyingParties: the answer holds the secret.
@@ -72,7 +73,7 @@ class RelyingParties:
         self._parties[party.id] = party
         if self._world.switch("vcd.register") == "200":
             return JSONResponse(self._view(party, party.secret))
-        location = f"{self._world.base_url}{request.url.path}/{party.id}"
+        location = f"{self._world.base_url}{request.url.path.rstrip('/')}/{party.id}"
         return JSONResponse(self._view(party, party.secret), 201, {"Content-Location": location})
 
     async def show(self, request: Request) -> Response:

@@ -13,13 +13,14 @@ from xml.etree import ElementTree as ET
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from ...sandbox import wire
-from ..tokens import Tokens
+from ..tokens import TokenAnswer, Tokens
 from ..vcd import cloudapi, oauth
 from ..world import World
-from .cloudapi import urn
+from .cloudapi import VCLOUD, urn
+from .pages import page
 
 MANAGE_OIDC_SERVER = "OIDC Server: Manage Settings"
 SYSTEM = "System"
@@ -30,7 +31,6 @@ _SESSION = timedelta(days=1)
 _ACCESS_TOKEN = timedelta(days=30)  # expires_in of the documented example
 _JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _ACCESS_TOKEN_HEADER = "X-VMWARE-VCLOUD-ACCESS-TOKEN"  # noqa: S105 - a header's name
-_VCLOUD = "http://www.vmware.com/vcloud/v1.5"
 
 
 @dataclass(frozen=True)
@@ -90,12 +90,13 @@ class Sessions:
         """The id of an organization."""
         return urn("org", self._world.random(f"vcd org {org}"))
 
-    def routes(self) -> list[BaseRoute]:
+    def routes(self) -> list[Route]:
         """The logins, and what a client asks before and directly after them."""
         sessions = "/cloudapi/1.0.0/sessions"
         return [
             Route("/api/versions", self._versions, methods=["GET"]),
-            cloudapi.operation("GET", "/api/org", self._orgs, produces="xml"),
+            cloudapi.operation("GET", "/api/org", self._orgs, produces=("xml",)),
+            cloudapi.operation("GET", sessions, self._list_sessions),
             cloudapi.operation("POST", sessions, self._log_in),
             cloudapi.operation("POST", f"{sessions}/provider", self._log_in_provider),
             cloudapi.operation("GET", f"{sessions}/{{id}}", self._show_session),
@@ -125,9 +126,10 @@ class Sessions:
 
     def _alive(self, token: str) -> Session | None:
         session = self._tokens.holder(token)
-        if session is None or session.ended:
-            return None
-        return session if session.idle is None or self._world.now() < session.used + session.idle else None
+        return session if session is not None and self._is_alive(session) else None
+
+    def _is_alive(self, session: Session) -> bool:
+        return not session.ended and (session.idle is None or self._world.now() < session.used + session.idle)
 
     def require(self, request: Request, right: str) -> None:
         """401 without a session, 403 where its account lacks the right."""
@@ -146,7 +148,7 @@ class Sessions:
 
     async def _orgs(self, request: Request) -> Response:
         account = self.authenticate(request).account
-        root = ET.Element("OrgList", {"xmlns": _VCLOUD, "href": f"{self._world.base_url}/api/org/"})
+        root = ET.Element("OrgList", {"xmlns": VCLOUD, "href": f"{self._world.base_url}/api/org/"})
         for org in (SYSTEM, self.tenant.org) if account.org == SYSTEM else (account.org,):
             href = f"{self._world.base_url}/api/org/{self.org_id(org).rpartition(':')[2]}"
             ET.SubElement(root, "Org", {"href": href, "name": org, "type": "application/vnd.vmware.vcloud.org+xml"})
@@ -167,6 +169,13 @@ class Sessions:
         token = self._tokens.issue(session, account.id, _SESSION)
         headers = {_ACCESS_TOKEN_HEADER: token, "X-VMWARE-VCLOUD-TOKEN-TYPE": "Bearer"}
         return JSONResponse(self._view(session), headers=headers)
+
+    async def _list_sessions(self, request: Request) -> Response:
+        """GET sessions: all of the current user."""
+        account = self.authenticate(request).account
+        alive = [session for session in self._tokens.holders() if self._is_alive(session)]
+        values = [self._view(session) for session in alive if session.account == account]
+        return page(request, self._world.base_url, values)
 
     async def _show_session(self, request: Request) -> Response:
         return JSONResponse(self._view(self._own(request)))
@@ -228,7 +237,7 @@ class Sessions:
             self._api_clients[form["client_id"]].minted = True
             self._api_tokens[refresh_token] = account
         session = Session(urn("session"), account, None, self._world.now())
-        return oauth.granted(
+        return TokenAnswer(
             {
                 "access_token": self._tokens.issue(session, account.id, _ACCESS_TOKEN),
                 "token_type": "Bearer",

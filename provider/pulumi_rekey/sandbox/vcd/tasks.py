@@ -6,12 +6,13 @@
 import json
 import uuid
 from datetime import datetime
+from xml.etree import ElementTree as ET
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ..world import World
-from .cloudapi import Handler, forbidden
+from .cloudapi import VCLOUD, Form, Handler, forbidden, xml
 
 
 class Tasks:
@@ -45,13 +46,18 @@ class Tasks:
         if identity not in self._tasks:
             raise forbidden()
         owner, ended = self._tasks[identity]
-        return JSONResponse(
-            {
-                "id": f"urn:vcloud:task:{identity}",
-                "href": f"{self._world.base_url}/api/task/{identity}",
-                "type": "application/vnd.vmware.vcloud.task+json",
-                "status": "success",
-                "endTime": ended.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-                "owner": {"id": owner} if owner else None,
-            }
-        )
+        form: Form = request.state.form
+        media_type = f"application/vnd.vmware.vcloud.task+{form}"
+        task = {
+            "id": f"urn:vcloud:task:{identity}",
+            "href": f"{self._world.base_url}/api/task/{identity}",
+            "type": media_type,
+            "status": "success",
+            "endTime": ended.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        }
+        if form == "json":
+            return JSONResponse(task | {"owner": {"id": owner} if owner else None}, media_type=media_type)
+        root = ET.Element("Task", {"xmlns": VCLOUD, **task})
+        if owner:
+            ET.SubElement(root, "Owner", {"id": owner})
+        return xml(root, media_type)

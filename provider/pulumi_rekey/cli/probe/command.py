@@ -1,0 +1,132 @@
+"""`rekey probe`: find the endpoint, say what will be done, do it, and show nothing that is the user's."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ...endpoints import KINDS, Endpoints
+from ...endpoints.config import one_of
+from ...endpoints.session import Runtime
+from ...errors import Error, Misconfigured
+from ..stack_config import configured_endpoints, stack_config
+from ..stack_state import printable
+from . import run
+from .lab import Lab, Options
+from .output import Result
+from .recording import Recorder
+
+
+class Told(Error):
+    """What went wrong, in words that hold nothing of the user's."""
+
+    def __str__(self) -> str:
+        return self.happened
+
+
+@dataclass(frozen=True)
+class Command:
+    """One call of `rekey probe`."""
+
+    kind: str
+    lab: Lab[Any]
+    #: Takes down what is said.
+    recorder: Recorder = field(default_factory=Recorder)
+
+    @classmethod
+    def of(cls, endpoint: str, folder: Path, stack: str | None, options: Options) -> Command:
+        """Find an endpoint in the stack's configuration and the environment; nothing is sent yet.
+
+        :raises Misconfigured: if there is none of that name, or its settings are wrong.
+        """
+        configured = _configured(folder, stack)
+        runtime = Runtime(environment=os.environ, warn=_warn)
+        return cls.in_configuration(endpoint, configured, runtime, options)
+
+    @classmethod
+    def in_configuration(
+        cls, endpoint: str, configured: Mapping[str, Any], runtime: Runtime, options: Options
+    ) -> Command:
+        """Find an endpoint among those that are configured."""
+        kind = _kind(endpoint, configured)
+        recorder = Recorder()
+        session = Endpoints(configured, replace(runtime, heard=recorder.heard)).session(endpoint, kind)
+        if kind == "navigator" and options.org is None:
+            options = replace(options, org=session.endpoint.org_id)
+        return cls(kind, Lab(session, options), recorder)
+
+    def plan(self) -> Iterator[str]:
+        """Yield what will be done, a line each."""
+        yield f"rekey probe of {self.lab.session.name} ({self.kind}):"
+        for line in run.plan(self.lab, self.kind):
+            yield f"- {line}"
+
+    def probe(self) -> Result:
+        """Find out what can be found out.
+
+        :raises Told: if that is nothing, or if what was made could not be removed.
+        """
+        with self._told(), _progress() as self.lab.progress:
+            findings = tuple(run.probe(self.lab, self.kind))
+        at = datetime.now(UTC).replace(microsecond=0)
+        return Result(self.kind, at, self.lab.options.wait, findings)
+
+    def clean(self) -> list[str]:
+        """Remove what interrupted probes have left; return what was done, a line each."""
+        with self._told(), _progress() as self.lab.progress:
+            return run.clean(self.lab, self.kind) or ["nothing was left"]
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except Error as failed:
+            raise Told(self.lab.without_ids(str(failed))) from None
+        finally:
+            self.lab.session.connections.close()
+
+
+def _configured(folder: Path, stack: str | None) -> Mapping[str, Any]:
+    """Return the endpoints of a stack; none where there is no project, so that the environment says it all."""
+    if stack is None and not any((folder / name).is_file() for name in ("Pulumi.yaml", "Pulumi.yml")):
+        return {}
+    endpoints = configured_endpoints(stack_config(folder, stack))
+    if endpoints is None:
+        raise Misconfigured("rekey:endpoints is not a map", todo="set its keys with --path")
+    return endpoints
+
+
+def _kind(endpoint: str, configured: Mapping[str, Any]) -> str:
+    settings = configured.get(endpoint, {})
+    kind = settings.get("kind", endpoint) if isinstance(settings, dict) else None
+    if kind in KINDS:
+        return str(kind)
+    if endpoint in configured:
+        raise Misconfigured(
+            f"rekey:endpoints.{printable(endpoint)}.kind is not a kind of endpoint", todo=one_of(KINDS, kind)
+        )
+    raise Misconfigured(
+        f"endpoint {printable(endpoint)!r} is not configured", todo=one_of([*configured, *KINDS], endpoint)
+    )
+
+
+def _warn(text: str) -> None:
+    sys.stderr.write(f"rekey: {text}\n")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """Show what is being asked, where somebody watches."""
+    if not sys.stderr.isatty():
+        yield lambda _text: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True, highlight=False).status("") as status:
+        yield lambda text: status.update(text.replace("[", r"\["))

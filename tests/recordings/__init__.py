@@ -1,0 +1,1 @@
+"""Recordings of vendors' systems, and of their pages."""

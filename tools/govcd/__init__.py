@@ -1,0 +1,1 @@
+"""VMware's own client for Cloud Director, which knows nothing of Rekey."""
