@@ -26,6 +26,7 @@ help:
 	@echo "make audit     look the versions of all dependencies up in the database of vulnerabilities (needs a network)"
 	@echo "make constructors  write programs/constructors.py from the models of the resources"
 	@echo "make schemas   write schemas/ from the models   make sandbox  serve the vendors on port 8181"
+	@echo "make languages build what runs programs in YAML and TypeScript, for the tests"
 	@echo "make reference write docs' tables from the models   make docs     build the site of docs/ in .build/site"
 	@echo "make clean     remove all that make has made"
 

@@ -18,8 +18,8 @@ import pytest
 from tests.browser import CONTRAST, Browser
 from tests.pages import PAGES, ROOT, blocks_of
 
-#: What a repository's front page says, index.md says on the site.
-FRONT = ROOT / "README.md"
+#: Pages that are not on the site: the repository's first, whose words index.md has, and those of Pulumi's registry.
+ELSEWHERE = (ROOT / "README.md", *(ROOT / "docs" / name for name in ("_index.md", "installation-configuration.md")))
 SOURCES = ("docs", "examples", "schemas", "tools/site.py", "properdocs.yml", *(page.name for page in ROOT.glob("*.md")))
 SCREENS = {
     "wide": {"width": 1280},
@@ -83,7 +83,7 @@ class Content(HTMLParser):
 
 
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if page != FRONT], ids=lambda page: str(page.relative_to(ROOT))
+    "page", [page for page in PAGES if page not in ELSEWHERE], ids=lambda page: str(page.relative_to(ROOT))
 )
 def test_site_has_every_page_with_its_code(site: Path, page: Path) -> None:
     content = Content(site / place(page))
@@ -92,9 +92,9 @@ def test_site_has_every_page_with_its_code(site: Path, page: Path) -> None:
     assert shown[: len(written)] == written
     # Marks that the site's Markdown, which is not that of git hosts, has not understood.
     assert [mark for mark in ("```", "\\|", "](", "<!--") if mark in content.prose] == []
-    program = page.with_name("__main__.py")
-    if program.exists():
-        assert program.read_text() in shown[len(written) :], "an example's files stand below its README"
+    for program in (page.with_name("__main__.py"), page.with_name("index.ts")):
+        if program.exists():
+            assert program.read_text() in shown[len(written) :], "an example's files stand below its README"
 
 
 def test_site_loads_nothing_from_other_hosts(site: Path) -> None:

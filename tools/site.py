@@ -24,6 +24,9 @@ FILES = ("schemas/*.json",)
 OF_EXAMPLES = (
     "Pulumi.yaml",
     "*.py",
+    "*.ts",
+    "package.json",
+    "tsconfig.json",
     "requirements.txt",
     "stack.yaml",
     ".gitlab-ci.yml",
@@ -31,7 +34,15 @@ OF_EXAMPLES = (
     "credentials/**/*.yaml",
     "ci/*",
 )
-LANGUAGES = {".py": "python", ".yaml": "yaml", ".yml": "yaml", ".txt": "text", "": "sh"}
+LANGUAGES = {
+    ".py": "python",
+    ".ts": "typescript",
+    ".json": "json",
+    ".yaml": "yaml",
+    ".yml": "yaml",
+    ".txt": "text",
+    "": "sh",
+}
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 ROW = re.compile(r"^\|.*$", re.MULTILINE)
 CODE = re.compile(r"`[^`\n]+`")

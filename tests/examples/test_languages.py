@@ -77,6 +77,45 @@ def test_example_in_yaml_is_checked_by_the_schema(project: Stack, sandbox: Sandb
     assert sandbox.calls() == []
 
 
+IN_PYTHON = """
+import pulumi, pulumi_rekey as rekey
+
+config = pulumi.Config()
+rotation = rekey.Rotation(triggers={"rotate": "never"})
+rekey.OidcRelyingParty(
+    "portal",
+    client_name="Customer portal",
+    redirect_uris=["https://portal.example.com/callback", "https://portal.example.com/silent"],
+    rotation=rotation,
+)
+secret = rekey.GeneratedSecret("secret", vendor="roma", rotation=rotation)
+rekey.AppSecret(
+    "orders", instance_id=config.require("instanceId"), app_id=config.require("appId"), secret=secret.secret
+)
+"""
+
+
+@pytest.mark.parametrize("project", ["yaml"], indirect=True)
+def test_stack_of_a_python_program_goes_on_in_yaml(project: Stack, sandbox: Sandbox) -> None:
+    """The schema has the dynamic provider's types as aliases: nothing changes, and no vendor is called."""
+    file = project.folder / "Pulumi.yaml"
+    in_yaml = file.read_text()
+    file.write_text("name: portal\nruntime: python\n")
+    project.program(IN_PYTHON)
+    project.up()
+    before = project.resources()
+    file.write_text(in_yaml)
+    sandbox.forget_calls()
+    assert project.up().steps == []
+    assert sandbox.calls() == []
+    after = project.resources()
+    for name in ("portal", "secret", "orders"):
+        assert before[name]["type"].startswith("pulumi-python:dynamic/rekey:")
+        assert after[name]["type"].startswith("rekey:index:")
+        assert after[name]["id"] == before[name]["id"]
+    assert after["portal"]["outputs"]["client_secret"] == before["portal"]["outputs"]["client_secret"]
+
+
 @pytest.mark.parametrize("project", ["typescript"], indirect=True)
 def test_example_in_typescript(project: Stack, languages: Path) -> None:
     with_sdk(project.folder, languages)

@@ -28,9 +28,9 @@ def members(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[
     """Every resource, type and property, with where it is."""
     for name, described in schema.items():
         if name in {"resources", "types", "properties", "inputProperties", "variables"}:
-            yield from ((f"{path}/{key}", member) for key, member in described.items())
+            yield from ((f"{path}/{name}/{key}", member) for key, member in described.items())
             for key, member in described.items():
-                yield from members(member, f"{path}/{key}")
+                yield from members(member, f"{path}/{name}/{key}")
         elif isinstance(described, dict) and name in {"provider", "config"}:
             yield from members(described, f"{path}/{name}")
 
