@@ -28,6 +28,7 @@ from pulumi_rekey.reconciler.plan import (
     Plan,
     Refusal,
     Retry,
+    next_rotation,
     phase_of,
     plan,
     plan_creation,
@@ -191,7 +192,8 @@ def test_plan_replaces_where_another_object_is_named() -> None:
     assert planned(inputs(adopt="locker-1"), s).replace == frozenset()
     assert planned(inputs(), s).replace == frozenset()
     # Pulumi's id is that of the first object, which may have been rotated away.
-    assert planned(inputs(adopt="locker-2"), kept(inputs(), locker_id="locker-2")).replace == frozenset()
+    for adopted in ("locker-1", "locker-2"):
+        assert planned(inputs(adopt=adopted), kept(inputs(), locker_id="locker-2")).replace == frozenset()
 
 
 class WithSite(LockersEndpoint):
@@ -269,6 +271,47 @@ def test_plan_notes_another_due_date() -> None:
     assert planned(inputs(), s) == Plan(bookkeeping=True)
 
 
+def test_plan_notes_a_clock_that_was_ahead() -> None:
+    i = inputs()
+    todo = planned(i, kept(i, rotated_at=START + DAY))
+    assert todo.bookkeeping
+    assert todo.says == ("was minted by a clock that was ahead: its age counts from now",)
+
+
+def in_a_pair(other: dict[str, Any] | None, *, to: str | None = None, **fields: Any) -> Plan:
+    """What is planned for blue, due in its slot, of which consumers were handed over to a side a slot ago."""
+    rules = {"turn": {"every": "90d", "side": "blue", "other": other}}
+    begins = inputs(rotation=rules).rotation.turn.begins_after(START)  # type: ignore[union-attr]  # given above
+    own = None if to is None else {"number": 1, "to": to, "at": START, "confirmed": True}
+    i = inputs(rotation=rules | fields)
+    due = {"next_rotation_at": next_rotation(i, kept(i))}
+    return planned(i, kept(inputs(), handover=own, **due), begins)
+
+
+def test_plan_notes_a_handover_unless_something_is_half_done() -> None:
+    assert in_a_pair({}).bookkeeping
+    assert not in_a_pair({"unfinished": True}).bookkeeping
+    i = inputs(rotation={"turn": {"every": "90d", "side": "blue", "other": {}}})
+    s = kept(i, step=Phase.UNVERIFIED, next_rotation_at=next_rotation(i, kept(i)))
+    assert not planned(i, s, NEXT).bookkeeping
+
+
+@pytest.mark.parametrize(
+    ("other", "to", "held"),
+    [
+        ({}, None, "it may be the side that consumers hold"),
+        (None, "blue", "it may be the side that consumers hold"),
+        ({}, "blue", "it is the side that consumers hold"),
+    ],
+)
+def test_words_of_a_rotation_tell_what_consumers_hold(other: dict[str, Any] | None, to: str | None, held: str) -> None:
+    assert f"; {held}; next due on " in in_a_pair(other, to=to, rotate_now="INC-1").says[0]
+
+
+def test_words_of_a_rotation_of_what_consumers_do_not_hold_end_with_it() -> None:
+    assert f"{AT_ONCE}; next due on " in in_a_pair({}, to="green", rotate_now="INC-1").says[0]
+
+
 def test_plan_has_no_due_date_for_what_was_never_minted() -> None:
     i = inputs(rotation=NINETY)
     assert planned(i, kept(i, rotated_at=None, next_rotation_at=None), NEXT) == Plan()
@@ -329,6 +372,22 @@ def test_phase_that_another_version_wrote_has_to_be_found_out() -> None:
     assert phase_of(kept(inputs(), step="count the spare codes")) is Phase.UNCERTAIN
 
 
+def test_phases_and_retries_in_words() -> None:
+    """States of earlier versions have the first, and readers match on all."""
+    assert [str(phase) for phase in Phase] == [
+        "verify the new secret",
+        "verify the next secret",
+        "replace the refused secret",
+        "find out what a lost answer did",
+    ]
+    assert [retry.value for retry in Retry] == [
+        "verify=False, so that it is handed on as it is",
+        "the secret is tried again, and nothing is minted",
+        "it is tried, and sent, again; the old one stays until then, or until its end",
+        "the secret is tried again, and the next one is minted if the vendor still refuses it",
+    ]
+
+
 # -- a secret that is not certain ----------------------------------------------------------------------------
 
 
@@ -359,6 +418,8 @@ def test_retry_sends_the_next_secret_again_while_the_old_one_lives() -> None:
     assert retried(s, START + DAY) is Retry.REPLACE
     assert retried(s, secret="code 2") is Retry.SEND_AGAIN
     assert retried(s, secret="code 3") is Retry.REPLACE
+    # Without a next secret there is none to send.
+    assert retried(kept(inputs(), step=Phase.UNVERIFIED, expires_at=START + DAY)) is Retry.REPLACE
 
 
 def test_retry_sends_what_was_lost_again_only_where_it_is_still_wanted() -> None:
@@ -449,6 +510,8 @@ def test_words_of_a_lost_answer_say_that_a_secret_that_cannot_be_tried_is_replac
     assert todo.says == (
         f"goes on: {Phase.UNCERTAIN}: the secret is tried, and the next one is minted unless the vendor accepts it",
     )
+    ticket = plan(TICKET, "ticket-1", Inputs(), TicketState(step=Phase.UNCERTAIN), START)
+    assert ticket.says == (f"goes on: {Phase.UNCERTAIN}: the vendor is asked, and nothing is minted",)
 
 
 def test_words_of_what_is_deferred_and_of_what_follows() -> None:
@@ -477,6 +540,22 @@ def test_creation_says_what_ends_the_secret_in_use() -> None:
     assert overlapping.says == (
         "takes locker-9 over and replaces the secret in use: overlap: the old secret works for another 2 d",
     )
+    both = {"on_adopt": "rotate", "grace": "2d"}
+    given = plan_creation(LOCKER, inputs(adopt="locker-9", secret="0000", rotation=both))
+    assert (given.rotates, given.says) == (False, (ends,))
+    without = plan_creation(NoOverlap(), inputs(adopt="locker-9", rotation=both))
+    assert without.says == ("takes locker-9 over and replaces the secret in use: both codes open it for a day",)
+    assert not plan_creation(LOCKER, inputs(rotation=both)).rotates
+
+
+def test_creation_is_refused_where_rekey_logs_in_with_it() -> None:
+    login = LockersEndpoint.model_validate({"url": HOME, "client_id": "locker-9", "client_secret": "x"})
+    for endpoint, name in ((None, "lockers"), ("mirror", "mirror")):
+        i = inputs(adopt="locker-9", secret="0000", endpoint=endpoint)
+        refusal = plan_creation(LOCKER, i, login).refusal
+        assert refusal is not None
+        assert refusal.why.startswith(f"{name}: locker-9 is what this endpoint itself logs in with")
+    assert plan_creation(LOCKER, inputs(adopt="locker-9"), login).refusal is None
 
 
 # -- what a policy cannot ask for ----------------------------------------------------------------------------

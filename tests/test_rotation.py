@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pulumi_rekey.model import problems, rfc3339
 from pulumi_rekey.policy.decide import (
     DEADLINE,
+    MAX_SKEW,
     Decision,
     applied_by_rotation,
     applied_without_rotation,
@@ -19,6 +20,7 @@ from pulumi_rekey.policy.decide import (
     differs_in_the_books,
     next_rotation_at,
     warnings,
+    with_clock_corrected,
 )
 from pulumi_rekey.policy.durations import as_text
 from pulumi_rekey.policy.model import AppliedPolicy, Policy, RotationState
@@ -296,6 +298,14 @@ def test_rotate_now_rotates_once() -> None:
     kept = applied_without_rotation(Policy(), life(rotation=AppliedPolicy(rotate_now="INC-2")), KEY)
     assert decide(Policy(), life(rotation=kept), day(1)) == Decision()
     assert decide(asked, life(rotation=kept), day(1)) == Decision()
+
+
+def test_clock_that_was_ahead_is_corrected_beyond_what_two_good_ones_differ_by() -> None:
+    s = life(expires_at=MINTED + 3 * DAY)
+    assert with_clock_corrected(s, MINTED - MAX_SKEW) is s
+    now = MINTED - MAX_SKEW - timedelta(seconds=1)
+    corrected = with_clock_corrected(s, now)
+    assert (corrected.rotated_at, corrected.expires_at) == (now, now + 3 * DAY)
 
 
 @pytest.mark.parametrize(("grace", "compromised"), [("0s", True), ("1s", False), (None, False)])

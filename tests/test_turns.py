@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pulumi_rekey.model import rfc3339
 from pulumi_rekey.policy.decide import (
     DEADLINE,
     Decision,
@@ -151,6 +152,7 @@ def test_turn_of_a_side_that_consumers_may_hold(
     assert (found.reason is None) == (deferred is not None)
     assert (found.deferred or "").startswith(deferred or "")
     assert found.hands_over == hands_over
+    assert found.needs_other == (other is None)
 
 
 def test_turn_waits_a_quarter_of_a_slot_after_a_handover() -> None:
@@ -160,8 +162,19 @@ def test_turn_waits_a_quarter_of_a_slot_after_a_handover() -> None:
     life = RotationState.model_validate({"generation": 1, "rotated_at": START, "handover": held})
     rules = policy("blue")
     soon = decide(rules, life, begins + turn.every / 4 - timedelta(seconds=1))
-    assert (soon.deferred or "").startswith("consumers were handed over to green on ")
+    since, until = (rfc3339(moment) for moment in (begins, begins + turn.every / 4))
+    handed = f"consumers were handed over to green on {since}, and it can rotate from {until}; due: "
+    assert (soon.deferred or "").startswith(handed)
+    first = decide(rules, life.model_copy(update={"handover": None}), begins)
+    hands = f"consumers hold this side: this run hands them over to green, and it can rotate from {until}; due: "
+    assert (first.deferred or "").startswith(hands)
     assert decide(rules, life, begins + turn.every / 4).reason is not None
+
+
+def test_turn_of_what_was_never_minted_is_whenever_it_is_due() -> None:
+    rules = policy("blue", triggers={"release": "2"})
+    life = minted(policy("blue", triggers={"release": "1"}), START).model_copy(update={"rotated_at": None})
+    assert decide(rules, life, START).reason == "trigger changed: release"
 
 
 def test_turn_of_a_secret_that_ends_does_not_end_what_consumers_hold_before_it_must() -> None:
@@ -169,7 +182,8 @@ def test_turn_of_a_secret_that_ends_does_not_end_what_consumers_hold_before_it_m
     rules = Policy.model_validate({"turn": {"every": "90d", "side": "blue"}})
     life = RotationState.model_validate({"generation": 1, "rotated_at": START, "expires_at": begins + DEADLINE})
     assert decide(rules, life, begins).reason is None
-    assert decide(rules, life, begins + timedelta(seconds=1)).reason is not None
+    ended = decide(rules, life, begins + timedelta(seconds=1))
+    assert (ended.reason is not None, ended.by_time) == (True, True)
 
 
 def test_turn_of_a_clock_that_was_ahead_says_nothing() -> None:
@@ -182,6 +196,37 @@ def test_turn_of_a_clock_that_was_ahead_says_nothing() -> None:
     kept = handover(policy("blue"), life, begins, away=True)
     assert kept is not None
     assert (kept.number, kept.to, kept.at, kept.confirmed) == (2, "green", begins, False)
+
+
+def test_turn_of_a_handover_in_the_future_hands_over_again() -> None:
+    begins = Turn.model_validate({"every": "90d", "side": "blue"}).begins_after(START)
+    for own, other in ((True, False), (False, True)):
+        ahead = to("green", 1) | {"at": begins + timedelta(seconds=1)}
+        found = in_its_slot(ahead if own else None, {"handover": ahead} if other else {})
+        assert (found.deferred or "").startswith("consumers hold this side: this run hands them over to green")
+    now = in_its_slot(to("green", 1) | {"at": begins}, {})
+    assert (now.deferred or "").startswith("consumers hold green: a later run can rotate this side")
+
+
+def test_handover_is_to_the_side_that_has_rotated_in_its_slot() -> None:
+    turn = Turn.model_validate({"every": "90d", "side": "blue"})
+    begins, rules = turn.begins_after(START), policy("blue")
+    away = Handover(number=1, to="green", at=START, confirmed=True)
+    life = RotationState(generation=2, rotated_at=begins, handover=away)
+
+    def after(now: datetime, **changes: object) -> Handover | None:
+        return handover(rules, life.model_copy(update=changes), now, away=False)
+
+    assert after(begins) == Handover(number=2, to="blue", at=begins)
+    for unchanged in (
+        after(begins, rotated_at=None),
+        after(begins, rotated_at=begins - timedelta(seconds=1)),
+        after(begins, rotated_at=begins + timedelta(seconds=1)),
+        # Green's slot.
+        after(begins + turn.every, rotated_at=begins + turn.every),
+        handover(Policy(), life, begins, away=False),
+    ):
+        assert unchanged == away
 
 
 @pytest.mark.parametrize(("every", "least"), [("7d", 95), ("30d", 22), ("90d", 7)])
