@@ -528,13 +528,13 @@ class Life:
         """Return the kinds whose secrets a run is sure to try before anything else, whoever may have ended them."""
         if step != Step("up --refresh", carry_on=step.carry_on) or self.clock.wrong:
             return set()
-        stored = {kind: self.engine.find(unit.name) for kind, unit in self.units.items()}
-        return {kind for kind, one in stored.items() if one is not None and self._is_tried(one)}
+        return {kind for kind, unit in self.units.items() if self._is_tried(unit)}
 
-    @staticmethod
-    def _is_tried(stored: Stored) -> bool:
-        policy = stored.inputs.get("rotation") or {}
-        return policy.get("verify") is not False
+    def _is_tried(self, unit: Unit) -> bool:
+        stored = self.engine.find(unit.name)
+        # A refresh goes by the policy of the last run; that of the program may trust a secret that it has found refused.
+        policies = [unit.policy, (stored.inputs.get("rotation") or {}) if stored else {"verify": False}]
+        return all(policy.get("verify") is not False for policy in policies)
 
     def _judge_outputs(self, when: str, looked_at: Collection[str]) -> None:
         """What is in the outputs works, or the run was not green."""
