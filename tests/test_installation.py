@@ -84,6 +84,8 @@ def recording_proxy() -> Iterator[tuple[str, list[str]]]:
         thread.join()
 
 
+#: The native plugin's executable.
+PLUGIN = "pulumi-resource-rekey"
 #: What the engine's log says of a package that the language host has found to have a plugin.
 REQUIRED = "gatherPackagesFromProgram(): "
 
@@ -121,8 +123,13 @@ def test_without_that_file_a_plugin_would_be_looked_for(bare_stack: Stack, insta
     """The proxy does see what the engine wants, so that the test above can fail."""
     installed.pip("install", "--no-deps", "--ignore-installed", str(wheel))
     (installed.packages / SAYS_NO_PLUGIN).unlink()
+    # The native plugin, which the engine would find here.
+    (installed.python.parent / PLUGIN).unlink()
     with recording_proxy() as (proxy, wanted):
-        said = acquiring(bare_stack, installed, proxy).preview("-v=9", "--logtostderr", fails=None).text
+        stack = acquiring(bare_stack, installed, proxy)
+        paths = stack.environment["PATH"].split(os.pathsep)
+        stack.environment["PATH"] = os.pathsep.join(path for path in paths if not Path(path, PLUGIN).exists())
+        said = stack.preview("-v=9", "--logtostderr", fails=None).text
     assert required(said)
     assert [line for line in wanted if line.startswith("CONNECT ")]
 

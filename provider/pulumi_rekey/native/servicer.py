@@ -138,7 +138,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     def Check(self, request: Any, context: Any) -> Any:  # noqa: N802 - the protocol's
         """Validate inputs."""
         with self._answering(context):
-            checked = self._of(request).check(self._call(request), from_wire(request.olds), from_wire(request.news))
+            news = _as_if_secret(from_wire(request.news))
+            checked = self._of(request).check(self._call(request), from_wire(request.olds), news)
             return _check_response(checked.inputs, checked.failures)
 
     def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802 - the protocol's
@@ -268,6 +269,15 @@ def _fail_partly(context: Any, found: Found, message: str) -> NoReturn:
     status = status_pb2.Status(code=_PARTLY.value[0], message=message, details=[packed])
     context.abort_with_status(_Status(_PARTLY, message, (("grpc-status-details-bin", status.SerializeToString()),)))
     raise AssertionError("abort_with_status raises")
+
+
+def _as_if_secret(news: Properties) -> Properties:
+    """Take the text of ``rotate_now`` for secret, unless the program says otherwise: of a mark nothing is seen here."""
+    match news:
+        case {"rotation": {"rotate_now": _} as rotation}:
+            return news | {"rotation": {"rotate_now_is_secret": True, **rotation}}
+        case _:
+            return news
 
 
 def _check_response(inputs: Properties, failures: list[tuple[str, str]]) -> Any:

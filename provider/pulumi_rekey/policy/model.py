@@ -151,7 +151,7 @@ class Policy(Model):
     rotate_now_is_secret: StrictBool = Field(
         default=False,
         description="Whether the text of rotate_now is secret and must not be repeated. Python's constructors see that"
-        " for themselves and set it.",
+        " for themselves; programs in other languages say false where it may be repeated.",
     )
     turn: Turn | None = Field(
         default=None, description="For one of a pair: it rotates in its own slots only. Set by `rekey.Pair`."

@@ -67,9 +67,12 @@ class Rotation:
     def properties(self) -> dict[str, Any]:
         """Return the policy as Pulumi's properties."""
         said = _said(self)
-        if isinstance(self.rotate_now, pulumi.Output):
-            # A dynamic provider is not told which of its inputs are secret, and repeats this one in the reason.
-            said["rotate_now_is_secret"] = pulumi.Output.from_input(self.rotate_now.is_secret())
+        now = self.rotate_now
+        if now is not None:
+            # A provider is not told which of its inputs are secret, and repeats this one in the reason if it is none.
+            said["rotate_now_is_secret"] = (
+                pulumi.Output.from_input(now.is_secret()) if isinstance(now, pulumi.Output) else False
+            )
         return said
 
 
