@@ -252,6 +252,8 @@ def test_plan_notes_a_previous_secret_that_has_ended() -> None:
     s = kept(i, previous_secret="code 0", previous_expires_at=START + DAY)
     assert not planned(i, s, START + DAY - timedelta(seconds=1))
     assert planned(i, s, START + DAY).bookkeeping
+    # Where the vendor keeps one secret, that is only a date.
+    assert not plan(TICKET, "ticket-1", Inputs(), TicketState(previous_expires_at=START), START + DAY)
 
 
 def test_plan_notes_a_policy_that_no_rotation_has_seen() -> None:
@@ -292,8 +294,11 @@ def test_plan_notes_a_handover_unless_something_is_half_done() -> None:
     assert in_a_pair({}).bookkeeping
     assert not in_a_pair({"unfinished": True}).bookkeeping
     i = inputs(rotation={"turn": {"every": "90d", "side": "blue", "other": {}}})
-    s = kept(i, step=Phase.UNVERIFIED, next_rotation_at=next_rotation(i, kept(i)))
-    assert not planned(i, s, NEXT).bookkeeping
+    begins = i.rotation.turn.begins_after(START)  # type: ignore[union-attr]  # given above
+    due = next_rotation(i, kept(i, rotated_at=begins))
+    assert planned(i, kept(i, rotated_at=begins, next_rotation_at=due), begins).bookkeeping
+    half_done = kept(i, rotated_at=begins, next_rotation_at=due, step=Phase.UNVERIFIED)
+    assert not planned(i, half_done, begins).bookkeeping
 
 
 @pytest.mark.parametrize(
@@ -440,6 +445,9 @@ def test_refusal_where_the_endpoint_has_moved() -> None:
         "set rekey:endpoints.lockers.movedFrom to https://old.example.com if the system has moved",
     )
     named = moved.model_copy(update={"moved_from": "https://old.example.com"})
+    elsewhere = planned(inputs(), kept(inputs(), address=s.address, endpoint="mirror"), endpoint=moved).refusal
+    assert elsewhere is not None
+    assert elsewhere.why.startswith("endpoint 'mirror' is at ")
     for endpoint in (None, named, LockersEndpoint.model_validate({"url": "https://OLD.example.com:443/"})):
         assert planned(inputs(), s, endpoint=endpoint).refusal is None
 
@@ -450,6 +458,9 @@ def test_refusal_where_rekey_logs_in_with_it() -> None:
     refusal = planned(i, kept(i), NEXT, endpoint=login).refusal
     assert refusal is not None
     assert refusal.why.startswith("lockers: locker-1 is what this endpoint itself logs in with")
+    refusal = planned(inputs(rotation=NINETY, endpoint="mirror"), kept(i), NEXT, endpoint=login).refusal
+    assert refusal is not None
+    assert refusal.why.startswith("mirror: ")
     assert planned(i, kept(i), endpoint=login).refusal is None
 
 
@@ -512,6 +523,11 @@ def test_words_of_a_lost_answer_say_that_a_secret_that_cannot_be_tried_is_replac
     )
     ticket = plan(TICKET, "ticket-1", Inputs(), TicketState(step=Phase.UNCERTAIN), START)
     assert ticket.says == (f"goes on: {Phase.UNCERTAIN}: the vendor is asked, and nothing is minted",)
+    asked = Inputs.model_validate({"rotation": {"rotate_now": "INC-1"}})
+    ticket = plan(TICKET, "ticket-1", asked, TicketState(step=Phase.UNCERTAIN), START)
+    assert ticket.decision.reason == "rotate_now: INC-1"
+    paused = planned(inputs(rotation={"paused": True}), kept(i, step=Phase.UNCERTAIN))
+    assert paused.says == (f"goes on: {Phase.UNCERTAIN}: {Retry.ONLY_TRY.value}",)
 
 
 def test_words_of_what_is_deferred_and_of_what_follows() -> None:
@@ -519,6 +535,8 @@ def test_words_of_what_is_deferred_and_of_what_follows() -> None:
     s = kept(i, told=False)
     assert planned(i, s, NEXT).says == (f"does not rotate: paused; due: {DUE}", TELL)
     assert planned(i, s).says == ()
+    (rotates,) = planned(inputs(rotation=NINETY), s, NEXT).says
+    assert rotates.startswith(f"rotates: {DUE}; ")
 
 
 # -- before there is a state ---------------------------------------------------------------------------------

@@ -222,11 +222,15 @@ def test_handover_is_to_the_side_that_has_rotated_in_its_slot() -> None:
         after(begins, rotated_at=None),
         after(begins, rotated_at=begins - timedelta(seconds=1)),
         after(begins, rotated_at=begins + timedelta(seconds=1)),
+        # Nothing is known of green.
+        handover(Policy.model_validate({"turn": {"every": "90d", "side": "blue"}}), life, begins, away=False),
         # Green's slot.
         after(begins + turn.every, rotated_at=begins + turn.every),
         handover(Policy(), life, begins, away=False),
     ):
         assert unchanged == away
+    held = Handover(number=2, to="blue", at=begins)
+    assert after(begins, handover=held) == held
 
 
 @pytest.mark.parametrize(("every", "least"), [("7d", 95), ("30d", 22), ("90d", 7)])
@@ -251,6 +255,16 @@ def test_possible_from_the_due_date() -> None:
     assert from_(previous_expires_at=due - timedelta(days=1)) == due
     assert from_(previous_expires_at=due + timedelta(days=1)) == due + timedelta(days=1)
     assert from_(rotated_at=None) is None
+
+
+def test_possible_from_a_quarter_of_a_slot_after_a_handover() -> None:
+    turn = Turn.model_validate({"every": "90d", "side": "blue"})
+    begins, rules = turn.begins_after(START), policy("blue")
+    handed = Handover(number=2, to="green", at=begins + timedelta(days=3), confirmed=True)
+    life = RotationState(generation=1, rotated_at=START, handover=handed)
+    assert possible_from(rules, life) == handed.at + turn.settled
+    newer = policy("blue", turn={"every": "90d", "side": "blue", "other": {"handover": to("blue", 3)}})
+    assert possible_from(newer, life) == begins
 
 
 def test_possible_from_nothing_without_a_rule_by_time() -> None:
