@@ -532,7 +532,7 @@ class Life:
 
     def _is_tried(self, unit: Unit) -> bool:
         stored = self.engine.find(unit.name)
-        # A refresh goes by the policy of the last run; the program's may trust a secret that it has found refused.
+        # A refresh goes by the last policy; that of the program may trust a secret that it has found refused.
         policies = [unit.policy, (stored.inputs.get("rotation") or {}) if stored else {"verify": False}]
         return all(policy.get("verify") is not False for policy in policies)
 
