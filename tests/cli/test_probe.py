@@ -21,6 +21,7 @@ from pulumi_rekey.cli.probe.facts import Finding
 from pulumi_rekey.cli.probe.lab import SCRATCH, Options, is_scratch
 from pulumi_rekey.cli.probe.navigator import app_id
 from pulumi_rekey.cli.probe.output import for_terminal, markdown, plain
+from pulumi_rekey.cli.probe.recording import Recording
 from pulumi_rekey.endpoints import KINDS
 from pulumi_rekey.endpoints.session import Runtime
 from pulumi_rekey.errors import Abandoned, Error
@@ -451,7 +452,7 @@ def test_probe_follows_no_key_set_elsewhere(sandbox: Sandbox) -> None:
 ANY_ID = re.compile(r"urn:vcloud|[0-9a-f]{8}-[0-9a-f]{4}-|[0-9a-f]{16}")
 
 
-def test_probe_prints_json_and_asks_before(sandbox: Sandbox, rekey: Rekey) -> None:
+def test_probe_prints_json_and_asks_before(sandbox: Sandbox, rekey: Rekey, tmp_path: Path) -> None:
     sandbox.dialect(vcd__jwks="active", vcd__private_key="masked")
     env = environment(sandbox)
     asked = rekey("probe", "vcd", env=env)
@@ -460,8 +461,11 @@ def test_probe_prints_json_and_asks_before(sandbox: Sandbox, rekey: Rekey) -> No
     assert "that takes --activate" in asked.err
     assert asked.out.strip() == ""
     assert sandbox.calls() == []
-    done = rekey("probe", "vcd", "--yes", "--activate", "--json", env=env)
+    record = tmp_path / "recording.json"
+    done = rekey("probe", "vcd", "--yes", "--activate", "--json", "--record", record, env=env)
     assert done.code == 0, done.err
+    assert len(Recording.model_validate_json(record.read_text()).calls) > 30
+    assert ANY_ID.search(record.read_text()) is None
     assert ANY_ID.search(done.out + done.err) is None
     document = json.loads(done.out)
     Draft202012Validator(json.loads((FOLDER / "probe.json").read_text())).validate(document)

@@ -61,7 +61,7 @@ class ProbeDocument(Model):
         default=1, description="Raised when a field changes its meaning or is removed; new fields may come at any time."
     )
     rekey: str = Field(description="The version of Rekey.")
-    vendor: Literal["vcd", "broker", "navigator", "roma"] = Field(description="The kind of endpoint.")
+    vendor: str = Field(description="The kind of endpoint, such as vcd.")
     at: Moment = Field(description="When it was probed (RFC 3339, UTC).")
     wait_seconds: int = Field(description="How long the probe was allowed to wait for each old secret's end.")
     facts: list[FactDocument] = Field(description="The facts, in the order in which they were found.")
