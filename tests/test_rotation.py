@@ -675,7 +675,7 @@ def test_rotation_reaches_the_provider_whole() -> None:
         on_adopt="rotate",
         verify=False,
     ).properties()
-    assert said.keys() == Policy.model_fields.keys() - {"turn", "rotate_now_is_secret"}
+    assert said.keys() == Policy.model_fields.keys() - {"turn"}
     assert said["windows"][1] == {"cron": "0 2 * * WED", "duration": "PT2H"}
     assert policy(**said).model_dump(mode="json") == {
         "triggers": {"release": "7"},
