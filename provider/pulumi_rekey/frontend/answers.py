@@ -176,7 +176,7 @@ class Answers:
         replaces = sorted(todo.replace | (unknown & (fields_marked(self.resource.inputs, IMMUTABLE) | {"adopt"})))
         if replaces:
             return Difference(changes=True, replaces=replaces, inputs=differing)
-        self._instance.claim_live(self._address(state.endpoint), claimed(self.resource, state), call.urn, state)
+        self._claim(call, state)
         if todo.refusal is not None and (todo or unknown):
             raise refused(todo.refusal)
         for text in (_MAY_ROTATE,) if wanted.may_rotate else todo.says:
@@ -309,7 +309,10 @@ class Answers:
             state = self._reconciler(None, call).find(id_, self._mark(call))
         if state is None:
             return None
-        self._instance.claim_live(self._address(None), claimed(self.resource, state), call.urn, state)
+        if call.urn is not None:
+            # Of an import nothing is checked before it is found.
+            self._instance.declare(call.urn)
+        self._claim(call, state)
         inputs = {name: to_property(value) for name, value in self.resource.inputs_as_found(state).items()}
         return Found(object_id(state), self._outputs(state), inputs)
 
@@ -457,6 +460,18 @@ class Answers:
 
     def _address(self, endpoint: str | None) -> str:
         return self._instance.address(endpoint, self.resource.vendor)
+
+    def _claim(self, call: Call, state: State) -> None:
+        """Note that a resource of the program manages an object; refuse it where another one does, by its state.
+
+        Only an import, or a state that was edited, leads to two: of what inputs name a check knows.
+        """
+        address, object_ = self._address(state.endpoint), claimed(self.resource, state)
+        self._instance.claim_live(address, object_, call.urn, state)
+        rival = self._instance.rival(address, object_, call.urn)
+        if rival is not None:
+            why = f"is managed by two resources of this program: {call.urn} and {rival}"
+            raise self._kept(state, why, "remove one of them with `pulumi state delete`, and from the program")
 
     def _mark(self, call: Call) -> str | None:
         owner = self._instance.owner

@@ -157,6 +157,13 @@ class Instance:
             if holder is None or holder.urn == urn:
                 self._claims[address, object_] = Claim(urn, state, created)
 
+    def rival(self, address: str, object_: str, urn: str | None) -> str | None:
+        """Return another resource of the program that manages a resource's object, too."""
+        with self._lock:
+            holder = self._claims.get((address, object_))
+            both = holder is not None and holder.urn != urn and self._declared.issuperset({holder.urn, urn})
+            return holder.urn if holder is not None and both else None
+
     def holder(self, address: str, object_: str) -> Claim | None:
         """Return who of this run's program manages an object now."""
         with self._lock:
