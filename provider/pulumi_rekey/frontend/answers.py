@@ -261,7 +261,7 @@ class Answers:
     def create(self, call: Call, props: Properties) -> Found:
         """Create or adopt the object."""
         i = self._inputs(props)
-        with self._noticed(call), self._saving(None, None), self._protecting(i.endpoint):
+        with self._noticed(call), self._saving(None, None), self._protecting(i.endpoint, call.urn):
             state = self._reconciler(i.endpoint, call).create(i, self._mark(call))
         object_ = claimed(self.resource, state)
         self._instance.claim_live(self._address(i.endpoint), object_, call.urn, state, created=True)
@@ -320,6 +320,15 @@ class Answers:
         """End what rekey made, unless another resource of the program, or its own replacement, manages it now."""
         state = self._state(props)
         address, object_ = self._address(state.endpoint), claimed(self.resource, state)
+        elsewhere = self._instance.neighbours.holder(address, object_, call.urn)
+        if elsewhere is not None:
+            # Whether that one has the same secret is not known here.
+            raise self._kept(
+                state,
+                f"is kept: a resource of another provider or of the other front end names it in this run: {elsewhere}",
+                f"if that one is to manage it, run `pulumi state delete '{call.urn}'`; if this one was renamed in the"
+                " program, give it an alias",
+            )
         holder = self._instance.holder(address, object_)
         is_this = holder is not None and holder.urn == call.urn and holder.state == state and not holder.created
         is_replaced = holder is not None and not is_this
@@ -499,13 +508,14 @@ class Answers:
             raise
 
     @contextmanager
-    def _protecting(self, endpoint: str | None) -> Iterator[None]:
+    def _protecting(self, endpoint: str | None, urn: str | None) -> Iterator[None]:
         """Keep what a refused create names from being ended in the same run."""
         try:
             yield
         except Stopped as stopped:
             if stopped.names is not None:
-                self._instance.protect(self._address(endpoint), object_named(self.resource, stopped.names))
+                object_ = object_named(self.resource, stopped.names)
+                self._instance.protect(self._address(endpoint), object_, urn)
             raise
 
 
