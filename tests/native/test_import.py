@@ -72,6 +72,26 @@ def test_import_by_the_command_line(native: Stack, sandbox: Sandbox) -> None:
     assert "client_secret" not in found["outputs"]
 
 
+def test_import_of_what_another_resource_manages_is_refused(native: Stack, sandbox: Sandbox) -> None:
+    """A rotation of one would end the secret that the other one hands on."""
+    (case,) = (case(sandbox) for case in AT_A_VENDOR if case.resource == "OidcRelyingParty")
+    first = case.declaration(ProgramSpec(name="first"))
+    native.program("\n".join([*IMPORTS, first]))
+    native.up()
+    id_ = native.resource("first")["id"]
+    second = case.declaration(ProgramSpec(name="second", options=f"import_={id_!r}"))
+    native.program("\n".join([*IMPORTS, first, second]))
+    assert "is managed by two resources of this program: urn:" in native.preview(fails=True).text
+    assert "is managed by two resources of this program: urn:" in native.up(fails=True).text
+    # The command does not ask the program; the next run of the program does.
+    words = ("--yes", "--generate-code=false", "--skip-preview")
+    native.run("import", "rekey:index:OidcRelyingParty", "second", id_, *words, fails=None)
+    native.program("\n".join([*IMPORTS, first, case.declaration(ProgramSpec(name="second"))]))
+    refused = native.up(fails=True).text
+    assert "is managed by two resources of this program: urn:" in refused
+    assert "pulumi state delete" in refused
+
+
 @pytest.mark.parametrize(
     ("resource", "id_", "said"),
     [

@@ -25,7 +25,7 @@ from pulumi.dynamic import (
 
 from ..frontend.exposures import exposures
 from ..frontend.import_order import put_own_first
-from ..frontend.scope import scope
+from ..frontend.scope import engine, scope
 from .engine import (
     PROVIDER_KEY,
     EngineCall,
@@ -63,7 +63,11 @@ class Host:
         from ..frontend.instance import Instance
 
         return Instance(
-            wanted=is_wanted, warn=lambda text: log("WARNING", text, None), scope=scope, environment=os.environ
+            wanted=is_wanted,
+            warn=lambda text: log("WARNING", text, None),
+            scope=scope,
+            engine=engine,
+            environment=os.environ,
         )
 
     def configure(self, get: Callable[[str], str | None]) -> None:

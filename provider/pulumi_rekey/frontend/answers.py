@@ -176,7 +176,7 @@ class Answers:
         replaces = sorted(todo.replace | (unknown & (fields_marked(self.resource.inputs, IMMUTABLE) | {"adopt"})))
         if replaces:
             return Difference(changes=True, replaces=replaces, inputs=differing)
-        self._instance.claim_live(self._address(state.endpoint), claimed(self.resource, state), call.urn, state)
+        self._claim(call, state)
         if todo.refusal is not None and (todo or unknown):
             raise refused(todo.refusal)
         for text in (_MAY_ROTATE,) if wanted.may_rotate else todo.says:
@@ -261,7 +261,7 @@ class Answers:
     def create(self, call: Call, props: Properties) -> Found:
         """Create or adopt the object."""
         i = self._inputs(props)
-        with self._noticed(call), self._saving(None, None), self._protecting(i.endpoint):
+        with self._noticed(call), self._saving(None, None), self._protecting(i.endpoint, call.urn):
             state = self._reconciler(i.endpoint, call).create(i, self._mark(call))
         object_ = claimed(self.resource, state)
         self._instance.claim_live(self._address(i.endpoint), object_, call.urn, state, created=True)
@@ -309,7 +309,10 @@ class Answers:
             state = self._reconciler(None, call).find(id_, self._mark(call))
         if state is None:
             return None
-        self._instance.claim_live(self._address(None), claimed(self.resource, state), call.urn, state)
+        if call.urn is not None:
+            # Of an import nothing is checked before it is found.
+            self._instance.declare(call.urn)
+        self._claim(call, state)
         inputs = {name: to_property(value) for name, value in self.resource.inputs_as_found(state).items()}
         return Found(object_id(state), self._outputs(state), inputs)
 
@@ -317,6 +320,15 @@ class Answers:
         """End what rekey made, unless another resource of the program, or its own replacement, manages it now."""
         state = self._state(props)
         address, object_ = self._address(state.endpoint), claimed(self.resource, state)
+        elsewhere = self._instance.neighbours.holder(address, object_, call.urn)
+        if elsewhere is not None:
+            # Whether that one has the same secret is not known here.
+            raise self._kept(
+                state,
+                f"is kept: a resource of another provider or of the other front end names it in this run: {elsewhere}",
+                f"if that one is to manage it, run `pulumi state delete '{call.urn}'`; if this one was renamed in the"
+                " program, give it an alias",
+            )
         holder = self._instance.holder(address, object_)
         is_this = holder is not None and holder.urn == call.urn and holder.state == state and not holder.created
         is_replaced = holder is not None and not is_this
@@ -458,6 +470,18 @@ class Answers:
     def _address(self, endpoint: str | None) -> str:
         return self._instance.address(endpoint, self.resource.vendor)
 
+    def _claim(self, call: Call, state: State) -> None:
+        """Note that a resource of the program manages an object; refuse it where another one does, by its state.
+
+        Only an import, or a state that was edited, leads to two: of what inputs name a check knows.
+        """
+        address, object_ = self._address(state.endpoint), claimed(self.resource, state)
+        self._instance.claim_live(address, object_, call.urn, state)
+        rival = self._instance.rival(address, object_, call.urn)
+        if rival is not None:
+            why = f"is managed by two resources of this program: {call.urn} and {rival}"
+            raise self._kept(state, why, "remove one of them with `pulumi state delete`, and from the program")
+
     def _mark(self, call: Call) -> str | None:
         owner = self._instance.owner
         return mark_of(owner, call.urn) if creates(self.resource) and owner and call.urn else None
@@ -484,13 +508,14 @@ class Answers:
             raise
 
     @contextmanager
-    def _protecting(self, endpoint: str | None) -> Iterator[None]:
+    def _protecting(self, endpoint: str | None, urn: str | None) -> Iterator[None]:
         """Keep what a refused create names from being ended in the same run."""
         try:
             yield
         except Stopped as stopped:
             if stopped.names is not None:
-                self._instance.protect(self._address(endpoint), object_named(self.resource, stopped.names))
+                object_ = object_named(self.resource, stopped.names)
+                self._instance.protect(self._address(endpoint), object_, urn)
             raise
 
 

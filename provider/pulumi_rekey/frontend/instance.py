@@ -16,6 +16,7 @@ from ..endpoints.no_vendor import NoVendor
 from ..endpoints.session import Runtime, Session
 from ..errors import Misconfigured
 from ..policy.durations import parse
+from .neighbours import Neighbours
 from .values import Scope
 
 #: The environment variable by which tests and rehearsals move the clock of rotation, such as ``31d``.
@@ -42,11 +43,13 @@ class Instance:
         wanted: Callable[[], bool] = lambda: True,
         warn: Callable[[str], None] = lambda _text: None,
         scope: Callable[[], Scope] = lambda: "unknown",
+        engine: Callable[[], int | None] = lambda: None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self._wanted = wanted
         self._warn = warn
         self._scope = scope
+        self._engine = engine
         self._environment: Mapping[str, str] = environment or {}
         self._lock = threading.Lock()
         self._endpoints: Endpoints | None = None
@@ -129,6 +132,11 @@ class Instance:
         """How much of the stack the run is about; of resources that it leaves aside nothing is known."""
         return self._scope()
 
+    @cached_property
+    def neighbours(self) -> Neighbours:
+        """What other processes of the same run manage."""
+        return Neighbours(self._engine())
+
     def declare(self, urn: str) -> None:
         """Note that the program declares a resource."""
         with self._lock:
@@ -143,7 +151,8 @@ class Instance:
             if holder is None or holder.urn != urn:
                 # What only a refresh has seen may have another name in the program now.
                 self._claims[address, object_] = Claim(urn)
-            return None
+        self.neighbours.note(address, object_, urn)
+        return None
 
     def claim_live(self, address: str, object_: str, urn: str | None, state: Any, *, created: bool = False) -> None:
         """Note which object a resource of the program manages by its state; the last state counts."""
@@ -156,16 +165,29 @@ class Instance:
             holder = self._claims.get((address, object_))
             if holder is None or holder.urn == urn:
                 self._claims[address, object_] = Claim(urn, state, created)
+            declared = urn in self._declared
+        if declared:
+            # A refresh also asks about what the program has no more.
+            self.neighbours.note(address, object_, urn)
+
+    def rival(self, address: str, object_: str, urn: str | None) -> str | None:
+        """Return another resource of the program that manages a resource's object, too."""
+        with self._lock:
+            holder = self._claims.get((address, object_))
+            both = holder is not None and holder.urn != urn and self._declared.issuperset({holder.urn, urn})
+            return holder.urn if holder is not None and both else None
 
     def holder(self, address: str, object_: str) -> Claim | None:
         """Return who of this run's program manages an object now."""
         with self._lock:
             return self._claims.get((address, object_))
 
-    def protect(self, address: str, object_: str) -> None:
+    def protect(self, address: str, object_: str, urn: str | None) -> None:
         """Keep whoever has an object from ending it in this run: a create was refused because of it."""
         with self._lock:
             self._protected.add((address, object_))
+        if urn is not None:
+            self.neighbours.note(address, object_, urn)
 
     def is_protected(self, address: str, object_: str) -> bool:
         """Tell whether an object must not be ended in this run."""

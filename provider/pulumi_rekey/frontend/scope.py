@@ -36,6 +36,11 @@ def scope() -> Scope:
     return "unknown"
 
 
+def engine() -> int | None:
+    """Return the number of the engine's process above this one."""
+    return next((pid for pid, words in _line(os.getppid()) if _is_engine(words)), None)
+
+
 def _is_engine(words: Sequence[str]) -> bool:
     # Packagers rename what they wrap: `.pulumi-wrapped`.
     name = Path(words[0]).name.removeprefix(".").removesuffix(".exe").removesuffix("-wrapped")
@@ -58,15 +63,22 @@ def _is_partial(word: str) -> bool:
 
 def _ancestors(pid: int) -> Iterator[list[str]]:
     """Yield the command lines of a process and of those above it."""
+    for _, words in _line(pid):
+        yield words
+
+
+def _line(pid: int) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number and the command line of a process and of those above it."""
     for _ in range(_MAX_ANCESTORS):
         if pid <= 1:
             return
         found = _process(pid)
         if found is None:
             return
-        pid, words = found
+        parent, words = found
         if words:
-            yield words
+            yield pid, words
+        pid = parent
 
 
 def _process(pid: int) -> tuple[int, list[str]] | None:

@@ -1,0 +1,46 @@
+"""What two processes of one run have in common: a front end, or an explicit provider, knows what the others manage."""
+
+import json
+
+import pytest
+
+from tests.engine import Stack
+from tests.lifecycle.app_secret import AppSecretCase
+from tests.lifecycle.case import IMPORTS, ProgramSpec
+from tests.lifecycle.oidc_relying_party import OidcRelyingPartyCase
+from tools.vendors import Sandbox
+
+KEPT = "names it in this run: urn:"
+PROVIDER = 'site = rekey.Provider("site", endpoints=pulumi.Config().require_secret_object("site"), owner="o")'
+
+
+@pytest.mark.parametrize(("before", "after"), [("dynamic", "native"), ("native", "dynamic"), ("native", "provider")])
+def test_secret_that_another_process_has_taken_over_is_kept(
+    native: Stack, sandbox: Sandbox, before: str, after: str
+) -> None:
+    case = AppSecretCase(sandbox)
+    native.configure({"rekey:frontend": before}, {"probe:site": json.dumps({"roma": sandbox.endpoint("roma")})})
+    for release in ("1", "2"):
+        spec = ProgramSpec("first", rotation={"triggers": {"release": release}})
+        native.program("\n".join([*IMPORTS, case.declaration(spec)]))
+        native.up()
+    if after != "provider":
+        native.configure({"rekey:frontend": after})
+    options = "provider=site" if after == "provider" else ""
+    lines = [PROVIDER] if after == "provider" else []
+    native.program("\n".join([*IMPORTS, *lines, case.declaration(ProgramSpec("second", options=options))]))
+    assert KEPT in native.up(fails=True).text
+    assert case.accepts(native.resource("second")["outputs"])
+    native.run("state", "delete", native.resource("first")["urn"], "--yes")
+    assert native.up("--expect-no-changes").steps == []
+
+
+def test_object_that_another_process_was_refused_is_kept(native: Stack, sandbox: Sandbox) -> None:
+    case = OidcRelyingPartyCase(sandbox)
+    native.configure({}, {"probe:site": json.dumps({"vcd": sandbox.endpoint("vcd")})})
+    native.program("\n".join([*IMPORTS, case.declaration(ProgramSpec("first"))]))
+    native.up()
+    renamed = case.declaration(ProgramSpec("second", options="provider=site"))
+    native.program("\n".join([*IMPORTS, PROVIDER, renamed]))
+    assert KEPT in native.up("--continue-on-error", fails=True).text
+    assert case.accepts(native.resource("first")["outputs"])
