@@ -316,6 +316,35 @@ def test_probe_clean_undoes_a_choice_of_the_vendors(sandbox: Sandbox) -> None:
     assert director.active_key() == chosen
 
 
+def test_probe_clean_leaves_a_choice_of_a_users(sandbox: Sandbox) -> None:
+    """The probe was killed before it tried to delete the scratch key that signed, and somebody chose another one."""
+    director = CloudDirector(sandbox)
+    before, chosen = director.active_key(), director.add_key("by hand")["id"]
+    director.add_key(f"{SCRATCH} 0123abcd (before: {before})")
+    director.add_key(f"{SCRATCH} 0123abcd (before: {before}; deletes)")
+    director.activate_key(chosen)
+    assert command(sandbox, "vcd").clean() == ["deleted: key, 2 of them"]
+    assert director.active_key() == chosen
+
+
+def test_probe_clean_says_that_the_key_before_is_gone(sandbox: Sandbox) -> None:
+    director = CloudDirector(sandbox)
+    gone, other = director.add_key("by hand")["id"], director.active_key()
+    director.activate_key(director.add_key(f"{SCRATCH} 0123abcd (before: {gone})")["id"])
+    director.delete_key(gone)
+    with pytest.raises(Told, match=r"is gone: .*make another key sign, then clean again"):
+        command(sandbox, "vcd").clean()
+    director.activate_key(other)
+    assert command(sandbox, "vcd").clean() == ["deleted: key, 1 of them"]
+
+
+def test_probe_clean_leaves_names_that_only_begin_like_its_own(sandbox: Sandbox) -> None:
+    director = CloudDirector(sandbox)
+    director.register(f"{SCRATCH} 12345678 of ours")
+    assert command(sandbox, "vcd").clean() == ["nothing was left"]
+    assert [party["clientName"] for party in director.relying_parties()] == [f"{SCRATCH} 12345678 of ours"]
+
+
 def test_probe_clean_ends_the_secret_of_the_app_that_remains(sandbox: Sandbox) -> None:
     own = app_id(sandbox.credentials["navigator"]["org_id"])
     assert dies(sandbox, "navigator", 2)

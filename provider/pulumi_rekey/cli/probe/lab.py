@@ -24,7 +24,7 @@ SessionT = TypeVar("SessionT", bound=Session[Any])
 
 #: What every scratch object is called, before the mark of its run.
 SCRATCH: Final = "rekey-probe-scratch"
-_MARK: Final = re.compile(rf"{SCRATCH} [0-9a-f]{{8}}(?!\w)")
+_MARK: Final = re.compile(rf"{SCRATCH} [0-9a-f]{{8}}( changed| \(before: \S+?(; deletes)?\))?")
 #: Seconds between two looks at a secret that is expected to end, and the part of the whole time that later ones are
 #: apart.
 _LOOK_S: Final = 5.0
@@ -48,7 +48,7 @@ class Options:
 
 def is_scratch(text: object) -> bool:
     """Tell whether an object with this name or description was made by a probe."""
-    return isinstance(text, str) and _MARK.match(text) is not None
+    return isinstance(text, str) and _MARK.fullmatch(text) is not None
 
 
 @dataclass

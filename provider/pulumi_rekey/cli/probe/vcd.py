@@ -464,8 +464,9 @@ def clean(lab: Lab[Vcd], *, every_run: bool) -> list[str]:
         return is_scratch(text) and (every_run or str(text).startswith(lab.mark))
 
     lab.progress("removing what was made")
-    keys = [key for key in _listed(lab, _KEYS) if is_ours(key.get("description"))]
-    if keys and _sign_as_before(session, keys):
+    every = _listed(lab, _KEYS)
+    keys = [key for key in every if is_ours(key.get("description"))]
+    if keys and _sign_as_before(session, keys, {key.id("id") for key in every}):
         done.append("the key that signed before signs again")
     for key in keys:
         session.remove("/openIdProvider/keys", key.id("id"))
@@ -496,16 +497,27 @@ def _names(parties: list[Body], keys: list[Body]) -> list[object]:
     return [*(party.get("clientName") for party in parties), *(key.get("description") for key in keys)]
 
 
-def _sign_as_before(session: Vcd, keys: list[Body]) -> bool:
-    """Undo an activation of a scratch key, also one whose deletion let the vendor choose another."""
+def _sign_as_before(session: Vcd, keys: list[Body], existing: set[str]) -> bool:
+    """Undo an activation of a scratch key, also one whose deletion let the vendor choose another.
+
+    :raises Stopped: if a scratch key signs, and the one before it is gone.
+    """
+    notes = [(key.id("id"), note) for key in keys if (note := _BEFORE.search(str(key.get("description"))))]
+    # While the key is there whose deletion was tried, whatever else signs was not the vendor's choice.
+    undeleted = any(not note[2] for _, note in notes)
     with session.exclusive:
         configuration = session.configuration()
         signs = session.active_key(configuration)
-        for key in keys:
-            noted = _BEFORE.search(str(key.get("description")))
-            if noted and noted[1] != signs and (noted[2] or key.get("id") == signs):
-                session.make_active(configuration, noted[1])
-                return True
+        for id_, note in notes:
+            if note[1] == signs or not (id_ == signs or (note[2] and not undeleted)):
+                continue
+            if note[1] not in existing:
+                raise Stopped(
+                    f"{session.name}: a scratch key signs, and the one that signed before it is gone",
+                    todo="make another key sign, then clean again",
+                )
+            session.make_active(configuration, note[1])
+            return True
         return False
 
 
