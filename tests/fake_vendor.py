@@ -28,6 +28,7 @@ from pulumi_rekey.model import IMMUTABLE, Mark, Secret
 from pulumi_rekey.policy.durations import parse
 from pulumi_rekey.reconciler.apply import Reconciler
 from pulumi_rekey.reconciler.contract import (
+    Adjustable,
     Clock,
     Inputs,
     InSteps,
@@ -227,7 +228,11 @@ class LockerState(TwoSecretsState):
         return tuple(None if code is None else code.get_secret_value() for code in kept)
 
 
-class LockerResource(TwoSecrets[LockerInputs, LockerState, Lockers], InSteps[LockerInputs, LockerState, Lockers]):
+class LockerResource(
+    Adjustable[LockerInputs, LockerState, Lockers],
+    TwoSecrets[LockerInputs, LockerState, Lockers],
+    InSteps[LockerInputs, LockerState, Lockers],
+):
     """A locker is put up under its mark, and told its label and its note one after the other."""
 
     vendor = "lockers"

@@ -306,15 +306,17 @@ class Answers:
     def find(self, call: Call, id_: str) -> Found | None:
         """Return an object that exists, to be managed from now on; nothing if there is none."""
         with self._noticed(call):
-            state = self._reconciler(None, call).find(id_, self._mark(call))
-        if state is None:
+            found = self._reconciler(None, call).find(id_, self._mark(call))
+        if found is None:
             return None
+        state, inputs = found
         if call.urn is not None:
             # Of an import nothing is checked before it is found.
             self._instance.declare(call.urn)
         self._claim(call, state)
-        inputs = {name: to_property(value) for name, value in self.resource.inputs_as_found(state).items()}
-        return Found(object_id(state), self._outputs(state), inputs)
+        return Found(
+            object_id(state), self._outputs(state), {name: to_property(value) for name, value in inputs.items()}
+        )
 
     def delete(self, call: Call, props: Properties) -> None:
         """End what rekey made, unless another resource of the program, or its own replacement, manages it now."""

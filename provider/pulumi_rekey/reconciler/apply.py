@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Final, Generic
+from typing import Any, Final, Generic
 
 from pydantic import SecretStr
 
@@ -22,6 +22,8 @@ from ..policy import decide as policy
 from ..policy.model import AppliedPolicy
 from . import books
 from .contract import (
+    Adjustable,
+    Importable,
     Inputs,
     InputsT,
     InSteps,
@@ -181,12 +183,17 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             raise Partial(found, Stopped(f"{self._where}: not done yet: {found.step}{why}"))
         return found
 
-    def find(self, id_: str, mark: str | None) -> StateT | None:
-        """Return the object that exists under an id, taken over with its secret; nothing if there is none."""
+    def find(self, id_: str, mark: str | None) -> tuple[StateT, dict[str, Any]] | None:
+        """Return the object that exists under an id, taken over with its secret, and the inputs that say what it is."""
+        if not isinstance(self.resource, Importable):
+            raise Stopped(f"{self.resource.name} cannot be imported", todo="let rekey create it: no vendor has one")
         at = parts_of_import_id(self.resource, id_)
         with self._explained(_UNCHANGED):
             found = self.resource.find(self.api, at, mark)
-        return None if found is None else self._record_rotation(Inputs(), found, 1, "adopted", spread=0.0)
+        if found is None:
+            return None
+        inputs = self.resource.inputs_as_found(found)
+        return self._record_rotation(Inputs(), found, 1, "adopted", spread=0.0), inputs
 
     def delete(self, s: StateT) -> None:
         """End what is ours; what is gone is what was wanted."""
@@ -236,7 +243,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         unsaved: Journal[StateT] = Journal(None)
         s = self._adopt(unsaved, i, adopt)
         self._stop_before_own_login(s)
-        if changed := self.resource.changed(i, s):
+        if isinstance(self.resource, Adjustable) and (changed := self.resource.changed(i, s)):
             s = self._record(i, self.resource.update(self.api, i, s, changed, unsaved.saving(lambda s: s)))
         journal.if_lost = _uncertain(s)
         return self._mint(journal, i, s, self._rotating(i, s), generation=1, reason=reason)
@@ -254,7 +261,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         return found.model_copy(update={"unconfirmed": False}), made
 
     def _send_settings(self, journal: Journal[StateT], i: InputsT, s: StateT, changed: frozenset[str]) -> StateT:
-        if not changed:
+        if not (changed and isinstance(self.resource, Adjustable)):
             return s
         keep = journal.saving(lambda s: self._record(i, s))
         return self._record(i, keep(self.resource.update(self.api, i, s, changed, keep)))

@@ -79,9 +79,6 @@ class Resource(ABC, Generic[InputsT, StateT, SessionT]):
     verified_by_read: ClassVar[bool] = False
     #: Why two of it cannot take turns, if they cannot.
     pair_unsupported_reason: ClassVar[str | None] = None
-    #: The inputs whose values, with slashes between them, are the id by which an object that exists is imported; none
-    #: where nothing can be.
-    import_id: ClassVar[tuple[str, ...]] = ()
 
     @property
     def name(self) -> str:
@@ -107,25 +104,39 @@ class Resource(ABC, Generic[InputsT, StateT, SessionT]):
         Return what remains and why, where that is not plain.
         """
 
-    def find(self, api: SessionT, at: Mapping[str, str], mark: str | None) -> StateT | None:
-        """Return the object that exists under these inputs of ``import_id``, to be taken over; nothing if none does."""
-        raise NotImplementedError
-
-    def inputs_as_found(self, s: StateT) -> dict[str, Any]:
-        """Return the inputs that say what there is: a program with these has nothing to change."""
-        names = self.settings() | (fields_marked(self.inputs, IMMUTABLE) & self.state.model_fields.keys())
-        return {name: value for name in sorted(names) if (value := getattr(s, name)) is not None}
-
-    def update(self, api: SessionT, i: InputsT, s: StateT, changed: frozenset[str], save: Save[StateT]) -> StateT:
-        """Send changed settings."""
-        raise NotImplementedError
-
     def accepted(self, api: SessionT, s: StateT, now: Clock) -> bool | None:
         """Try the present secret as a consumer would; nothing if there is no way to tell."""
         return None
 
+    def changed(self, i: InputsT, s: StateT) -> frozenset[str]:
+        """Return the names of the settings in which the vendor differs from what is wanted."""
+        return frozenset()
+
+    def explicit_secret_change(self, i: InputsT, s: StateT) -> str | None:
+        """Return why what the user gives can be had by minting only, if it is not there yet."""
+        given = explicit_secret(i)
+        if given is None or given == getattr(s, fields_with(type(i), Mark.EXPLICIT_SECRET)[0]):
+            return None
+        return "the given secret is another one"
+
+    def problems(self, i: InputsT) -> list[tuple[str, str]]:
+        """Return (property path, reason) for what a field by itself cannot tell."""
+        return []
+
+    def remarks(self, i: InputsT, s: StateT | None) -> list[str]:
+        """Return what the reader of a preview must know; without a state it is about to be created or adopted."""
+        return []
+
+
+class Adjustable(Resource[InputsT, StateT, SessionT]):
+    """A resource with settings that can be changed while the secret stays: inputs that are also outputs."""
+
+    @abstractmethod
+    def update(self, api: SessionT, i: InputsT, s: StateT, changed: frozenset[str], save: Save[StateT]) -> StateT:
+        """Send changed settings."""
+
     def settings(self) -> frozenset[str]:
-        """Return the names of the inputs that are also outputs, and can be changed by telling the vendor."""
+        """Return the names of the inputs that can be changed by telling the vendor."""
         shared = frozenset(self.inputs.model_fields) & self.state.model_fields.keys()
         return shared - _FRAME - fields_marked(self.inputs, IMMUTABLE) - secret_fields(self.inputs)
 
@@ -143,20 +154,21 @@ class Resource(ABC, Generic[InputsT, StateT, SessionT]):
         """Return the outputs that may change with the sending of these settings: the answer shows them anew."""
         return frozenset()
 
-    def explicit_secret_change(self, i: InputsT, s: StateT) -> str | None:
-        """Return why what the user gives can be had by minting only, if it is not there yet."""
-        given = explicit_secret(i)
-        if given is None or given == getattr(s, fields_with(type(i), Mark.EXPLICIT_SECRET)[0]):
-            return None
-        return "the given secret is another one"
 
-    def problems(self, i: InputsT) -> list[tuple[str, str]]:
-        """Return (property path, reason) for what a field by itself cannot tell."""
-        return []
+class Importable(Resource[InputsT, StateT, SessionT]):
+    """A resource whose object may exist before, and can be imported by the values of some inputs."""
 
-    def remarks(self, i: InputsT, s: StateT | None) -> list[str]:
-        """Return what the reader of a preview must know; without a state it is about to be created or adopted."""
-        return []
+    #: The inputs whose values, with slashes between them, are the id by which an object is imported.
+    import_id: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    def find(self, api: SessionT, at: Mapping[str, str], mark: str | None) -> StateT | None:
+        """Return the object that exists under these inputs of ``import_id``, to be taken over; nothing if none does."""
+
+    def inputs_as_found(self, s: StateT) -> dict[str, Any]:
+        """Return the inputs that say what there is: a program with these has nothing to change."""
+        names = settings_of(self) | (fields_marked(self.inputs, IMMUTABLE) & self.state.model_fields.keys())
+        return {name: value for name in sorted(names) if (value := getattr(s, name)) is not None}
 
 
 class Candidate(Model):
@@ -288,20 +300,23 @@ def adopted_id(i: Inputs) -> str | None:
     return None
 
 
-def form_of_import_id(resource: Resource[Any, Any, Any]) -> str:
+def settings_of(resource: Resource[Any, Any, Any]) -> frozenset[str]:
+    """Return the names of the inputs that can be changed while the secret stays."""
+    return resource.settings() if isinstance(resource, Adjustable) else frozenset()
+
+
+def form_of_import_id(resource: Importable[Any, Any, Any]) -> str:
     """Return how an id is written by which an object is imported, such as ``ORG_ID/OAUTH_APP_ID``."""
     live = fields_with(resource.state, Mark.OBJECT_ID)[0]
     return "/".join((live if name == "adopt" else name).upper() for name in resource.import_id)
 
 
-def parts_of_import_id(resource: Resource[Any, Any, Any], id_: str) -> dict[str, str]:
+def parts_of_import_id(resource: Importable[Any, Any, Any], id_: str) -> dict[str, str]:
     """Return the inputs that an id names; a first one that has a default may be left out.
 
     :raises Stopped: The id is no such id.
     """
     form, names, parts = form_of_import_id(resource), resource.import_id, id_.split("/")
-    if not names:
-        raise Stopped(f"{resource.name} cannot be imported", todo="let rekey create it: no vendor has one")
     if len(parts) == len(names) - 1 and not resource.inputs.model_fields[names[0]].is_required():
         names = names[1:]
     if len(parts) != len(names):

@@ -15,7 +15,7 @@ from ..endpoints.config import Endpoint
 from ..model import IMMUTABLE, Mark, fields_marked, fields_with, secret_fields
 from ..policy import decide as policy
 from . import books
-from .contract import Inputs, InputsT, Resource, SessionT, State, StateT
+from .contract import Adjustable, Inputs, InputsT, Resource, SessionT, State, StateT, settings_of
 from .plan import Plan, plan_creation
 
 #: The outputs that have to do with where and by whom, and not with a secret.
@@ -50,8 +50,12 @@ def foresee_update(
     :param unknown_inputs: The inputs that only the run will know; ``i`` has them as they were.
     """
     corrected = policy.with_clock_corrected(s, now)
-    changed = todo.changed | (unknown_inputs & resource.settings())
-    sent = {name: value for name, value in resource.sent(i, changed).items() if name not in unknown_inputs}
+    changed = todo.changed | (unknown_inputs & settings_of(resource))
+    sent: dict[str, Any] = {}
+    refreshed: frozenset[str] = frozenset()
+    if isinstance(resource, Adjustable):
+        sent = {name: value for name, value in resource.sent(i, changed).items() if name not in unknown_inputs}
+        refreshed = resource.refreshed(changed)
     new = books.recorded(
         i,
         corrected.model_copy(update=sent),
@@ -60,7 +64,7 @@ def foresee_update(
         s.rotation.key or _NO_KEY,
     )
     new = books.handed_over(i, new, now, away=todo.decision.hands_over)
-    unknown = (resource.refreshed(changed) - sent.keys()) | (unknown_inputs & type(s).model_fields.keys())
+    unknown = (refreshed - sent.keys()) | (unknown_inputs & type(s).model_fields.keys())
     unknown |= _place_unknown(resource, endpoint, unknown_inputs)
     if corrected.rotated_at != s.rotated_at:
         # From when it counts is the moment of the run.
@@ -92,7 +96,9 @@ def foresee_creation(
 ) -> dict[str, Any]:
     """Return what is known of the state that a create will write."""
     todo = plan_creation(resource, i, endpoint)
-    sent = resource.sent(i, frozenset(name for name in resource.settings() if getattr(i, name) is not None))
+    sent: dict[str, Any] = {}
+    if isinstance(resource, Adjustable):
+        sent = resource.sent(i, frozenset(name for name in resource.settings() if getattr(i, name) is not None))
     if todo.adopted is not None:
         # What is there already is left as it is where only the order differs.
         sent = {name: value for name, value in sent.items() if isinstance(value, str | int)}

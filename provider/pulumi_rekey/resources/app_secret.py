@@ -18,7 +18,7 @@ from ..endpoints.roma import Roma
 from ..errors import BadAnswer
 from ..key_material import generate_secret, secret_rule
 from ..model import IMMUTABLE, Mark, Secret, vendor_id
-from ..reconciler.contract import Clock, Inputs, Resource, Save, State
+from ..reconciler.contract import Clock, Importable, Inputs, Save, State
 
 #: Some documentation examples show "JNs****Djd": no secret holds an asterisk, so one that does is masked.
 _MASK: Final = "*"
@@ -68,7 +68,7 @@ class AppSecretState(State):
     )
 
 
-class AppSecret(Resource[AppSecretInputs, AppSecretState, Roma]):
+class AppSecret(Importable[AppSecretInputs, AppSecretState, Roma]):
     """GET and PUT of one secret; the application itself is not rekey's."""
 
     vendor = "roma"

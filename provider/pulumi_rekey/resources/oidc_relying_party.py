@@ -19,7 +19,7 @@ from ..endpoints.vcd import CLOUDAPI, Vcd, urn_of
 from ..errors import AnswerLost, NotFound, Stopped
 from ..model import Mark, Secret, VendorId
 from ..ownership import marked_name, name_behind_a_mark, name_is_ours
-from ..reconciler.contract import Clock, Inputs, Resource, Save, State
+from ..reconciler.contract import Adjustable, Clock, Importable, Inputs, Save, State
 
 _PARTIES: Final = "/openIdProvider/relyingParties"
 
@@ -75,7 +75,10 @@ class OidcRelyingPartyState(State):
     adopted: bool | None = None
 
 
-class OidcRelyingParty(Resource[OidcRelyingPartyInputs, OidcRelyingPartyState, Vcd]):
+class OidcRelyingParty(
+    Adjustable[OidcRelyingPartyInputs, OidcRelyingPartyState, Vcd],
+    Importable[OidcRelyingPartyInputs, OidcRelyingPartyState, Vcd],
+):
     """Register, PUT, regenerateSecret, DELETE."""
 
     vendor = "vcd"

@@ -25,7 +25,7 @@ from ..key_material import KeyPair, UnusableKey, generate_key_pair, is_published
 from ..model import NO_FLAG, OPEN, WRITE_ONLY, Mark, Model, Moment, Secret, VendorId, rfc3339
 from ..ownership import generation_in, key_description, key_has_tail, key_tail, key_tail_in, mark_beside
 from ..policy.decide import asked_now
-from ..reconciler.contract import Clock, Inputs, InSteps, Save, State
+from ..reconciler.contract import Adjustable, Clock, Importable, Inputs, InSteps, Save, State
 
 _KEYS: Final = "/openIdProvider/keys"
 #: The vendor allows 256 characters, of which rekey's mark needs some.
@@ -128,7 +128,11 @@ class OpenIdProviderKeyState(State):
     adopted: Annotated[bool | None, Mark.MINTED] = None
 
 
-class OpenIdProviderKey(InSteps[OpenIdProviderKeyInputs, OpenIdProviderKeyState, Vcd]):
+class OpenIdProviderKey(
+    Adjustable[OpenIdProviderKeyInputs, OpenIdProviderKeyState, Vcd],
+    Importable[OpenIdProviderKeyInputs, OpenIdProviderKeyState, Vcd],
+    InSteps[OpenIdProviderKeyInputs, OpenIdProviderKeyState, Vcd],
+):
     """POST keys, PUT openIdProvider's activeKey, DELETE."""
 
     vendor = "vcd"

@@ -24,7 +24,7 @@ from ..errors import BadAnswer, Error, Forbidden, NotFound, NotProvenGone, Rejec
 from ..key_material import generate_secret, secret_rule
 from ..model import IMMUTABLE, NO_FLAG, Mark, Model, Secret, VendorId
 from ..ownership import own_app_id
-from ..reconciler.contract import Clock, Inputs, Save, TwoSecrets, TwoSecretsState
+from ..reconciler.contract import Adjustable, Clock, Importable, Inputs, Save, TwoSecrets, TwoSecretsState
 
 _APPS: Final = f"{BASE}/v2/orgs/{{}}/oauth-apps"
 _APP: Final = f"{_APPS}/{{}}"
@@ -140,7 +140,11 @@ class OrgOAuthAppState(TwoSecretsState):
     saved_grace: Annotated[int | None, Mark.MINTED] = None
 
 
-class OrgOAuthApp(TwoSecrets[OrgOAuthAppInputs, OrgOAuthAppState, Navigator]):
+class OrgOAuthApp(
+    Adjustable[OrgOAuthAppInputs, OrgOAuthAppState, Navigator],
+    Importable[OrgOAuthAppInputs, OrgOAuthAppState, Navigator],
+    TwoSecrets[OrgOAuthAppInputs, OrgOAuthAppState, Navigator],
+):
     """POST, GET and PATCH of an app, and POST or PUT of its secret."""
 
     vendor = "navigator"

@@ -23,7 +23,7 @@ from ..endpoints.broker import Broker
 from ..endpoints.jwt import expiry
 from ..errors import Conflict, NotFound
 from ..model import IMMUTABLE, NO_FLAG, OPEN, Mark, Model, Secret, VendorId
-from ..reconciler.contract import Clock, Inputs, Resource, Save, State
+from ..reconciler.contract import Adjustable, Clock, Importable, Inputs, Save, State
 
 _PATH: Final = "/broker/directories/{}/sync-client"
 _SETTINGS: Final = ("generate_token", "token_ttl")
@@ -95,7 +95,10 @@ class SyncClientCredentialsState(State):
     )
 
 
-class SyncClientCredentials(Resource[SyncClientCredentialsInputs, SyncClientCredentialsState, Broker]):
+class SyncClientCredentials(
+    Adjustable[SyncClientCredentialsInputs, SyncClientCredentialsState, Broker],
+    Importable[SyncClientCredentialsInputs, SyncClientCredentialsState, Broker],
+):
     """GET and generate_credentials of one sync client; the directory, and so the client, is not rekey's."""
 
     vendor = "broker"
