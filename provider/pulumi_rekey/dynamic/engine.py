@@ -7,6 +7,7 @@ substitute, the marks of secrets and of unknown values: without them a call fail
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
 import socket
@@ -237,19 +238,24 @@ def more_workers() -> None:
         frame = frame.f_back
 
 
+def pickled_name(module: str, attribute: str) -> str:
+    """Return a module's attribute pickled by its name, as Pulumi keeps it, in the protocol that takes fewest bytes."""
+    return base64.b64encode(f"c{module}\n{attribute}\n.".encode()).decode()
+
+
 @contextlib.contextmanager
-def one_stack_frame(package: str) -> Iterator[None]:
-    """Keep only the user's frame of a resource's stack trace: the rest is half of its bytes in the state."""
+def source_position_only(package: str) -> Iterator[None]:
+    """Keep where the user's program declares a resource, and no stack trace: that is half of its bytes in the state."""
     from pulumi.runtime import resource as runtime
     from pulumi.runtime.proto import source_pb2
 
-    full = getattr(runtime, "_get_stack_trace", None)
-    position = getattr(runtime, "_get_source_position_for_frame", None)
-    if full is None or position is None:
+    trace, position = getattr(runtime, "_get_stack_trace", None), getattr(runtime, "_get_source_position", None)
+    position_of_frame = getattr(runtime, "_get_source_position_for_frame", None)
+    if trace is None or position is None or position_of_frame is None:
         yield
         return
 
-    def user_frame() -> Any:
+    def of_user(stack: source_pb2.StackTrace) -> Any:  # noqa: ARG001 - it is called with the empty one
         import traceback
 
         frame = sys._getframe(1)
@@ -258,14 +264,15 @@ def one_stack_frame(package: str) -> Iterator[None]:
         while frame is not None and frame.f_code.co_filename.startswith(libraries):
             frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
         if frame is None:
-            return full()
-        summary = traceback.FrameSummary(
-            frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name, lookup_line=False
+            return position(trace())
+        return position_of_frame(
+            traceback.FrameSummary(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name, lookup_line=False)
         )
-        return source_pb2.StackTrace(frames=[source_pb2.StackFrame(pc=position(summary))])
 
-    runtime._get_stack_trace = user_frame
+    runtime._get_stack_trace = source_pb2.StackTrace
+    runtime._get_source_position = of_user
     try:
         yield
     finally:
-        runtime._get_stack_trace = full
+        runtime._get_stack_trace = trace
+        runtime._get_source_position = position

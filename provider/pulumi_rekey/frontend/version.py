@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
-from importlib.metadata import version
+from functools import cache
 from typing import Final
 
 # Python's words for what comes before a release, and how semantic versions have them.
 _BEFORE: Final = {"a": "alpha", "b": "beta", "rc": "rc", ".dev": "dev"}
 
 
+@cache
 def package_version() -> str:
     """Return the version of this package: a program and its plugin must have the same."""
+    # A program on the dynamic front end, which does not ask, is spared the import.
+    from importlib.metadata import version
+
     return semantic(version("pulumi-rekey"))
 
 

@@ -10,12 +10,13 @@ from typing import Any, ClassVar, Final
 import pulumi
 from pulumi.dynamic import Resource
 
-from ..dynamic import host
-from ..dynamic.engine import one_stack_frame
+from ..dynamic.engine import PROVIDER_KEY, pickled_name, source_position_only
 from ..frontend.version import package_version
 from .front_end import PACKAGE, is_native
 
 _PACKAGE: Final = str(Path(__file__).parent.parent)
+#: The module that every state names; not imported here, as only the engine's host needs it.
+_HOST: Final = "pulumi_rekey.dynamic.host"
 #: The keys of an endpoint that must be given with `--secret`.
 CREDENTIAL_KEYS: Final = frozenset({"apiToken", "password", "clientSecret", "secretKey", "securityToken"})
 
@@ -87,11 +88,11 @@ class Credential(Resource):
             version=package_version() if native else None,
         )
         opts = pulumi.ResourceOptions.merge(options, opts)
-        with one_stack_frame(_PACKAGE):
-            if native:
-                pulumi.CustomResource.__init__(self, native_type, name, props, opts)
-            else:
-                super().__init__(getattr(host, module), name, props, opts)
+        if not native:
+            # What Pulumi would pickle is no more than this name, in more bytes.
+            props[PROVIDER_KEY] = pickled_name(_HOST, module)
+        with source_position_only(_PACKAGE):
+            pulumi.CustomResource.__init__(self, native_type if native else dynamic_type, name, props, opts)
 
 
 def _refuse_plain_credentials() -> None:
