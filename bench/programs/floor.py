@@ -24,8 +24,8 @@ for number in range(config.require_int("count")):
         },
         {
             "rotation": {
-                "key": pulumi.Output.secret(f"{number:0>32}"),
-                "triggers": {"release": f"{release:.>32}"},
+                "key": pulumi.Output.secret(f"{number:0>22}"),
+                "triggers": {"release": f"{release:.>16}"},
             },
             "relying_party_id": f"urn:vcloud:oidcRelyingParty:00000000-0000-0000-0000-{number:012}",
             "client_id": f"00000000-0000-0000-0000-{number:012}",

@@ -108,7 +108,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
     #: Where what a run has found out is said, which needs nobody's care.
     tell: Callable[[str], None] = lambda _text: None
     #: Keys what is kept of the policy of a credential that has no key yet.
-    new_key: SecretStr = field(default_factory=lambda: SecretStr(secrets.token_hex(16)))
+    new_key: SecretStr = field(default_factory=lambda: SecretStr(secrets.token_urlsafe(16)))
 
     # -- what the engine asks for ---------------------------------------------------------------------------------
 
