@@ -21,6 +21,8 @@ from .sequences import OWNER, for_the_real_engine, made_from, shrunk, tried
 
 #: Seconds between two lines that say how far it is.
 PROGRESS_EVERY = 60.0
+#: For how many seconds a sequence that fails is made smaller.
+SHRINK_FOR = 120.0
 
 
 def main() -> int:
@@ -98,7 +100,9 @@ def try_sequences(given: argparse.Namespace) -> int:
                 broken += 1
                 say(f"seed {seed}: {wrong}\n    {sequence}")
                 if stack is None:
-                    say(f"    made smaller: {shrunk(sandbox, sequence, lambda found: found is not None)}")
+                    enough = time.monotonic() + SHRINK_FOR
+                    less = shrunk(sandbox, sequence, lambda found: found is not None, lambda: time.monotonic() > enough)
+                    say(f"    made smaller: {less}")
             seed += 1
     say(f"{seed - first} sequences tried, seeds {first} to {seed - 1}; {broken} have not come right")
     return broken

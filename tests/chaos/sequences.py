@@ -7,6 +7,7 @@ by itself, so that a sequence which fails is made smaller by leaving steps out.
 import json
 import random
 import re
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -750,18 +751,22 @@ def tried(
     return None
 
 
-def shrunk(sandbox: Sandbox, sequence: Script, fails: Callable[[str | None], bool]) -> Script:
-    """Leave out what is not needed for it to fail in such a way."""
+def shrunk(sandbox: Sandbox, sequence: Script, until: float) -> Script:
+    """Leave out what is not needed for it to fail, until a moment of the monotonic clock."""
+
+    def still_fails(less: Script) -> bool:
+        return time.monotonic() < until and tried(sandbox, less) is not None
+
     smaller = True
     while smaller:
         smaller = False
         for kind in sequence.kinds:
             less = replace(sequence, kinds=tuple(one for one in sequence.kinds if one != kind))
-            if less.kinds and fails(tried(sandbox, less)):
+            if less.kinds and still_fails(less):
                 sequence, smaller = less, True
         for number in reversed(range(len(sequence.steps))):
             less = replace(sequence, steps=sequence.steps[:number] + sequence.steps[number + 1 :])
-            if fails(tried(sandbox, less)):
+            if still_fails(less):
                 sequence, smaller = less, True
         for number, step in enumerate(sequence.steps):
             for plain in (
@@ -772,6 +777,6 @@ def shrunk(sandbox: Sandbox, sequence: Script, fails: Callable[[str | None], boo
             ):
                 if plain != sequence.steps[number]:
                     less = replace(sequence, steps=(*sequence.steps[:number], plain, *sequence.steps[number + 1 :]))
-                    if fails(tried(sandbox, less)):
+                    if still_fails(less):
                         sequence, smaller = less, True
     return sequence
