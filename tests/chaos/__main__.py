@@ -100,9 +100,7 @@ def try_sequences(given: argparse.Namespace) -> int:
                 broken += 1
                 say(f"seed {seed}: {wrong}\n    {sequence}")
                 if stack is None:
-                    enough = time.monotonic() + SHRINK_FOR
-                    less = shrunk(sandbox, sequence, lambda found: found is not None, lambda: time.monotonic() > enough)
-                    say(f"    made smaller: {less}")
+                    say(f"    made smaller: {shrunk(sandbox, sequence, time.monotonic() + SHRINK_FOR)}")
             seed += 1
     say(f"{seed - first} sequences tried, seeds {first} to {seed - 1}; {broken} have not come right")
     return broken
