@@ -40,6 +40,8 @@ from pulumi_rekey.reconciler.contract import (
 )
 from pydantic import Field, SecretStr
 
+from .in_turn import in_turn
+
 if TYPE_CHECKING:
     import httpx
 
@@ -91,7 +93,7 @@ class Vendor:
 
     def run(self, resource: Resource[Any, Any, Any] | None = None, **settings: str) -> Reconciler[Any, Any, Any]:
         """A reconciler of one run, with a session of its own."""
-        runtime = Runtime(monotonic=lambda: 0.0, sleep=self.slept.append, now=lambda: self.now)
+        runtime = Runtime(monotonic=lambda: 0.0, sleep=self.slept.append, now=lambda: self.now, beside=in_turn)
         endpoint = LockersEndpoint.model_validate({"url": HOME} | settings)
         api = Lockers(self, endpoint, runtime)
         return Reconciler(resource or LOCKER, api, self.now, self.said.append, self.told.append, KEY)

@@ -1,14 +1,16 @@
 """What is done, in which order, and what is kept of it when it fails: with lockers for a vendor, and no engine."""
 
 import random
+import threading
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from pulumi_rekey.endpoints.credential_checks import LINGER_S
 from pulumi_rekey.endpoints.no_vendor import NoVendor
-from pulumi_rekey.endpoints.session import Runtime
+from pulumi_rekey.endpoints.session import Runtime, in_a_thread
 from pulumi_rekey.errors import (
     AnswerLost,
     Gone,
@@ -144,6 +146,33 @@ def test_a_setting_that_is_refused_after_creation_loses_nothing(vendor: Vendor) 
     assert fails(vendor, label="tools", note="keep shut").label == MARK
 
 
+def test_a_setting_that_is_refused_beside_a_refused_secret_loses_neither(vendor: Vendor) -> None:
+    vendor.answers.extend(REFUSED)
+    vendor.faults["label"] = Rejected("lockers: 400")
+    s = fails(vendor, label="tools")
+    assert (s.label, s.codes, s.step) == (MARK, ("code 1", None, None), Phase.UNVERIFIED)
+    assert vendor.up(s, label="tools").label == "tools"
+
+
+@dataclass
+class BothAtOnce(Vendor):
+    """A vendor that answers neither the try of a code nor a label before it has got both."""
+
+    both: threading.Barrier = field(default_factory=lambda: threading.Barrier(2))
+
+    def called(self, name: str, about: str = "") -> None:
+        super().called(name, about)
+        if name in {"try", "label"}:
+            self.both.wait(timeout=10)
+
+
+def test_creation_sends_settings_while_the_secret_is_tried() -> None:
+    run = BothAtOnce().run()
+    run.api.runtime = replace(run.api.runtime, beside=in_a_thread)
+    s = run.create(LockerInputs.model_validate({"label": "tools"}), MARK)
+    assert (s.label, s.step) == ("tools", None)
+
+
 def test_a_creation_that_fails_says_that_nothing_was_created(vendor: Vendor) -> None:
     vendor.faults["add"] = Rejected("lockers: 400")
     with pytest.raises(Rejected, match=": nothing was created; correct the input"):
@@ -253,10 +282,10 @@ def test_a_new_secret_that_stays_refused_is_kept_as_such(vendor: Vendor) -> None
     vendor.answers.extend(REFUSED)
     with pytest.raises(Partial, match="lockers: the new secret is minted, and the vendor refuses it") as failed:
         vendor.up(label="tools")
-    assert vendor.calls == ["add", "set code 1", *["try code 1"] * 5]
+    assert vendor.calls == ["add", "set code 1", *["try code 1"] * 5, "open", "label"]
     assert vendor.slept == PATIENCE
     s = reached(failed)
-    assert (s.step, s.label, s.codes, s.generation) == (Phase.UNVERIFIED, MARK, ("code 1", None, None), 1)
+    assert (s.step, s.label, s.codes, s.generation) == (Phase.UNVERIFIED, "tools", ("code 1", None, None), 1)
     assert live(failed) is None
 
 
@@ -739,7 +768,7 @@ def test_rotation_that_only_a_wrong_clock_makes_due_does_not_happen(vendor: Vend
     vendor.ahead = -timedelta(days=80)
     s = vendor.up(s, rotation=NINETY)
     assert (s.generation, vendor.said) == (1, ["does not rotate: it is not due by the vendor's clock"])
-    assert vendor.calls == []
+    assert vendor.calls == ["try code 1"], "which goes beside the login"
     vendor.ahead = timedelta(minutes=5)
     assert vendor.up(s, rotation=NINETY).generation == 2
 
@@ -836,10 +865,9 @@ def test_what_was_refused_is_forgotten_where_the_next_one_is_not_to_be_tried(ven
 
 def test_what_was_refused_is_tried_after_the_settings_are_sent(vendor: Vendor) -> None:
     s = refused(vendor, label="tools")
-    assert s.label == MARK
-    s = vendor.up(s, label="tools")
+    s = vendor.up(s, label="paint")
     assert vendor.calls == ["open", "label", "try code 1"]
-    assert (s.label, s.step) == ("tools", None)
+    assert (s.label, s.step) == ("paint", None)
 
 
 def test_a_verdict_is_kept_before_what_follows_fails(vendor: Vendor) -> None:

@@ -19,6 +19,8 @@ from pulumi_rekey.frontend.instance import Instance
 from pulumi_rekey.frontend.values import UNKNOWN, Properties, Scope, Secret
 from pulumi_rekey.resources import load
 
+from tests.in_turn import in_turn
+
 Op = Literal["create", "update", "replace", "delete", "refresh-update", "refresh-delete"]
 _URN: Final = "urn:pulumi:{stack}::probe::{parent}pulumi-python:dynamic/rekey:{kind}::{name}"
 
@@ -137,7 +139,14 @@ class _Process(Instance):
     @cached_property
     def _runtime(self) -> Runtime:
         clock = self._clock
-        return Runtime(wanted=self._wanted, warn=self._warn, monotonic=clock.monotonic, sleep=clock.sleep, now=self.now)
+        return Runtime(
+            wanted=self._wanted,
+            warn=self._warn,
+            monotonic=clock.monotonic,
+            sleep=clock.sleep,
+            now=self.now,
+            beside=in_turn,
+        )
 
     def now(self) -> datetime:
         return self._clock.now()

@@ -151,6 +151,29 @@ def test_one_that_is_not_refused_is_proof_for_all(answers: tuple[bool | None, ..
     assert asked_by_proofs(fresh(), answers) == asked
 
 
+@pytest.mark.parametrize(("first", "asked"), [(True, 1), (False, 5)])
+def test_proof_asks_for_all_at_once_only_if_the_first_is_refused(*, first: bool, asked: int) -> None:
+    checks, all_come, all_asked = fresh(), threading.Barrier(5), threading.Barrier(5)
+    answers, count = iter([first]), 0
+
+    def ask() -> bool:
+        nonlocal count
+        count += 1
+        with contextlib.suppress(threading.BrokenBarrierError):
+            all_asked.wait(timeout=0.05)
+        return next(answers, False)
+
+    def come(name: str) -> None:
+        all_come.wait(timeout=10)
+        with contextlib.suppress(Stopped):
+            checks.ensure_endpoint_sane(name, ask)
+
+    with ThreadPoolExecutor(5) as pool:
+        for done in [pool.submit(come, str(number)) for number in range(5)]:
+            done.result(timeout=10)
+    assert count == asked
+
+
 def test_one_that_was_accepted_before_is_proof() -> None:
     checks = fresh()
     checks.check("good", lambda: True)

@@ -34,7 +34,10 @@ class ProgramSpec:
 
 @dataclass(frozen=True)
 class Calls:
-    """The calls of each step of the plain lifecycle, in order: the expected minimum."""
+    """The calls of each step of the plain lifecycle: the expected minimum, in an order that it may have.
+
+    Calls that do not depend on each other go side by side, so that either may come first.
+    """
 
     create: tuple[str, ...]
     rotate: tuple[str, ...]

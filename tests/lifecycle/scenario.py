@@ -15,7 +15,7 @@ A test says what changes in the program, and judges what the run did. For exampl
         preview = scenario.preview(rotation={"triggers": {"release": 2}})
         assert preview.said.startswith("rotates: trigger changed: release; ")
         assert preview.calls == ()
-        assert scenario.up().calls == case.calls.rotate
+        assert sorted(scenario.up().calls) == sorted(case.calls.rotate)
         second = scenario.outputs()
         assert case.accepts(second)
         assert not case.accepts(first)

@@ -36,7 +36,7 @@ def test_lifecycle_from_create_to_delete(scenario: Scenario) -> None:
     step = scenario.up(rotation={"triggers": {"release": "s3cret-7"}})
     assert step.steps == ["create it"]
     first = scenario.outputs()
-    assert step.calls == case.calls.create
+    assert sorted(step.calls) == sorted(case.calls.create)
     assert case.accepts(first)
     assert first["generation"] == 1
     assert first["rotation_reason"] == case.first_reason
@@ -61,7 +61,7 @@ def test_lifecycle_from_create_to_delete(scenario: Scenario) -> None:
     assert step.said.startswith("rotates: trigger changed: release; ")
     assert "s3cret" not in step.said
     step = scenario.up()
-    assert (step.steps, step.calls) == (["update it"], case.calls.rotate)
+    assert (step.steps, sorted(step.calls)) == (["update it"], sorted(case.calls.rotate))
     scenario.end_overlap()
     second = scenario.outputs()
     assert case.accepts(second)

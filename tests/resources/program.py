@@ -15,6 +15,7 @@ from pulumi_rekey.reconciler.apply import Reconciler
 from pulumi_rekey.reconciler.contract import Resource, object_id
 from pulumi_rekey.reconciler.plan import Plan, plan, plan_creation
 
+from tests.in_turn import in_turn
 from tools.vendors import Sandbox
 
 MARK = "0123456789abcdef01234567"
@@ -131,6 +132,7 @@ class Program:
             monotonic=self.clock.monotonic,
             sleep=self.clock.sleep,
             now=self.clock.now,
+            beside=in_turn,
         )
         session = self._endpoints(runtime).session(None, self._kind)
         self._sessions.append(session)

@@ -36,14 +36,21 @@ class CredentialChecks:
         self._refused: set[str] = set()
         self._accepted: set[str] = set()
         self._is_sane = False
+        self._is_asked = False
+        self._has_answered = False
 
     def ensure_endpoint_sane(self, credential: str, ask: Callable[[], bool | None]) -> None:
         """Make sure, before the first secret of a run is ended, that the endpoint does not refuse good ones.
 
-        Threads that come at the same time all ask: their refused credentials must be judged together.
+        Of threads that come at the same time one asks. Unless its credential is accepted the others ask, too: refused
+        ones must be judged together.
 
         :raises Stopped: if it refuses so many that it may be at fault.
         """
+        with self._settled:
+            waits, self._is_asked = self._is_asked, True
+            if waits:
+                self._settled.wait_for(lambda: self._has_answered, MAX_WAIT_S)
         if self._is_sane or self._accepted:
             return
         try:
@@ -88,6 +95,7 @@ class CredentialChecks:
         finally:
             with self._settled:
                 self._being_tried -= 1
+                self._has_answered = True
                 if verdict is not None:
                     self._refused.discard(credential)
                     self._accepted.discard(credential)

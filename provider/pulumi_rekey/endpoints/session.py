@@ -14,11 +14,13 @@ import time
 from abc import ABC, abstractmethod
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 from urllib.parse import quote, urljoin
 
 from ..errors import (
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     import httpx
 
 EndpointT = TypeVar("EndpointT", bound=Endpoint)
+T = TypeVar("T")
 
 #: No documented answer comes near this; what is longer is not the vendor's API.
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
@@ -92,6 +95,20 @@ _REDIRECTS = range(300, 400)
 _SERVER_ERRORS = 500
 
 
+@contextmanager
+def in_a_thread(work: Callable[[], T]) -> Iterator[Callable[[], T]]:
+    """Do some work while the block runs; both have ended after it, and what is yielded then returns or raises."""
+    with ThreadPoolExecutor(1) as thread:
+        yield thread.submit(work).result
+
+
+class Beside(Protocol):
+    """Does some work beside a block."""
+
+    def __call__(self, work: Callable[[], T], /) -> AbstractContextManager[Callable[[], T]]:
+        """Return the block's context, whose value returns what the work has come to."""
+
+
 @dataclass(frozen=True)
 class Runtime:
     """What the process provides to its sessions; tests inject their own."""
@@ -106,6 +123,8 @@ class Runtime:
     environment: Mapping[str, str] = field(default_factory=dict)
     #: Shown each request that was answered, and its whole answer: they hold secrets.
     heard: Callable[[httpx.Request, httpx.Response], None] = lambda _request, _answer: None
+    #: Makes calls that do not depend on each other at the same time.
+    beside: Beside = in_a_thread
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -126,12 +126,10 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
 
             if todo.rotates:
                 s = self._adopt_and_rotate(journal, i, made, str(todo.reason))
+            elif todo.reason is not None:
+                s = self._mint(journal, i, None, made, generation=1, reason=todo.reason)
             else:
-                if todo.reason is not None:
-                    s = self._mint(journal, i, None, made, generation=1, reason=todo.reason)
-                else:
-                    s = self._adopt(journal, i, made)
-                # What marks it as ours goes last: until the state has it, an interrupted creation is known by that.
+                s = self._adopt(journal, i, made)
                 s = self._send_settings(journal, i, s, self.resource.changed(i, s))
         return books.handed_over(i, s, self.now, away=False)
 
@@ -260,10 +258,18 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             made = "the vendor shows its secret"
         return found.model_copy(update={"unconfirmed": False}), made
 
-    def _send_settings(self, journal: Journal[StateT], i: InputsT, s: StateT, changed: frozenset[str]) -> StateT:
+    def _send_settings(
+        self,
+        journal: Journal[StateT],
+        i: InputsT,
+        s: StateT,
+        changed: frozenset[str],
+        kept: Callable[[StateT], StateT] = lambda s: s,
+    ) -> StateT:
+        """Send them; ``kept`` returns the state as it is kept until that of which it is a part is done."""
         if not (changed and isinstance(self.resource, Adjustable)):
             return s
-        keep = journal.saving(lambda s: self._record(i, s))
+        keep = journal.saving(lambda s: kept(self._record(i, s)))
         return self._record(i, keep(self.resource.update(self.api, i, s, changed, keep)))
 
     def _go_on(
@@ -354,16 +360,18 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         return self._patiently(s, explained=True) is True
 
     def _rotate(self, journal: Journal[StateT], i: InputsT, s: StateT, todo: Plan, made: str | None) -> StateT:
+        expected = not policy.asked_now(i.rotation, s) and phase_of(s) is not Phase.UNCERTAIN
+        tells = self.resource.vendor is not None and not self.resource.verified_by_read
+        if expected and i.rotation.verify and tells:
+            # The endpoint must know a good secret when it sees one, before the first of a run is ended. A login that
+            # fails beside it is tried again, and says why, where it is needed.
+            with self.api.runtime.beside(self.api.log_in_now):
+                self.api.checks.ensure_endpoint_sane(self._name(s), lambda: self._probe(s))
         if todo.decision.by_time and not self._is_due_at_the_vendor(i, s):
             # What became of a lost one has to be found out all the same.
             return self._go_on(journal, i, s, Retry.REPLACE, made)[0] if todo.phase else self._record(i, s)
         if todo.phase is Phase.UNCERTAIN:
             self.tell(f"{self._became(s, made)}; the next one is due all the same")
-        expected = not policy.asked_now(i.rotation, s) and phase_of(s) is not Phase.UNCERTAIN
-        tells = self.resource.vendor is not None and not self.resource.verified_by_read
-        if expected and i.rotation.verify and tells:
-            # The endpoint must know a good secret when it sees one, before the first of a run is ended.
-            self.api.checks.ensure_endpoint_sane(self._name(s), lambda: self._probe(s))
         return self._mint(
             journal, i, s, self._rotating(i, s), generation=s.generation + 1, reason=str(todo.decision.reason)
         )
@@ -414,14 +422,35 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             if before is not None and not failed.no_effect and journal.reached is reached:
                 failed.aftermath = failed.aftermath or self._seen_of_old(before)
             raise
+        # What marks a new object as ours goes last: until the state has it, an interrupted creation is known by that.
+        changed = self.resource.changed(i, s) if before is None else frozenset[str]()
         if not i.rotation.verify:
-            return s
-        if self._verify(s):
+            return self._send_settings(journal, i, s, changed)
+        if changed:
+            s, accepted = self._verify_beside_settings(journal, i, s, changed)
+        else:
+            accepted = self._verify(s)
+        if accepted:
             journal.reached = s
             return self._checked_overlap(i, s)
         waiting = self._unverified(self._checked_overlap(i, s), before)
         journal.reached = waiting
         raise self._refused(waiting)
+
+    def _verify_beside_settings(
+        self, journal: Journal[StateT], i: InputsT, s: StateT, changed: frozenset[str]
+    ) -> tuple[StateT, bool]:
+        """Try the secret of a new object while its settings are sent: neither needs the other."""
+        with self.api.runtime.beside(partial(self._verify, s)) as verdict:
+            try:
+                s = self._send_settings(journal, i, s, changed, kept=lambda s: self._unverified(s, None))
+            except Exception:
+                # What the try has shown is kept; what stops it is found again by the next run.
+                with suppress(Error):
+                    if verdict() and journal.reached is not None:
+                        journal.reached = journal.reached.model_copy(update={"step": None})
+                raise
+        return s, verdict()
 
     def _seen_of_old(self, s: StateT) -> str:
         """Say whether the old secret is accepted although the answer to a minting was lost: trying it ends nothing."""
