@@ -1,4 +1,4 @@
-"""The bench's ratios as a picture for docs/: one bar an operation, the engine's floor as a line."""
+"""The bench's ratios as a picture for docs/: one bar an operation, what is possible as a line."""
 
 from collections.abc import Iterable, Mapping
 from html import escape
@@ -34,9 +34,9 @@ def drawn(scenarios: Iterable[tuple[str, Mapping[str, float]]]) -> str:
             )
         parts.append(f'<line class="floor" x1="{floor:.0f}" x2="{floor:.0f}" y1="{top}" y2="{y + 6}"/>')
         y += _ROW + 12
-    parts.append(f'<text x="{_LEFT}" y="{y}">seconds, as a multiple of the engine\'s floor (the line)</text>')
+    parts.append(f'<text x="{_LEFT}" y="{y}">seconds, as a multiple of what is possible (the line)</text>')
     size = f'width="{_LEFT + _WIDTH + 50}" height="{y + 12}"'
-    title = "<title>Seconds of pulumi up, as a multiple of the engine's floor</title>"
+    title = "<title>Seconds of pulumi up, as a multiple of what is possible</title>"
     lines = "\n".join(parts)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">\n{title}<style>{_STYLE}</style>\n{lines}\n</svg>\n'
