@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Annotated, Any, Final
+from functools import cache
+from typing import Annotated, Any, Final, ParamSpec, TypeVar, cast
 
 from pydantic import (
     AfterValidator,
@@ -23,6 +24,9 @@ from pydantic import (
     WithJsonSchema,
 )
 from pydantic.config import JsonDict
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 #: Another value means another object: Pulumi replaces the resource.
 IMMUTABLE: Final[JsonDict] = {"immutable": True}
@@ -110,6 +114,13 @@ class Model(BaseModel):
 OPEN: Final = ConfigDict(extra="ignore")
 
 
+def _cached(look: Callable[P, R]) -> Callable[P, R]:
+    """Look once at what a model's fields are: every comparison of every resource asks."""
+    # mypy does not know that a class of models is hashable.
+    return cast("Callable[P, R]", cache(look))
+
+
+@_cached
 def fields_with(model: type[BaseModel], mark: Mark) -> tuple[str, ...]:
     """Return the names of the model's fields that carry the mark."""
     return tuple(name for name, field in model.model_fields.items() if mark in field.metadata)
@@ -117,24 +128,22 @@ def fields_with(model: type[BaseModel], mark: Mark) -> tuple[str, ...]:
 
 def fields_marked(model: type[BaseModel], mark: JsonDict) -> frozenset[str]:
     """Return the names of the model's fields that carry the mark."""
+    return _fields_marked(model, tuple(mark.items()))
+
+
+@_cached
+def _fields_marked(model: type[BaseModel], mark: tuple[tuple[str, Any], ...]) -> frozenset[str]:
     return frozenset(
         name
         for name, field in model.model_fields.items()
-        if isinstance(field.json_schema_extra, dict) and mark.items() <= field.json_schema_extra.items()
+        if isinstance(field.json_schema_extra, dict) and set(mark) <= field.json_schema_extra.items()
     )
 
 
-#: Every diff of every resource asks.
-_SECRET_FIELDS: dict[type[BaseModel], frozenset[str]] = {}
-
-
+@_cached
 def secret_fields(model: type[BaseModel]) -> frozenset[str]:
     """Return the names of the model's secret fields."""
-    found = _SECRET_FIELDS.get(model)
-    if found is None:
-        found = frozenset(name for name, field in model.model_fields.items() if _is_secret(field.annotation))
-        _SECRET_FIELDS[model] = found
-    return found
+    return frozenset(name for name, field in model.model_fields.items() if _is_secret(field.annotation))
 
 
 def _is_secret(annotation: Any) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import posixpath
 import re
+from functools import lru_cache
 from typing import Annotated, Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -87,6 +88,7 @@ def _with_scheme(rest: str) -> str:
     return whole.replace("https:", "http:", 1) if is_loopback(host) and port != _DEFAULT_PORTS["https"] else whole
 
 
+@lru_cache(256)
 def origin(url: str) -> tuple[str, str, int]:
     """Return scheme, host and port of a URL, the port filled in; of what is no URL nothing but blanks."""
     try:
