@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -41,6 +42,11 @@ class Row:
         minted = self.credential.state.rotated_at
         return None if minted is None else in_words(max(now - minted, timedelta()))
 
+    def previous_until(self, now: datetime) -> datetime | None:
+        """Return until when the previous secret still works; none if it does not."""
+        until = self.credential.state.previous_expires_at
+        return until if until is not None and until > now else None
+
     @property
     def remark(self) -> str | None:
         """Why its health is what it is, where that needs saying below a table."""
@@ -77,12 +83,15 @@ class Report:
         counter = Counter(row.verdict.health for _, row in self.rows)
         return [(health, counter[health]) for health in Health if counter[health]]
 
+    def size(self) -> str:
+        """Return in words how many credentials there are, in how many stacks."""
+        number, stacks = sum(1 for _ in self.rows), len(self.sections)
+        return f"{number} credential{'' if number == 1 else 's'} in {stacks} stack{'' if stacks == 1 else 's'}"
+
     def summary(self) -> str:
         """Return in one line how many credentials there are, in total and per health."""
-        counts = self.counts()
-        number, stacks = sum(count for _, count in counts), len(self.sections)
-        found = f"{number} credential{'' if number == 1 else 's'} in {stacks} stack{'' if stacks == 1 else 's'}"
-        return f"{found}: {', '.join(f'{count} {health}' for health, count in counts)}" if counts else found
+        counts = ", ".join(f"{count} {health}" for health, count in self.counts())
+        return f"{self.size()}: {counts}" if counts else self.size()
 
     def only(self, *healths: Health) -> Report:
         """Return the report, limited to credentials of the given healths."""
@@ -95,6 +104,33 @@ class Report:
     def as_json(self) -> str:
         """Return the report as JSON, one document, indented."""
         return _document(self).model_dump_json(indent=2)
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A reason, and the credentials that have it; an outage gives the same one to many."""
+
+    health: Health
+    why: str
+    rows: tuple[tuple[Section, Row], ...]
+
+
+def remarks(rows: Iterable[tuple[Section, Row]]) -> list[Remark]:
+    """Return the reasons of some credentials, worst first, each once."""
+    found: dict[tuple[Health, str], list[tuple[Section, Row]]] = {}
+    for section, row in rows:
+        if row.remark is not None:
+            found.setdefault((row.verdict.health, row.remark), []).append((section, row))
+    order = list(Health)
+    # Sorting keeps the order of equals.
+    return sorted((Remark(*key, tuple(having)) for key, having in found.items()), key=lambda r: order.index(r.health))
+
+
+def spans(text: str) -> Iterator[tuple[str, bool]]:
+    """Yield the parts of a text without the backticks around code, and whether each is code."""
+    for number, part in enumerate(re.split("`([^`]+)`", text)):
+        if part:
+            yield part, number % 2 == 1
 
 
 def from_now(moment: datetime, now: datetime) -> str:
