@@ -10,8 +10,8 @@ from pulumi_rekey.model import rfc3339
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 OUTAGE = (
-    "vcd: https://vcd.example.com/cloudapi/1.0.0/openIdProvider: 503 Service Unavailable; the old key is live as the last"
-    " run has seen it: run `pulumi up` again when it answers"
+    "vcd: https://vcd.example.com/cloudapi/1.0.0/openIdProvider: 503 Service Unavailable; the old key is live as the"
+    " last run has seen it: run `pulumi up` again when it answers"
 )
 _INPUTS: dict[str, dict[str, Any]] = {
     "AppSecret": {"instance_id": "i", "app_id": "a"},
@@ -74,7 +74,7 @@ def _credential(
     }
 
 
-def exports() -> list[bytes]:
+def exports_by_hand() -> list[bytes]:
     """A stack of sixteen credentials, a second one of four, and an empty one."""
 
     def prod(kind: str, name: str, age: float, **more: Any) -> dict[str, Any]:
@@ -121,4 +121,4 @@ def exports() -> list[bytes]:
 
 def estate() -> Report:
     """The report of all of it."""
-    return report([read_stack(export, "identity/none") for export in exports()], NOW)
+    return report([read_stack(export, "identity/none") for export in exports_by_hand()], NOW)

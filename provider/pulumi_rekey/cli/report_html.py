@@ -16,7 +16,7 @@ from typing import Final
 
 from ..model import rfc3339
 from .health import Health
-from .report import Remark, Report, Row, Section, from_now, remarks, spans
+from .report import Report, Row, Section, from_now, remarks, spans
 from .report_axis import Axis, axis
 from .report_timeline import frozen, labels, parts, picture, rhythm
 
@@ -135,9 +135,7 @@ def _cells(row: Row, along: Axis) -> Iterator[str]:
     yield f'<td role="cell" class="health"><span class="badge {health}">{health}</span>{_small(why)}</td>'
     policy = found.policy
     words = [] if policy is None else [f"Window: {rhythm(window)}" for window in policy.windows]
-    words += [
-        f"Frozen: {frozen(freeze)}" for freeze in (policy.freeze if policy else ()) if freeze.last >= now.date()
-    ]
+    words += [f"Frozen: {frozen(freeze)}" for freeze in (policy.freeze if policy else ()) if freeze.last >= now.date()]
     yield f'<td role="cell" class="time">{labels()}{picture(row, along)}{"".join(map(_small, words))}</td>'
     yield _cell("Next due", _NOTHING if row.due is None else _day(row.due, now))
     previous = row.previous_until(now)

@@ -7,6 +7,7 @@ has no state sets), and no sample has a time of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -16,64 +17,72 @@ from .report import Report, Row, Section
 _ESCAPES: Final = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
+@dataclass(frozen=True)
+class _Gauge:
+    """A metric of each credential; one that a credential has no value of is absent."""
+
+    name: str
+    description: str
+    value: Callable[[Row, datetime], float | None]
+
+
+_GAUGES: Final = (
+    _Gauge(
+        "rekey_credential_age_seconds",
+        "The age of the present secret.",
+        lambda row, now: _seconds(row.credential.state.rotated_at, now, -1),
+    ),
+    _Gauge(
+        "rekey_credential_until_due_seconds",
+        "The time until the next rotation is due; negative afterwards, absent if it is never due.",
+        lambda row, now: _seconds(row.due, now),
+    ),
+    _Gauge(
+        "rekey_credential_until_expiry_seconds",
+        "The time until the present secret stops working; negative afterwards, absent if it never does.",
+        lambda row, now: _seconds(row.credential.state.expires_at, now),
+    ),
+    _Gauge(
+        "rekey_credential_generation",
+        "The number of secrets so far; the first is 1.",
+        lambda row, _: row.credential.state.generation,
+    ),
+)
+
+
 def openmetrics(report: Report) -> str:
     """Return the report as one exposition, to be written as UTF-8."""
     return "\n".join(_lines(report)) + "\n"
 
 
 def _lines(report: Report) -> Iterator[str]:
-    yield from _family("rekey_report_timestamp_seconds", "The moment that the report describes.", "seconds")
-    yield f"rekey_report_timestamp_seconds {report.at.timestamp():.0f}"
     # A replaced object that is not deleted yet has the URN of the new one: the worse comes first, and counts.
     rows: dict[str, Row] = {}
     for section, row in report.rows:
         rows.setdefault(_labels(section, row), row)
-
-    def seconds_since(moment: datetime | None) -> float | None:
-        return None if moment is None else (report.at - moment).total_seconds()
-
-    def seconds_until(moment: datetime | None) -> float | None:
-        return None if moment is None else (moment - report.at).total_seconds()
-
-    gauges: tuple[tuple[str, str, str, Callable[[Row], float | None]], ...] = (
-        (
-            "age_seconds",
-            "The age of the present secret.",
-            "seconds",
-            lambda row: seconds_since(row.credential.state.rotated_at),
-        ),
-        (
-            "until_due_seconds",
-            "The time until the next rotation is due; negative afterwards, absent if it is never due.",
-            "seconds",
-            lambda row: seconds_until(row.due),
-        ),
-        (
-            "until_expiry_seconds",
-            "The time until the present secret stops working; negative afterwards, absent if it never does.",
-            "seconds",
-            lambda row: seconds_until(row.credential.state.expires_at),
-        ),
-        ("generation", "The number of secrets so far; the first is 1.", "", lambda row: row.credential.state.generation),
-    )
-    for name, description, unit, value in gauges:
-        yield from _family(f"rekey_credential_{name}", description, unit)
+    yield from _family("rekey_report_timestamp_seconds", "The moment that the report describes.")
+    yield f"rekey_report_timestamp_seconds {report.at.timestamp():.0f}"
+    for gauge in _GAUGES:
+        yield from _family(gauge.name, gauge.description)
         for labels, row in rows.items():
-            if (number := value(row)) is not None:
-                yield f"rekey_credential_{name}{{{labels}}} {number:.0f}"
+            if (value := gauge.value(row, report.at)) is not None:
+                yield f"{gauge.name}{{{labels}}} {value:.0f}"
     yield from _family("rekey_credential_health", "1 for the health status that the credential has, else 0.")
     for labels, row in rows.items():
         for health in Health:
-            value_ = int(health is row.verdict.health)
-            yield f'rekey_credential_health{{{labels},health="{health}"}} {value_}'
+            yield f'rekey_credential_health{{{labels},health="{health}"}} {int(health is row.verdict.health)}'
     yield "# EOF"
 
 
-def _family(name: str, description: str, unit: str = "") -> Iterator[str]:
+def _seconds(moment: datetime | None, now: datetime, sign: int = 1) -> float | None:
+    return None if moment is None else sign * (moment - now).total_seconds()
+
+
+def _family(name: str, description: str) -> Iterator[str]:
     yield f"# HELP {name} {description}"
     yield f"# TYPE {name} gauge"
-    if unit:
-        yield f"# UNIT {name} {unit}"
+    if name.endswith("_seconds"):
+        yield f"# UNIT {name} seconds"
 
 
 def _labels(section: Section, row: Row) -> str:

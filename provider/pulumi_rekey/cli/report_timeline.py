@@ -1,7 +1,7 @@
 """Pictures of the lives of credentials over time, as inline SVG: lives, overlaps, due dates, windows and freezes.
 
-Places along the axis are percentages and sizes are pixels, so that a picture fits any width and its text keeps its size.
-All looks are classes of the page's style sheet: its content security policy forbids style attributes.
+Places along the axis are percentages and sizes are pixels, so that it fits any width and its text keeps its size. All
+looks are classes of the page's style sheet: its content security policy forbids style attributes.
 """
 
 from __future__ import annotations
