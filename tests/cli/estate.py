@@ -9,10 +9,14 @@ from pulumi_rekey.cli.stack_state import read_stack
 from pulumi_rekey.model import rfc3339
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-OUTAGE = (
-    "vcd: https://vcd.example.com/cloudapi/1.0.0/openIdProvider: 503 Service Unavailable; the old key is live as the"
-    " last run has seen it: run `pulumi up` again when it answers"
-)
+#: What an outage leaves at all credentials of an endpoint, but for the request.
+OUTAGE = "vcd: PUT …: 503: what was done before is kept; run `pulumi up` again when the vendor has recovered"
+
+
+def _outage(path: str, request: str) -> tuple[str]:
+    return (f"{OUTAGE.replace('…', f'/cloudapi/1.0.0/{path}')} (request {request})",)
+
+
 _INPUTS: dict[str, dict[str, Any]] = {
     "AppSecret": {"instance_id": "i", "app_id": "a"},
     "OidcRelyingParty": {"client_name": "n", "redirect_uris": ["https://portal.example.com/callback"]},
@@ -81,9 +85,11 @@ def exports_by_hand() -> list[bytes]:
         return _credential("prod", kind, name, age, **more)
 
     production = [
-        prod("OpenIdProviderKey", "signing", 61, errors=(OUTAGE,), max_age="60d"),
-        prod("OidcRelyingParty", "portal", 92, errors=(OUTAGE,), generation=4, max_age="90d"),
-        prod("OidcRelyingParty", "admin-console", 30, errors=(OUTAGE,), max_age="90d"),
+        prod("OpenIdProviderKey", "signing", 61, errors=_outage("openIdProvider", "8c1f"), max_age="60d"),
+        prod(
+            "OidcRelyingParty", "portal", 92, errors=_outage("relyingParties/71", "8c20"), generation=4, max_age="90d"
+        ),
+        prod("OidcRelyingParty", "admin", 30, errors=_outage("relyingParties/72", "8c21"), max_age="90d"),
         prod("SyncClientCredentials", "scim-legacy", 190, expires_in=-3, max_age="365d", paused=True),
         prod("AppSecret", "orders", 97, generation=7, max_age="90d"),
         prod("AppSecret", "invoices", 96, max_age="90d", windows=[NIGHTLY]),
@@ -108,7 +114,7 @@ def exports_by_hand() -> list[bytes]:
         prod("AppSecret", "telemetry", 3, max_age="14d", generation=31, reason="31 d old, max_age 30 d"),
     ]
     development = [
-        _credential("dev", "OidcRelyingParty", "portal", 33, errors=(OUTAGE,), max_age="30d"),
+        _credential("dev", "OidcRelyingParty", "portal", 33, errors=_outage("relyingParties/9", "8c22"), max_age="30d"),
         _credential("dev", "AppSecret", "orders", 5, max_age="90d"),
         _credential("dev", "OrgOAuthApp", "billing", 29.2, max_age="30d"),
         _credential("dev", "SyncClientCredentials", "scim", 100, expires_in=265, max_age="365d", renew_before="30d"),

@@ -153,12 +153,16 @@ def test_remarks_say_equal_reasons_once_and_the_worst_first() -> None:
     assert [(section.title, row.credential.name) for section, row in outage.rows] == [
         ("identity/prod", "portal"),
         ("identity/prod", "signing"),
-        ("identity/prod", "admin-console"),
+        ("identity/prod", "admin"),
         ("identity/dev", "portal"),
     ]
     order = [list(Health).index(remark.health) for remark in found]
     assert order == sorted(order)
-    assert page(estate()).count("503 Service Unavailable") == 1
+    # Once, and where a credential's own text says more, beside it.
+    assert page(estate()).count("vcd: PUT …: 503: ") == 1
+    assert page(estate()).count(">PUT /cloudapi/1.0.0/relyingParties/72 (request 8c21)<") == 1
+    assert page(of(export("shop", errors=("no connection",)))).count("no connection") == 1
+    assert markdown(estate()).count("503&#58; ") == 2, "once for each stack"
 
 
 @pytest.mark.parametrize(
@@ -177,8 +181,8 @@ def test_spans_are_code_between_backticks(text: str, expected: list[tuple[str, b
 
 
 def test_report_renders_backticks_as_code() -> None:
-    assert "run <code>pulumi up</code> again when it answers" in page(estate())
-    assert " run <b>pulumi up</b> again when it answers</code>" in markdown(estate())
+    assert "run <code>pulumi up</code> again when the vendor has recovered" in page(estate())
+    assert " run <b>pulumi up</b> again when the vendor has recovered</code>" in markdown(estate())
 
 
 # -- metrics -----------------------------------------------------------------------------------------------------------

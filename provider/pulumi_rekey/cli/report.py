@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from pydantic import Field, field_serializer
 
@@ -17,6 +18,10 @@ from .stack_state import Credential, Stack
 
 #: Raised when a field changes its meaning or is removed; new fields may come at any time.
 FORMAT = 1
+#: What an error says of one request only: an object's path, and the vendor's id of the request.
+_PARTICULARS: Final = re.compile(
+    r"(?P<method>\b(?:GET|POST|PUT|PATCH|DELETE)) /\S*?(?=[:;,]?(?: |$))| \(request [^)]*\)"
+)
 
 
 @dataclass(frozen=True)
@@ -111,6 +116,7 @@ class Remark:
     """A reason, and the credentials that have it; an outage gives the same one to many."""
 
     health: Health
+    #: Where the credentials' own texts differ in an object's path or a request's id, it is without these.
     why: str
     rows: tuple[tuple[Section, Row], ...]
 
@@ -120,10 +126,25 @@ def remarks(rows: Iterable[tuple[Section, Row]]) -> list[Remark]:
     found: dict[tuple[Health, str], list[tuple[Section, Row]]] = {}
     for section, row in rows:
         if row.remark is not None:
-            found.setdefault((row.verdict.health, row.remark), []).append((section, row))
+            found.setdefault((row.verdict.health, _in_general(row.remark)), []).append((section, row))
     order = list(Health)
+    grouped = (
+        Remark(health, texts.pop() if len(texts) == 1 else general, tuple(having))
+        for (health, general), having in found.items()
+        for texts in [{row.remark or general for _, row in having}]
+    )
     # Sorting keeps the order of equals.
-    return sorted((Remark(*key, tuple(having)) for key, having in found.items()), key=lambda r: order.index(r.health))
+    return sorted(grouped, key=lambda remark: order.index(remark.health))
+
+
+def _in_general(why: str) -> str:
+    """Return a reason without its particulars."""
+    return _PARTICULARS.sub(lambda found: f"{found['method']} …" if found["method"] else "", why)
+
+
+def particulars(why: str) -> str:
+    """Return what a reason says of one request only: ``PUT /apps/17 (request 8c1f)``."""
+    return " ".join(found.group().strip() for found in _PARTICULARS.finditer(why))
 
 
 def spans(text: str) -> Iterator[tuple[str, bool]]:

@@ -6,7 +6,7 @@ Its content security policy allows its own style sheet and nothing more; all tex
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from html import escape
@@ -16,7 +16,7 @@ from typing import Final
 
 from ..model import rfc3339
 from .health import Health
-from .report import Report, Row, Section, from_now, remarks, spans
+from .report import Remark, Report, Row, Section, from_now, particulars, remarks, spans
 from .report_axis import Axis, axis
 from .report_timeline import frozen, labels, parts, picture, rhythm
 
@@ -82,7 +82,9 @@ def _lines(report: Report) -> Iterator[str]:
         for number, section in enumerate(report.sections)
         for index, row in enumerate(section.rows)
     }
-    yield from _attention(report, anchors)
+    found = [remark for remark in remarks(report.rows) if remark.health in _FOR_A_PERSON]
+    yield from _attention(report, found, anchors)
+    said = frozenset(remark.why for remark in found)
     yield '<main id="credentials" tabindex="-1">'
     yield f'{parts(along)}<ul class="legend" aria-label="Legend of the timelines">'
     yield from (f'<li><svg aria-hidden="true">{shape}</svg>{meaning}</li>' for shape, meaning in _LEGEND)
@@ -90,7 +92,7 @@ def _lines(report: Report) -> Iterator[str]:
     for number, section in enumerate(report.sections):
         yield f'<section aria-labelledby="stack-{number}">\n<h2 id="stack-{number}">{escape(section.title)}</h2>'
         if section.rows:
-            yield from _table(section, anchors, along)
+            yield from _table(section, anchors, along, said)
             yield from _addresses(section)
         else:
             yield '<p class="dim">No credentials managed by Rekey.</p>'
@@ -98,9 +100,8 @@ def _lines(report: Report) -> Iterator[str]:
     yield "</main>\n</body>\n</html>"
 
 
-def _attention(report: Report, anchors: Mapping[int, str]) -> Iterator[str]:
+def _attention(report: Report, found: Sequence[Remark], anchors: Mapping[int, str]) -> Iterator[str]:
     """Yield what a person has to look at, each reason once."""
-    found = [remark for remark in remarks(report.rows) if remark.health in _FOR_A_PERSON]
     if not found:
         return
     yield '<section class="attention" aria-labelledby="attention"><h2 id="attention">Needs a person</h2>\n<ul>'
@@ -115,7 +116,7 @@ def _attention(report: Report, anchors: Mapping[int, str]) -> Iterator[str]:
     yield "</ul></section>"
 
 
-def _table(section: Section, anchors: Mapping[int, str], along: Axis) -> Iterator[str]:
+def _table(section: Section, anchors: Mapping[int, str], along: Axis, said: frozenset[str]) -> Iterator[str]:
     # Explicit roles: a browser drops the implied ones where the narrow page lays the table out as cards.
     yield '<table role="table"><thead role="rowgroup"><tr role="row">'
     for column, kind in _COLUMNS:
@@ -123,15 +124,17 @@ def _table(section: Section, anchors: Mapping[int, str], along: Axis) -> Iterato
         yield f'<th role="columnheader" scope="col" class="{kind}">{column}{axis_}</th>'
     yield '</tr></thead><tbody role="rowgroup">'
     for row in section.rows:
-        yield f'<tr role="row" id="{anchors[id(row)]}">{"".join(_cells(row, along))}</tr>'
+        yield f'<tr role="row" id="{anchors[id(row)]}">{"".join(_cells(row, along, said))}</tr>'
     yield "</tbody></table>"
 
 
-def _cells(row: Row, along: Axis) -> Iterator[str]:
+def _cells(row: Row, along: Axis, said: frozenset[str]) -> Iterator[str]:
     found, s, now, health = row.credential, row.credential.state, along.now, row.verdict.health
     kind = f"{found.kind} · {found.endpoint}" if found.endpoint else found.kind
     yield f'<th role="rowheader" scope="row">{escape(found.name)}<small>{escape(kind)}</small></th>'
-    why = row.verdict.why if health not in _FOR_A_PERSON else None
+    why = row.verdict.why
+    if why is not None and health in _FOR_A_PERSON:
+        why = None if why in said else particulars(why)
     yield f'<td role="cell" class="health"><span class="badge {health}">{health}</span>{_small(why)}</td>'
     policy = found.policy
     words = [] if policy is None else [f"Window: {rhythm(window)}" for window in policy.windows]
