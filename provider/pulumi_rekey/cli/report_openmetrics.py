@@ -6,7 +6,7 @@ has no state sets), and no sample has a time of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -60,8 +60,10 @@ def _lines(report: Report) -> Iterator[str]:
     rows: dict[str, Row] = {}
     for section, row in report.rows:
         rows.setdefault(_labels(section, row), row)
-    yield from _family("rekey_report_timestamp_seconds", "The moment that the report describes.")
-    yield f"rekey_report_timestamp_seconds {report.at.timestamp():.0f}"
+    yield from _family("rekey_report_timestamp_seconds", "The moment that the report of the stack describes.")
+    # With labels: a collector that reads several such files may get no sample twice.
+    for labels in dict.fromkeys(_text(_of_stack(section)) for section in report.sections):
+        yield f"rekey_report_timestamp_seconds{{{labels}}} {report.at.timestamp():.0f}"
     for gauge in _GAUGES:
         yield from _family(gauge.name, gauge.description)
         for labels, row in rows.items():
@@ -85,15 +87,22 @@ def _family(name: str, description: str) -> Iterator[str]:
         yield f"# UNIT {name} seconds"
 
 
+def _of_stack(section: Section) -> dict[str, str | None]:
+    return {"project": section.stack.project, "stack": section.stack.name}
+
+
 def _labels(section: Section, row: Row) -> str:
     found = row.credential
     labels = {
         "urn": found.urn,
-        "project": section.stack.project,
-        "stack": section.stack.name,
+        **_of_stack(section),
         "type": found.kind,
         "name": found.name,
         # Not `endpoint`: the Prometheus Operator gives that one to its targets.
         "rekey_endpoint": found.endpoint,
     }
+    return _text(labels)
+
+
+def _text(labels: Mapping[str, str | None]) -> str:
     return ",".join(f'{name}="{text.translate(_ESCAPES)}"' for name, text in labels.items() if text is not None)
