@@ -274,6 +274,7 @@ def estate_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 SCREENS = {
     "light": {"width": 1280},
     "dark": {"width": 1280, "dark": True},
+    "tablet": {"width": 800},
     "narrow": {"width": 390, "height": 844, "phone": True},
     "narrow-dark": {"width": 390, "height": 844, "phone": True, "dark": True},
 }
