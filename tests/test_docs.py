@@ -19,9 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import promql_parser
 import pytest
 import yaml
+from pulumi_rekey.cli.health import Health
 from pulumi_rekey.cli.probe.recording import Call
+from pulumi_rekey.cli.report_openmetrics import openmetrics
 from pulumi_rekey.manifest.entries import read
 from pulumi_rekey.policy.decide import warnings
 from pulumi_rekey.policy.model import Policy
@@ -30,6 +33,7 @@ from pulumi_rekey.reconciler.plan import plan
 from pulumi_rekey.resources import MODULES, load
 from pulumi_rekey.sandbox.server import VENDORS
 
+from tests.cli.estate import estate
 from tests.engine import BIN, NATIVE, Engine, Stack
 from tests.pages import PAGES, ROOT, Block, blocks, blocks_of, prose
 from tools import reference
@@ -171,6 +175,8 @@ def test_yaml_blocks_fit_their_schemas(block: Block, tmp_path: Path) -> None:
         }
     elif block.file == "Pulumi.yaml":
         assert block.page.name == "tutorial.md", "its test runs the project"
+    elif "groups" in first:
+        judge_alerts(first)
     elif "apiVersion" in first:
         *_, known = yaml.safe_load_all(OPERATOR.read_text())
         assert fields(first) <= fields(known)
@@ -178,6 +184,19 @@ def test_yaml_blocks_fit_their_schemas(block: Block, tmp_path: Path) -> None:
         for document in documents:
             MANIFESTS.validate(document)
         assert read([file]).problems == ()
+
+
+def judge_alerts(rules: dict[str, Any]) -> None:
+    """Prometheus' rules ask for metrics, labels and states that a report has."""
+    written = openmetrics(estate())
+    for rule in (rule for group in rules["groups"] for rule in group["rules"]):
+        promql_parser.parse(rule["expr"])
+        (name,) = re.findall(r"rekey_\w+", rule["expr"])
+        samples = [line for line in written.splitlines() if line.startswith(f"{name}{{")]
+        for label in re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"]):
+            assert [line for line in samples if re.search(rf'[{{,]{label}="', line)], label
+        for states in re.findall('health=~"([^"]+)"', rule["expr"]):
+            assert set(states.split("|")) <= set(Health)
 
 
 def fields(document: Any, above: str = "") -> set[str]:

@@ -69,7 +69,8 @@ def test_status_at_a_later_moment(rekey: Rekey, exports: Exports, at: str, expec
 
 def test_status_due_and_report_never_print_secrets(rekey: Rekey, exports: Exports) -> None:
     assert len(exports.secrets) >= 5
-    for command in (["status"], ["status", "--json"], ["due"], ["report"], ["report", "--format", "html"]):
+    reports = [["report", "--format", name] for name in ("markdown", "html", "openmetrics")]
+    for command in (["status"], ["status", "--json"], ["due"], *reports):
         for file in (exports.shown, exports.rotated):
             ended = rekey(*command, "--file", file)
             assert not [secret for secret in exports.secrets if secret in ended.out + ended.err]

@@ -254,9 +254,16 @@ class Format(StrEnum):
     MARKDOWN = "markdown"
     JSON = "json"
     HTML = "html"
+    OPENMETRICS = "openmetrics"
 
 
-_BY_SUFFIX: Final = {".md": Format.MARKDOWN, ".json": Format.JSON, ".html": Format.HTML, ".htm": Format.HTML}
+_BY_SUFFIX: Final = {
+    ".md": Format.MARKDOWN,
+    ".json": Format.JSON,
+    ".html": Format.HTML,
+    ".htm": Format.HTML,
+    ".prom": Format.OPENMETRICS,
+}
 
 
 @app.command()
@@ -277,9 +284,10 @@ def report(
         typer.Option("--output", "-o", metavar="FILE", help="The file to write. Default: standard output."),
     ] = None,
 ) -> None:
-    """Write a report as Markdown, JSON or one HTML page.
+    """Write a report as Markdown, JSON, one HTML page, or metrics.
 
-    Markdown is for pull requests and job summaries, JSON for programs; the HTML page has a timeline.
+    Markdown is for pull requests and job summaries, JSON for programs; the HTML page has a timeline; Prometheus reads
+    OpenMetrics.
     """
     found = _report(stacks=stack, every=every, files=file, folder=cwd, at=at, overdue_after=overdue_after)
     match written_as or (_BY_SUFFIX.get(output.suffix) if output else None) or Format.MARKDOWN:
@@ -293,6 +301,10 @@ def report(
             from .report_html import page
 
             text = page(found)
+        case Format.OPENMETRICS:
+            from .report_openmetrics import openmetrics
+
+            text = openmetrics(found)
     # As bytes: the encoding of a terminal must not decide the content of a file.
     if output is None:
         sys.stdout.buffer.write(text.encode())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from pydantic import Field, field_serializer
 
@@ -16,6 +18,10 @@ from .stack_state import Credential, Stack
 
 #: Raised when a field changes its meaning or is removed; new fields may come at any time.
 FORMAT = 1
+#: What an error says of one request only: an object's path, and the vendor's id of the request.
+_PARTICULARS: Final = re.compile(
+    r"(?P<method>\b(?:GET|POST|PUT|PATCH|DELETE)) /\S*?(?=[:;,]?(?: |$))| \(request [^)]*\)"
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,11 @@ class Row:
         """Return the age of the present secret, in words."""
         minted = self.credential.state.rotated_at
         return None if minted is None else in_words(max(now - minted, timedelta()))
+
+    def previous_until(self, now: datetime) -> datetime | None:
+        """Return until when the previous secret still works; none if it does not."""
+        until = self.credential.state.previous_expires_at
+        return until if until is not None and until > now else None
 
     @property
     def remark(self) -> str | None:
@@ -77,12 +88,15 @@ class Report:
         counter = Counter(row.verdict.health for _, row in self.rows)
         return [(health, counter[health]) for health in Health if counter[health]]
 
+    def size(self) -> str:
+        """Return in words how many credentials there are, in how many stacks."""
+        number, stacks = sum(1 for _ in self.rows), len(self.sections)
+        return f"{number} credential{'' if number == 1 else 's'} in {stacks} stack{'' if stacks == 1 else 's'}"
+
     def summary(self) -> str:
         """Return in one line how many credentials there are, in total and per health."""
-        counts = self.counts()
-        number, stacks = sum(count for _, count in counts), len(self.sections)
-        found = f"{number} credential{'' if number == 1 else 's'} in {stacks} stack{'' if stacks == 1 else 's'}"
-        return f"{found}: {', '.join(f'{count} {health}' for health, count in counts)}" if counts else found
+        counts = ", ".join(f"{count} {health}" for health, count in self.counts())
+        return f"{self.size()}: {counts}" if counts else self.size()
 
     def only(self, *healths: Health) -> Report:
         """Return the report, limited to credentials of the given healths."""
@@ -95,6 +109,49 @@ class Report:
     def as_json(self) -> str:
         """Return the report as JSON, one document, indented."""
         return _document(self).model_dump_json(indent=2)
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A reason, and the credentials that have it; an outage gives the same one to many."""
+
+    health: Health
+    #: Where the credentials' own texts differ in an object's path or a request's id, it is without these.
+    why: str
+    rows: tuple[tuple[Section, Row], ...]
+
+
+def remarks(rows: Iterable[tuple[Section, Row]]) -> list[Remark]:
+    """Return the reasons of some credentials, worst first, each once."""
+    found: dict[tuple[Health, str], list[tuple[Section, Row]]] = {}
+    for section, row in rows:
+        if row.remark is not None:
+            found.setdefault((row.verdict.health, _in_general(row.remark)), []).append((section, row))
+    order = list(Health)
+    grouped = (
+        Remark(health, texts.pop() if len(texts) == 1 else general, tuple(having))
+        for (health, general), having in found.items()
+        for texts in [{row.remark or general for _, row in having}]
+    )
+    # Sorting keeps the order of equals.
+    return sorted(grouped, key=lambda remark: order.index(remark.health))
+
+
+def _in_general(why: str) -> str:
+    """Return a reason without its particulars."""
+    return _PARTICULARS.sub(lambda found: f"{found['method']} …" if found["method"] else "", why)
+
+
+def particulars(why: str) -> str:
+    """Return what a reason says of one request only: ``PUT /apps/17 (request 8c1f)``."""
+    return " ".join(found.group().strip() for found in _PARTICULARS.finditer(why))
+
+
+def spans(text: str) -> Iterator[tuple[str, bool]]:
+    """Yield the parts of a text without the backticks around code, and whether each is code."""
+    for number, part in enumerate(re.split("`([^`]+)`", text)):
+        if part:
+            yield part, number % 2 == 1
 
 
 def from_now(moment: datetime, now: datetime) -> str:

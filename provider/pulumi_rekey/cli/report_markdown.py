@@ -8,7 +8,7 @@ from typing import Final
 
 from ..model import rfc3339
 from .health import Health
-from .report import Report, Row, from_now
+from .report import Report, Row, from_now, remarks, spans
 
 _SIGNS: Final = {
     Health.FAILING: "❌",
@@ -35,7 +35,17 @@ def literal(text: str) -> str:
     It is put into ``code``, in which neither GitHub nor GitLab looks for mentions and links, with every character that
     could be markup written as an entity.
     """
-    return f"<code>{''.join(c if c.isalnum() or c in ' -,;' else f'&#{ord(c)};' for c in text)}</code>"
+    return f"<code>{_entities(text)}</code>"
+
+
+def _entities(text: str) -> str:
+    return "".join(c if c.isalnum() or c in " -,;" else f"&#{ord(c)};" for c in text)
+
+
+def _prose(text: str) -> str:
+    """Return a reason literally; what stands between backticks in it is bold, since all of it is code."""
+    parts = (f"<b>{_entities(part)}</b>" if code else _entities(part) for part, code in spans(text))
+    return f"<code>{''.join(parts)}</code>"
 
 
 def _lines(report: Report) -> Iterator[str]:
@@ -49,24 +59,30 @@ def _lines(report: Report) -> Iterator[str]:
         if not section.rows:
             yield "No credentials managed by Rekey."
             continue
-        yield "| | health | resource | endpoint | age | generation | expires | next due | previous until |"
-        yield "|---|---|---|---|---|---|---|---|---|"
+        yield "| Health | Credential | Age<br>Generation | Next due | Expires |"
+        yield "|---|---|---|---|---|"
         for row in section.rows:
             yield f"| {' | '.join(_cells(row, report.at))} |"
-        remarks = [(row, row.remark) for row in section.rows if row.remark is not None]
-        if remarks:
+        found = remarks((section, row) for row in section.rows)
+        if found:
             yield ""
-        for row, remark in remarks:
-            yield f"- **{row.verdict.health}** {literal(row.credential.name)}: {literal(remark)}"
+        for remark in found:
+            names = ", ".join(literal(row.credential.name) for _, row in remark.rows)
+            yield f"- **{remark.health}** {names}: {_prose(remark.why)}"
 
 
 def _cells(row: Row, now: datetime) -> Iterator[str]:
     found, s = row.credential, row.credential.state
-    yield _SIGNS[row.verdict.health]
-    yield str(row.verdict.health)
-    yield f"{literal(found.name)} {literal(found.kind)}"
-    yield _NOTHING if found.endpoint is None else literal(found.endpoint)
-    yield row.age(now) or _NOTHING
-    yield str(s.generation)
-    for moment in (s.expires_at, row.due, s.previous_expires_at):
-        yield _NOTHING if moment is None else f"{moment.date()} ({from_now(moment, now)})"
+    # With line breaks, and without any of its own, the table fits the column of a pull request.
+    yield f"{_SIGNS[row.verdict.health]}&nbsp;{row.verdict.health}"
+    kind = f"{found.kind} ({found.endpoint})" if found.endpoint else found.kind
+    yield f"**{literal(found.name)}**<br>{literal(kind)}"
+    yield f"{row.age(now) or _NOTHING}<br>{s.generation}"
+    yield _NOTHING if row.due is None else _day(row.due, now)
+    previous = row.previous_until(now)
+    overlap = "" if previous is None else f"<br>previous:<br>{_day(previous, now)}"
+    yield f"{_NOTHING if s.expires_at is None else _day(s.expires_at, now)}{overlap}"
+
+
+def _day(moment: datetime, now: datetime) -> str:
+    return f"{moment.date()}<br>{from_now(moment, now)}"
