@@ -7,7 +7,6 @@ httpx is loaded with the first of them: a run in which nothing changes needs non
 
 from __future__ import annotations
 
-import heapq
 import itertools
 import math
 import os
@@ -15,6 +14,7 @@ import ssl
 import sys
 import threading
 import time
+from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,6 +44,13 @@ def unsendable(source: str) -> Misconfigured:
     return Misconfigured(
         f"{source}: nothing was sent, because a credential or a setting has a character that no header can carry",
         todo="correct it: ASCII letters, digits and signs only",
+    )
+
+
+def _never_its_turn(source: str) -> NotSent:
+    return NotSent(
+        f"{source}: nothing was sent, because too many requests to this endpoint are under way",
+        todo="run `pulumi up` again, with a lower --parallel or a higher maxConcurrent of this endpoint",
     )
 
 
@@ -169,7 +176,7 @@ class Connections:
     def _wait(self, source: str, turn: int, left: Callable[[], float]) -> Slot:
         waiter = (turn, threading.Event())
         with self._lock:
-            heapq.heappush(self._queue, waiter)
+            insort(self._queue, waiter)
         try:
             while True:
                 with self._lock:
@@ -180,10 +187,7 @@ class Connections:
                         return self._limiter.enter(now)
                 remaining = left()
                 if remaining <= 0:
-                    raise NotSent(
-                        f"{source}: nothing was sent, because too many requests to this endpoint are under way",
-                        todo="run `pulumi up` again, with a lower --parallel or a higher maxConcurrent of this endpoint",
-                    )
+                    raise _never_its_turn(source)
                 if delay < math.inf:
                     self._sleep(min(delay, remaining))
                 else:
@@ -191,7 +195,6 @@ class Connections:
         finally:
             with self._lock:
                 self._queue.remove(waiter)
-                heapq.heapify(self._queue)
                 self._wake_next()
 
     def _wake_next(self) -> None:

@@ -537,8 +537,8 @@ class Session(ABC, Generic[EndpointT]):
                     turned_away = token
                     continue
                 took_effect = answer.status_code in _GATEWAY
-                # A throttled request was refused before anything was done (RFC 6585, 4: the server does not take up what
-                # exceeds the rate), so any may be repeated; after a gateway's failure nobody knows.
+                # 429 refuses a request before anything is done for it: what counts requests stands before what serves
+                # them. So any may be repeated; after a gateway's failure nobody knows.
                 again = answer.status_code == _TOO_MANY or (took_effect and repeatable and attempt < MAX_ATTEMPTS)
                 pause = self._retry_after(answer, attempt)
             if not again or not deadline.allows_another_after(pause):
@@ -574,8 +574,7 @@ class Session(ABC, Generic[EndpointT]):
             if not deadline.allows_sending():
                 raise NotSent(f"{source}: nothing was sent, because there is no time left for the whole answer")
 
-        queued = self.runtime.monotonic()
-        bound = queued + MAX_QUEUE_S
+        bound = self.runtime.monotonic() + MAX_QUEUE_S
         with self.connections.lease(source, turn, lambda: bound - self.runtime.monotonic()) as (client, slot):
             # While a vendor takes up nothing at all, each request ends after its time: to wait for one another is vain.
             if not self.connections.only_refuses(asked):
