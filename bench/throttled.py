@@ -1,4 +1,4 @@
-"""200 rotations at a vendor that throttles at limits that Rekey is not told, without a `maxConcurrent` and with several."""
+"""200 rotations at a vendor that throttles at limits unknown to Rekey, without a `maxConcurrent` and with several."""
 
 import tempfile
 from collections import Counter

@@ -61,9 +61,7 @@ def read_throttle(body: dict[str, Any]) -> Throttle:
     """A limit from the body of POST /_sandbox/throttle; an empty one lifts it. Raises Malformed for another one."""
     if unknown := set(body) - KNOWN:
         raise Malformed(f"no such field: {', '.join(sorted(unknown))}")
-    throttle = Throttle(
-        optional(body, "in_flight", int), optional(body, "rate", int), optional(body, "retry_after", str)
-    )
+    in_flight, rate = optional(body, "in_flight", int), optional(body, "rate", int)
     if any(limit is not None and limit < 1 for limit in (in_flight, rate)):
         raise Malformed("in_flight and rate are at least 1")
     return Throttle(in_flight, rate, optional(body, "retry_after", str))
