@@ -146,7 +146,7 @@ class Connections:
         return next(self._turns)
 
     def only_refuses(self, since: float) -> bool:
-        """Tell whether the vendor has answered nothing but 429 since then."""
+        """Tell whether the vendor's latest answer is 429, and it has given no other since then."""
         with self._lock:
             return self._limiter.only_refuses(since)
 

@@ -61,8 +61,8 @@ class Limiter:
         return max(0.0, self._not_before - now)
 
     def only_refuses(self, since: float) -> bool:
-        """Tell whether the vendor has answered nothing but 429 since then."""
-        return self._last_refused >= since > self._last_answered
+        """Tell whether the vendor's latest answer is 429, and it has given no other since then."""
+        return self._last_answered < min(since, self._last_refused)
 
     def enter(self, now: float) -> Slot:
         """Count a request that is sent now."""
