@@ -1,4 +1,7 @@
-"""200 rotations at a vendor that throttles at limits unknown to Rekey, without a `maxConcurrent` and with several."""
+"""200 rotations at a vendor that throttles at limits unknown to Rekey, without a `maxConcurrent` and with several.
+
+Below each of these bounds Rekey adapts, too. What a bound costs that never adapts is in tests/endpoints/test_throttling.py.
+"""
 
 import tempfile
 from collections import Counter
