@@ -1,6 +1,7 @@
 """200 rotations at a vendor that throttles at limits unknown to Rekey, without a `maxConcurrent` and with several.
 
-Below each of these bounds Rekey adapts, too. What a bound costs that never adapts is in tests/endpoints/test_throttling.py.
+Below each of these bounds Rekey adapts, too. What bounds cost that do not adapt, tests/endpoints/test_throttling.py
+simulates.
 """
 
 import tempfile
