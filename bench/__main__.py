@@ -22,6 +22,7 @@ from tests.processes import descendants
 from tools.vendors import Sandbox, running_sandbox
 
 from .picture import drawn
+from .throttled import throttled
 
 PROGRAMS = Path(__file__).parent / "programs"
 OPERATIONS = ("create", "update", "no-op", "destroy")
@@ -250,11 +251,13 @@ def main() -> None:
     """Run what is asked for, by default all of it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=10, help="pairs a scenario (default 10)")
-    parser.add_argument("--scenario", choices=[*SCENARIOS, "growth"], action="append", help="only this one")
+    parser.add_argument(
+        "--scenario", choices=[*SCENARIOS, "growth", "throttled"], action="append", help="only this one"
+    )
     parser.add_argument("--usual", action="store_true", help="also the usual dynamic provider")
     parser.add_argument("--picture", type=Path, help="where to draw the ratios, as SVG")
     options = parser.parse_args()
-    chosen = options.scenario or [*SCENARIOS, "growth"]
+    chosen = options.scenario or [*SCENARIOS, "growth", "throttled"]
     names = ("floor", "rekey", "native", *(("usual",) if options.usual else ()))
     with tempfile.TemporaryDirectory(prefix="rekey-bench-home-") as home, running_sandbox() as sandbox:
         engine = Engine(Path(home))
@@ -265,6 +268,8 @@ def main() -> None:
                 scenario = SCENARIOS[key]
                 told = show(scenario, compare(names, scenario, options.runs, engine, sandbox))
                 drawable.append((scenario.title, told))
+            elif key == "throttled":
+                throttled((PROGRAMS / "rekey.py").read_text(), engine, sandbox)
             else:
                 growth(max(options.runs // 2, 1), engine, sandbox)
     if options.picture:

@@ -78,6 +78,10 @@ class Sandbox:
         """Order a fault."""
         self.post("/_sandbox/faults", {"path": path, **rule})
 
+    def throttle(self, **limit: object) -> None:
+        """Answer 429 beyond a limit, `in_flight` or `rate` a second; without one, lift it."""
+        self.post("/_sandbox/throttle", limit)
+
     def calls(self) -> list[dict[str, Any]]:
         """The vendor calls since the last reset."""
         calls: list[dict[str, Any]] = self.http.get("/_sandbox/calls").json()

@@ -58,6 +58,20 @@ def test_control_answers_neither_pages_nor_other_hosts(sandbox: Sandbox) -> None
     assert sandbox.http.get("/_sandbox/credentials", headers={"Host": "[::1]:80"}).status_code == 200
 
 
+def test_throttle_refuses_before_the_vendor_hears_of_it(sandbox: Sandbox) -> None:
+    sandbox.throttle(rate=1, retry_after="7")
+    assert login(sandbox).status_code == 201
+    refused = login(sandbox)
+    assert (refused.status_code, refused.headers["retry-after"], refused.content) == (429, "7", b"")
+    sandbox.throttle()
+    assert login(sandbox).status_code == 201
+
+
+@pytest.mark.parametrize("limit", [{"rate": 0}, {"in_flight": -1}, {"rate": "many"}, {"colour": "red"}])
+def test_throttle_refuses_what_is_no_limit(sandbox: Sandbox, limit: dict[str, object]) -> None:
+    assert sandbox.http.post("/_sandbox/throttle", json=limit).status_code == 400
+
+
 def test_calls_list_vendor_calls_only(sandbox: Sandbox) -> None:
     login(sandbox)
     sandbox.http.get(SOMETHING, params={"secret": "x"})

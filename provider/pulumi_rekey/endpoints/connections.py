@@ -1,14 +1,20 @@
 """Connections to one endpoint: at most as many at a time as its vendor bears, each kept for the next request.
 
+Requests are sent in the order in which they first asked; one that a vendor has throttled keeps its place.
+
 httpx is loaded with the first of them: a run in which nothing changes needs none.
 """
 
 from __future__ import annotations
 
+import itertools
+import math
 import os
 import ssl
 import sys
 import threading
+import time
+from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import Misconfigured, NotSent
 from .address import is_loopback, origin
 from .config import Endpoint
+from .limiter import Limiter, Slot
 from .proxies import proxy_for
 
 if TYPE_CHECKING:
@@ -37,6 +44,13 @@ def unsendable(source: str) -> Misconfigured:
     return Misconfigured(
         f"{source}: nothing was sent, because a credential or a setting has a character that no header can carry",
         todo="correct it: ASCII letters, digits and signs only",
+    )
+
+
+def _never_its_turn(source: str) -> NotSent:
+    return NotSent(
+        f"{source}: nothing was sent, because too many requests to this endpoint are under way",
+        todo="run `pulumi up` again, with a lower --parallel or a higher maxConcurrent of this endpoint",
     )
 
 
@@ -101,9 +115,20 @@ class Connections:
     twice a request, under a lock that all threads share: with 32 of them that takes longer than all the rest.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._endpoint = endpoint
-        self._slots = threading.BoundedSemaphore(endpoint.max_concurrent)
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._limiter = Limiter(endpoint.max_concurrent)
+        self._turns = itertools.count()
+        # Those who wait, by their turns; each is woken when it may be the one to go.
+        self._queue: list[tuple[int, threading.Event]] = []
         # The client that was used last goes first, so that no more are opened than are needed at a time.
         self._idle: deque[PooledClient] = deque()
         # Builds requests only, so that this needs no free client.
@@ -116,31 +141,65 @@ class Connections:
         except UnicodeEncodeError:
             raise unsendable(f"{method} {origin(url)[1]}") from None
 
-    @contextmanager
-    def lease(self, source: str, left: Callable[[], float]) -> Iterator[PooledClient]:
-        """Lend a client; wait for one while as many are lent as the vendor bears.
+    def take_turn(self) -> int:
+        """Return a place in the queue, which a request keeps for all its attempts."""
+        return next(self._turns)
 
-        ``left`` returns the seconds that are left for the wait.
+    def only_refuses(self, since: float) -> bool:
+        """Tell whether the vendor's latest answer is 429, and it has given no other since then."""
+        with self._lock:
+            return self._limiter.only_refuses(since)
+
+    @contextmanager
+    def lease(self, source: str, turn: int, left: Callable[[], float]) -> Iterator[tuple[PooledClient, Slot]]:
+        """Lend a client; wait for one while as many are lent as the vendor bears, or while it wants no request.
+
+        ``left`` returns the seconds that are left for the wait. The borrower notes on the slot what the vendor answers.
 
         :raises NotSent: if none becomes free in time.
         """
-        while not self._slots.acquire(timeout=max(0.0, min(left(), _QUEUE_LOOK_S))):
-            if left() <= 0:
-                raise NotSent(
-                    f"{source}: nothing was sent, because too many requests to this endpoint are under way",
-                    todo="run `pulumi up` again, with a lower --parallel or a higher maxConcurrent of this endpoint",
-                )
+        slot = self._wait(source, turn, left)
         try:
             try:
                 client = self._idle.pop()
             except IndexError:
                 client = PooledClient(self._client())
             try:
-                yield client
+                yield client, slot
             finally:
                 self._idle.append(client)
         finally:
-            self._slots.release()
+            with self._lock:
+                self._limiter.leave(slot, self._monotonic())
+                self._wake_next()
+
+    def _wait(self, source: str, turn: int, left: Callable[[], float]) -> Slot:
+        waiter = (turn, threading.Event())
+        with self._lock:
+            insort(self._queue, waiter)
+        try:
+            while True:
+                with self._lock:
+                    waiter[1].clear()
+                    now = self._monotonic()
+                    delay = self._limiter.delay(now) if self._queue[0] is waiter else math.inf
+                    if not delay:
+                        return self._limiter.enter(now)
+                remaining = left()
+                if remaining <= 0:
+                    raise _never_its_turn(source)
+                if delay < math.inf:
+                    self._sleep(min(delay, remaining))
+                else:
+                    waiter[1].wait(min(remaining, _QUEUE_LOOK_S))
+        finally:
+            with self._lock:
+                self._queue.remove(waiter)
+                self._wake_next()
+
+    def _wake_next(self) -> None:
+        if self._queue:
+            self._queue[0][1].set()
 
     def close(self) -> None:
         """Close all connections; in the host the end of the process does that."""

@@ -187,7 +187,7 @@ class Session(ABC, Generic[EndpointT]):
         self.exclusive = threading.RLock()
         if endpoint.allow_unverified_ssl:
             runtime.warn(f"endpoint {name}: the server's certificate is not checked (allowUnverifiedSsl)")
-        self.connections = Connections(endpoint)
+        self.connections = Connections(endpoint, runtime.monotonic, runtime.sleep)
 
     # -- what a vendor's file says ------------------------------------------------------------------------------
 
@@ -529,13 +529,14 @@ class Session(ABC, Generic[EndpointT]):
         # What is known of all attempts before this one.
         no_effect = None if writes else True
         before: Reply | Error | None = None
+        turn = self.connections.take_turn()
         for attempt in itertools.count(1):
             ended: Reply | Error
             again, pause = False, 0.0
             asked = self.runtime.monotonic()
             try:
                 token = self._usable_token(turned_away) if authorized else None
-                answer = self._exchange(request, source, deadline, token, asked=asked, writes=writes)
+                answer = self._exchange(request, source, turn, deadline, token, asked=asked, writes=writes)
             except httpx.LocalProtocolError:
                 ended, took_effect = unsendable(source), False
             except httpx.TransportError as failed:
@@ -555,7 +556,8 @@ class Session(ABC, Generic[EndpointT]):
                     turned_away = token
                     continue
                 took_effect = answer.status_code in _GATEWAY
-                # A throttled request was not taken up, so any may be repeated; after a gateway's failure nobody knows.
+                # 429 refuses a request before anything is done for it: what counts requests stands before what serves
+                # them. So any may be repeated; after a gateway's failure nobody knows.
                 again = answer.status_code == _TOO_MANY or (took_effect and repeatable and attempt < MAX_ATTEMPTS)
                 pause = self._retry_after(answer, attempt)
             if not again or not deadline.allows_another_after(pause):
@@ -574,6 +576,7 @@ class Session(ABC, Generic[EndpointT]):
         self,
         request: httpx.Request,
         source: str,
+        turn: int,
         deadline: Deadline,
         token: Token | None,
         *,
@@ -590,9 +593,11 @@ class Session(ABC, Generic[EndpointT]):
             if not deadline.allows_sending():
                 raise NotSent(f"{source}: nothing was sent, because there is no time left for the whole answer")
 
-        queued = self.runtime.monotonic()
-        with self.connections.lease(source, lambda: queued + MAX_QUEUE_S - self.runtime.monotonic()) as client:
-            deadline.put_off(self.runtime.monotonic() - asked)
+        bound = self.runtime.monotonic() + MAX_QUEUE_S
+        with self.connections.lease(source, turn, lambda: bound - self.runtime.monotonic()) as (client, slot):
+            # While a vendor takes up nothing at all, each request ends after its time: to wait for one another is vain.
+            if not self.connections.only_refuses(asked):
+                deadline.put_off(self.runtime.monotonic() - asked)
             if token is not None:
                 # Now, because a signature holds for some minutes only.
                 try:
@@ -614,6 +619,9 @@ class Session(ABC, Generic[EndpointT]):
             finally:
                 answer.close()
             whole = httpx.Response(answer.status_code, headers=answer.headers, content=bytes(content), request=request)
+            slot.answered, slot.refused = True, whole.status_code == _TOO_MANY
+            if slot.refused:
+                slot.hold = self._hold(whole)
             self.runtime.heard(request, whole)
             return whole
 
@@ -677,16 +685,25 @@ class Session(ABC, Generic[EndpointT]):
         return random.uniform(0.5, 1.0) * min(0.25 * 2.0**attempt, 8.0)  # noqa: S311 - spreads load, keeps no secret
 
     def _retry_after(self, answer: httpx.Response, attempt: int) -> float:
+        # "At once", or a date in the past, is no permission to hammer.
+        return max(self._wanted_pause(answer), self._backoff(attempt))
+
+    def _hold(self, answer: httpx.Response) -> float:
+        """Return the seconds for which a vendor that throttles wants no request of anybody."""
+        seconds = self._wanted_pause(answer)
+        # Nobody waits for longer: then each request is sent and says what the vendor says.
+        return seconds if seconds < MAX_ATTEMPTS_S else 0.0
+
+    def _wanted_pause(self, answer: httpx.Response) -> float:
+        """Return the seconds that ``Retry-After`` names; 0 without it."""
         asked: str = answer.headers.get("retry-after", "")
-        backoff = self._backoff(attempt)
         try:
             seconds = (
                 float(asked) if asked.isdigit() else (parsedate_to_datetime(asked) - self.runtime.now()).total_seconds()
             )
         except (TypeError, ValueError, OverflowError):
-            return backoff
-        # "At once", or a date in the past, is no permission to hammer.
-        return max(seconds, backoff)
+            return 0.0
+        return max(seconds, 0.0)
 
 
 def _date(answer: httpx.Response) -> datetime | None:

@@ -25,6 +25,7 @@ from .faults import Fault, read_fault
 from .navigator import Navigator
 from .roma import Roma
 from .seed import populate
+from .throttle import Throttle, read_throttle
 from .vcd import Vcd
 from .wire import Malformed, json_object, required
 from .world import Refusal, World
@@ -71,6 +72,7 @@ class Sandbox:
                 Route("/_sandbox/faults", self._list_faults, methods=["GET"]),
                 Route("/_sandbox/faults", self._add_fault, methods=["POST"]),
                 Route("/_sandbox/faults", self._clear_faults, methods=["DELETE"]),
+                Route("/_sandbox/throttle", self._set_throttle, methods=["POST"]),
                 Route("/_sandbox/calls", self._list_calls, methods=["GET"]),
                 Route("/_sandbox/calls", self._clear_calls, methods=["DELETE"]),
                 Route("/_sandbox/dialect", self._show_dialect, methods=["GET"]),
@@ -81,6 +83,7 @@ class Sandbox:
 
     def _build(self) -> None:
         self._faults: list[Fault] = []
+        self._throttle = Throttle()
         self._calls: deque[tuple[str, str, int | None, datetime, float]] = deque(maxlen=REMEMBERED_CALLS)
         vendors = {name: vendor(self._world) for name, vendor in VENDORS.items()}
         self._credentials = {name: vendor.credentials() for name, vendor in vendors.items()}
@@ -105,12 +108,18 @@ class Sandbox:
                 message["headers"] = [*message["headers"], (b"date", date.encode())]
             await send(message)
 
+        throttle = self._throttle
+        if not throttle.takes():
+            await throttle.refusal()(scope, receive, noting)
+            calls.append((method, path, status, at, time.perf_counter() - started))
+            return
         fault = next((rule for rule in self._faults if rule.meets(method, path)), None) if self._faults else None
         try:
-            if fault is None:
-                await _serve(vendors, scope, receive, noting)
-            else:
-                await _serve_fault(fault, vendors, scope, receive, noting)
+            with throttle.under_way():
+                if fault is None:
+                    await _serve(vendors, scope, receive, noting)
+                else:
+                    await _serve_fault(fault, vendors, scope, receive, noting)
         finally:
             calls.append((method, path, status, at, time.perf_counter() - started))
 
@@ -159,6 +168,10 @@ class Sandbox:
 
     async def _clear_faults(self, _request: Request) -> Response:
         self._faults.clear()
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    async def _set_throttle(self, request: Request) -> Response:
+        self._throttle = read_throttle(await json_object(request))
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
     async def _list_calls(self, _request: Request) -> Response:
