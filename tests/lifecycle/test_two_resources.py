@@ -223,8 +223,8 @@ def test_credential_in_plain_config_is_refused(bare_stack: Stack, sandbox: Sandb
         ),
         (
             {"kind": "rome"},
-            "rekey:endpoints.roma.kind is not a kind of endpoint: use one of: vcd, broker, navigator, roma"
-            " (did you mean roma?)",
+            "rekey:endpoints.roma.kind is not a kind of endpoint: did you mean roma? use one of: vcd, broker,"
+            " navigator, roma",
         ),
         (
             {"kind": "vcd"},
