@@ -49,7 +49,21 @@ def problems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Problems:
     ("text", "expected"),
     [
         ("kind: OidcRelyingParty", ["m.yaml:1:1: name: is required"]),
-        ("- 1", ["m.yaml:1:1: is no entry: write kind, name and spec, or defaults"]),
+        ("export: [x]", ["m.yaml:1:9: export: must be a map of names and values"]),
+        ("export: {a: null}", ["m.yaml:1:13: export.a: null says nothing here: leave it out"]),
+        (
+            'export: {a: "${portl.client_id}"}\nexports: {}',
+            [
+                "m.yaml:1:13: ${portl.client_id}: there is no such entry",
+                "m.yaml:2:1: exports: unknown key (did you mean export?); allowed: export",
+            ],
+        ),
+        ("export: {a: x}\n---\nexport: {a: y}", ["m.yaml:3:10: export.a: is taken by the export at m.yaml:1:10"]),
+        (
+            "export: {a: ${config.x}}",
+            ["m.yaml:1:14: is not YAML: did not find expected ',' or '}': put the reference in quotes: \"${...}\""],
+        ),
+        ("- 1", ["m.yaml:1:1: is no entry: write kind, name and spec, or defaults, or export"]),
         (
             "kind: OidcRelyingParti\nname: p",
             [
