@@ -334,7 +334,7 @@ def schema(
 ) -> None:
     """Print a JSON Schema: of a document of a manifest, by which editors complete and check.
 
-    `pulumi` is the package schema of the native plugin, of which Pulumi makes SDKs; a resource's name means the schema of
+    `pulumi` is the package schema of the native plugin, of which Pulumi makes SDKs; a resource name means the schema of
     its arguments.
     """
     from ..wording import nearest
@@ -378,7 +378,8 @@ def doctor(
     changes nothing. Needs the passphrase or key of the stack's secrets. Shows where each setting comes from, never its
     value.
     """
-    from .doctor import Doctor, Level, for_terminal, plain
+    from .doctor import Doctor, for_terminal, plain
+    from .finding import Level
 
     console = _console()
     worst = False

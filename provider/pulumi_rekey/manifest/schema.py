@@ -50,7 +50,7 @@ def manifest_schema() -> dict[str, Any]:
 _TOP: Final = {
     "defaults": "What entries say unless they say it themselves: for this file; in defaults.yaml for its folder and"
     " those below.",
-    "export": "Outputs of the stack by name, which other stacks and consumers read. What is made of a secret stays one.",
+    "export": "Outputs of the stack by name, for other stacks and consumers. What is made of a secret stays one.",
 }
 
 
