@@ -170,6 +170,11 @@ def test_property_path_of_a_location(location: tuple[int | str, ...], path: str)
         ({"place": "x"}, []),
         ({}, [("place", "is required")]),
         ({"place": 5}, [("place", "must be text")]),
+        # The cause comes before its consequence.
+        (
+            {"plcae": "x"},
+            [("plcae", "is not an argument of this resource: did you mean place?"), ("place", "is required")],
+        ),
         ({"place": "x", "plcae": SECRET}, [("plcae", "is not an argument of this resource: did you mean place?")]),
         ({"place": "x", "checked": SECRET}, [("checked", "is refused")]),
         ({"place": "x", "password": 5}, [("password", "must be text")]),

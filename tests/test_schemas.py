@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from pulumi_rekey.cli.main import app
 from pulumi_rekey.cli.schemas import as_text, schemas
 from pulumi_rekey.resources import all_resources
+from typer.testing import CliRunner
 
 from tools.schemas import FOLDER
 
@@ -59,3 +61,17 @@ def test_schema_examples_are_valid(name: str) -> None:
 def test_schema_marks_secrets(name: str, secret: set[str]) -> None:
     schema = SCHEMAS[name]()
     assert {key for key, described in properties(schema).items() if described.get("secret")} == secret
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"), [((), "manifest"), (("pulumi",), "pulumi"), (("AppSecret",), "AppSecret")]
+)
+def test_schema_is_printed(arguments: tuple[str, ...], name: str) -> None:
+    done = CliRunner().invoke(app, ["schema", *arguments])
+    assert (done.exit_code, done.stdout) == (0, (FOLDER / f"{name}.json").read_text())
+
+
+def test_schema_that_does_not_exist_is_a_usage_error() -> None:
+    done = CliRunner().invoke(app, ["schema", "appsecrt"])
+    assert done.exit_code == 2
+    assert "did you mean AppSecret?" in done.output
