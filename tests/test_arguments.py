@@ -56,7 +56,7 @@ def judged(kind: type[Any], given: dict[str, Any]) -> str:
         (rekey.OrgOAuthApp, {"context": "ADMIN"}, "context must be 'OPERATOR' or 'PROVIDER' or 'TENANT', not 'ADMIN'"),
         (rekey.OrgOAuthApp, {"access_token_ttl": True}, "access_token_ttl must be a whole number, not True"),
         (rekey.OrgOAuthApp, {"access_token_ttl": [60]}, "access_token_ttl must be a whole number, not a list"),
-        (rekey.OrgOAuthApp, {"secret": 4711}, "secret must be text, not a int"),
+        (rekey.OrgOAuthApp, {"secret": 4711}, "secret must be text, not a number"),
         (
             rekey.OrgOAuthApp,
             {"allowed_scopes": {"services_scopes": [{"service_definition_id": "b", "roles": [{"nmae": "x"}]}]}},
@@ -100,6 +100,7 @@ def test_what_another_resource_gives_and_what_configuration_gives_is_taken() -> 
         {"access_token_ttl": "60", "owner_only_secret_rotation": "true", "display_name": output},
         {"allowed_scopes": {"general_scopes": [output], "services_scopes": output}, "access_token_ttl": 60.0},
         {"secret": None, "adopt": None},
+        {"allowed_scopes": {"general_scopes": None}, "rotation": {"max_age": None, "grace": "1d"}},
     ):
         judge("app", types_of(rekey.OrgOAuthApp.__init__), APP | given)
     judge("portal", types_of(rekey.OidcRelyingParty.__init__), PARTY | {"redirect_uris": ("https://x",)})

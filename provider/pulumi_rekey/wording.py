@@ -13,7 +13,8 @@ from pydantic_core import ErrorDetails
 #: The words for pydantic's errors; an error of ours brings its own.
 _WORDS: Final = {
     "missing": "is required",
-    "string_type": "must be text",
+    # A span of dates is written as text.
+    **dict.fromkeys(("string_type", "named_tuple_type"), "must be text"),
     "string_too_long": "must have at most {max_length} characters",
     "string_pattern_mismatch": "has not the form that it must have",
     "literal_error": "must be {expected}",

@@ -26,6 +26,9 @@ _PLAIN: Final[dict[Any, tuple[str, tuple[type, ...]]]] = {
 }
 _WORDS: Final[dict[type, str]] = {
     str: "text",
+    int: "a number",
+    float: "a number",
+    bool: "true or false",
     dict: "a map",
     list: "a list",
     tuple: "a list",
@@ -98,7 +101,8 @@ def _judge_map(path: str, wanted: Any, value: Mapping[Any, Any], *, shown: bool)
             close = get_close_matches(str(key), types, 1)
             raise _Wrong(f"{path} has no {key!r}: {f'did you mean {close[0]}?' if close else ', '.join(types)}")
     for key, type_ in types.items():
-        if key in value:
+        # None is what the class has by default.
+        if value.get(key) is not None:
             _judge(f"{path}.{key}", type_, value[key], shown=shown)
         elif wanted.__total__ and get_origin(type_) is not NotRequired:
             raise _Wrong(f"{path}.{key} is missing")
