@@ -7,7 +7,8 @@ from typing import Annotated
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pulumi_rekey.policy.durations import Duration, as_text, in_words, parse, within
+from pulumi_rekey.policy.durations import as_text, in_words, parse
+from pulumi_rekey.policy.fields import Duration, within
 from pydantic import TypeAdapter, ValidationError
 
 ADAPTER: TypeAdapter[timedelta] = TypeAdapter(Duration)

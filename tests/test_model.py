@@ -90,7 +90,7 @@ def test_flag_is_true_or_false(model: type[BaseModel]) -> None:
     assert flags or model.__name__ != "OrgOAuthAppInputs", "the search finds what is there"
     for path in flags:
         for word in (1, 0.0, "yes", "false"):
-            assert (path, "Input should be a valid boolean") in problems(model, {path: word}, holds_unknown)
+            assert (path, "must be true or false") in problems(model, {path: word}, holds_unknown)
             assert path not in dict(problems(model, {path: True}, holds_unknown))
 
 
@@ -169,21 +169,26 @@ def test_property_path_of_a_location(location: tuple[int | str, ...], path: str)
     [
         ({"place": "x"}, []),
         ({}, [("place", "is required")]),
-        ({"place": 5}, [("place", "Input should be a valid string")]),
-        ({"place": "x", "plcae": SECRET}, [("plcae", "is not an argument of this resource")]),
+        ({"place": 5}, [("place", "must be text")]),
+        # The cause comes before its consequence.
+        (
+            {"plcae": "x"},
+            [("plcae", "is not an argument of this resource: did you mean place?"), ("place", "is required")],
+        ),
+        ({"place": "x", "plcae": SECRET}, [("plcae", "is not an argument of this resource: did you mean place?")]),
         ({"place": "x", "checked": SECRET}, [("checked", "is refused")]),
-        ({"place": "x", "password": 5}, [("password", "Input should be a valid string")]),
+        ({"place": "x", "password": 5}, [("password", "must be text")]),
         (
             {"place": "x", "inner": {"code": SECRET}},
-            [("inner.code", "Input should be a valid integer, unable to parse string as an integer")],
+            [("inner.code", "must be a whole number")],
         ),
         (
             {"place": "x", "many": [{"code": 1}, {"code": 0}]},
-            [("many[1].code", "Input should be greater than or equal to 1")],
+            [("many[1].code", "must be at least 1")],
         ),
         (
             {"place": "x", "many": [{"code": 1, "names": ["a", 5]}]},
-            [("many[0].names[1]", "Input should be a valid string")],
+            [("many[0].names[1]", "must be text")],
         ),
         ({"place": "x", "by_name": {"a": {}}}, [("by_name.a.code", "is required")]),
         ({"place": UNKNOWN}, []),
@@ -192,7 +197,7 @@ def test_property_path_of_a_location(location: tuple[int | str, ...], path: str)
         ({"place": "x", "inner": {"code": UNKNOWN}, "many": [UNKNOWN, {"code": UNKNOWN}]}, []),
         (
             {"place": "x", "many": [UNKNOWN, {"code": 0}]},
-            [("many[1].code", "Input should be greater than or equal to 1")],
+            [("many[1].code", "must be at least 1")],
         ),
         ({"place": "x", "inner": {"codes": UNKNOWN}}, [("inner.code", "is required")]),
     ],

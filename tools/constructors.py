@@ -36,14 +36,16 @@ from typing import Any, Literal, NotRequired, TypedDict
 import pulumi
 
 from .credential import Credential, unless_default
-from .rotation import Rotation
+from .rotation import Rotation, RotationDict
 '''
 
 
 def constructors() -> str:
     """The text of the file."""
     found = [(module, resources.load(module)) for module in resources.MODULES]
-    names = "".join(f'    "{resource.name}",\n' for _, resource in found)
+    nested = [model.__name__ for _, resource in found for model in _nested(resource.inputs)]
+    public = [resource.name for _, resource in found] + sorted(set(nested))
+    names = "".join(f'    "{name}",\n' for name in public)
     parts = [HEAD, f"\n__all__ = [\n{names}]\n"]
     for module, resource in found:
         parts += [_typed_dict(model) for model in dict.fromkeys(_nested(resource.inputs))]
@@ -135,7 +137,7 @@ def _marked_up(text: str) -> str:
 
 def _argument(name: str, field: FieldInfo) -> str:
     if name == "rotation":
-        return "Rotation | None = None"
+        return "Rotation | RotationDict | None = None"
     default = field.get_default()
     if field.is_required():
         return f"pulumi.Input[{_input(field.annotation)}]"
@@ -143,9 +145,7 @@ def _argument(name: str, field: FieldInfo) -> str:
 
 
 def _sent(name: str, field: FieldInfo) -> str:
-    if name == "rotation":
-        return "rotation.properties() if rotation else None"
-    if field.is_required() or field.get_default() is None:
+    if name == "rotation" or field.is_required() or field.get_default() is None:
         return name
     # What has its default need not be in the state.
     return f"unless_default({name}, default={field.get_default()!r})"

@@ -5,7 +5,6 @@ A table stands between `<!-- table: NAME -->` and `<!-- end of table -->`; the t
 
 import ast
 import inspect
-import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Set
@@ -30,6 +29,7 @@ from pulumi_rekey.frontend.descriptions import (
     sentences,
 )
 from pulumi_rekey.manifest import kinds
+from pulumi_rekey.manifest.schema import manifest_schema
 from pulumi_rekey.model import IMMUTABLE, WRITE_ONLY, Model, fields_marked, secret_fields
 from pulumi_rekey.policy.model import Policy
 from pulumi_rekey.policy.windows import Window
@@ -39,8 +39,6 @@ from pulumi_rekey.programs.rotation import Window as WindowOfProgram
 from pulumi_rekey.reconciler.contract import Resource, State
 from pulumi_rekey.resources import MODULES, all_resources, load
 from pydantic.alias_generators import to_camel
-
-from tools.schemas import manifest_schema
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -70,7 +68,7 @@ def tables() -> dict[str, Callable[[], str]]:
     found["calls"] = calls
     found["manifest kinds"] = manifest_kinds
     found["manifest Pair"] = partial(manifest_keys, kinds.PAIR, "spec")
-    found["manifest options"] = partial(manifest_keys, kinds.PAIR, "options")
+    found["manifest options"] = partial(manifest_keys, "Options", "options")
     return found
 
 
@@ -192,13 +190,9 @@ def manifest_kinds() -> str:
     return table(("Kind", "Keys of `spec`", "Outputs of its own"), rows)
 
 
-def manifest_keys(kind: str, part: str) -> str:
+def manifest_keys(definition: str, part: str) -> str:
     """The keys of a part of an entry, as the schema has them that editors complete by."""
-    schema = json.loads(manifest_schema())
-    entry = next(found for found in schema["oneOf"] if found["properties"].get("kind") == {"const": kind})
-    described = entry["properties"][part]
-    if "$ref" in described:
-        described = schema["$defs"][described["$ref"].rpartition("/")[2]]
+    described = manifest_schema()["$defs"][definition]
     rows = [
         (named(name, required=name in described.get("required", ())), key["description"])
         for name, key in described["properties"].items()

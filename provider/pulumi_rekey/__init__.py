@@ -12,7 +12,9 @@ _PLACES: Final = {
     "Pair": ".programs.pair",
     "Provider": ".programs.provider",
     "Rotation": ".programs.rotation",
+    "RotationDict": ".programs.rotation",
     "Window": ".programs.rotation",
+    "WindowDict": ".programs.rotation",
     "load": ".manifest",
 }
 
@@ -22,9 +24,9 @@ if TYPE_CHECKING:
     from .programs.constructors import *  # noqa: F403 - every resource of the registry, and no list of them here
     from .programs.pair import Pair
     from .programs.provider import Provider
-    from .programs.rotation import Rotation, Window
+    from .programs.rotation import Rotation, RotationDict, Window, WindowDict
 
-    __all__ = ["Pair", "Provider", "Rotation", "Window", "load"]
+    __all__ = ["Pair", "Provider", "Rotation", "RotationDict", "Window", "WindowDict", "load"]
     __all__ += constructors.__all__  # type: ignore[has-type]  # of a name in a block mypy loses the type
 else:
     # Checkers must not see these: with them, every name would be one of this module's.

@@ -25,6 +25,8 @@ from pydantic import (
 )
 from pydantic.config import JsonDict
 
+from .wording import in_words, unknown_key
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -164,25 +166,24 @@ def problems(model: type[BaseModel], raw: dict[str, Any], unknown: Callable[[Any
     """Validate the known part of ``raw`` and return pairs of property path and reason.
 
     ``unknown`` tells whether a value is, or holds at any depth, one that only ``pulumi up`` will know. Errors about
-    such a value are left out: it is validated when it is known. No reason holds a secret; of other values, only
-    durations of the policy appear.
+    such a value are left out: it is validated when it is known. Causes come before consequences. No reason holds a
+    secret; of other values, only durations of the policy appear.
     """
     try:
         model.model_validate(raw)
     except ValidationError as refused:
-        return [
-            (property_path(error["loc"]), _reason(error["type"], error["msg"]))
+        errors = [
+            error
             for error in refused.errors(include_url=False)
             if error["type"] == "missing" or not unknown(error["input"])
         ]
+        # A misspelt name is often why another one is missing.
+        errors.sort(key=lambda error: error["type"] != "extra_forbidden")
+        return [
+            (
+                property_path(error["loc"]),
+                unknown_key(model, error["loc"]) if error["type"] == "extra_forbidden" else in_words(error),
+            )
+            for error in errors
+        ]
     return []
-
-
-def _reason(kind: str, message: str) -> str:
-    match kind:
-        case "extra_forbidden":
-            return "is not an argument of this resource"
-        case "missing":
-            return "is required"
-        case _:
-            return message.removeprefix("Value error, ")

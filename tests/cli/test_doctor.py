@@ -117,7 +117,7 @@ def test_doctor_reports_unreachable_endpoint_and_missing_kind(rekey: Rekey, stac
     assert ended.code == 1
     assert of(ended, "problem") == [
         "endpoint dr-site: its kind is not known",
-        "endpoint roma: roma: GET /: no connection",
+        f"endpoint roma: roma: GET /: no connection to 127.0.0.1:{closed}: refused, since nothing listens there",
     ]
 
 
@@ -177,6 +177,13 @@ def test_doctor_without_passphrase_says_so(rekey: Rekey, stack: Stack) -> None:
     ended = rekey(*DEV, cwd=stack.folder, env=environment)
     assert ended.code == 1
     assert [what for what in of(ended, "problem") if "passphrase must be set with PULUMI_CONFIG_PASSPHRASE" in what]
+
+
+def test_doctor_with_a_wrong_passphrase_says_so(rekey: Rekey, stack: Stack) -> None:
+    ended = rekey(*DEV, cwd=stack.folder, env=stack.environment | {"PULUMI_CONFIG_PASSPHRASE": "wrong"})
+    assert ended.code == 1
+    assert "stack: pulumi config: incorrect passphrase" in of(ended, "problem")
+    assert "-> set PULUMI_CONFIG_PASSPHRASE, or the file that" in remedies(ended)
 
 
 def test_a_program_without_rekey_gets_it_from_where_this_one_came(rekey: Rekey, engine: Engine, tmp_path: Path) -> None:

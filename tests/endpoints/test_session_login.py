@@ -238,7 +238,8 @@ def test_wrong_credentials_are_tried_once_by_all_threads(server: Scripted, vcd: 
         messages = set(pool.map(refused, range(8)))
     assert server.lines == [f"POST {LOGINS['vcd']}"]
     assert messages == {
-        f"vcd: POST {LOGINS['vcd']}: 400 invalid_grant: nothing was changed; correct the credentials of this endpoint"
+        f"vcd: POST {LOGINS['vcd']}: 400 invalid_grant: nothing was changed; correct the credentials of this endpoint:"
+        f" rekey:endpoints.vcd.apiToken (org System at {server.url})"
     }
 
 

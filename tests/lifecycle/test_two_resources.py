@@ -177,7 +177,11 @@ def test_endpoint_that_is_not_configured_is_refused(stack: Stack, sandbox: Sandb
             "/nowhere/ca.pem",
             "rekey:endpoints.roma.caBundle names a file that does not exist: write the path",
         ),
-        ("acessKey", "a", "rekey:endpoints.roma.acessKey is not a setting of kind roma: use one of: "),
+        (
+            "acessKey",
+            "a",
+            "rekey:endpoints.roma.acessKey is not a setting of kind roma: did you mean accessKey? use one of: ",
+        ),
     ],
 )
 def test_preview_refuses_bad_endpoint_settings(
@@ -223,8 +227,8 @@ def test_credential_in_plain_config_is_refused(bare_stack: Stack, sandbox: Sandb
         ),
         (
             {"kind": "rome"},
-            "rekey:endpoints.roma.kind is not a kind of endpoint: use one of: vcd, broker, navigator, roma"
-            " (did you mean roma?)",
+            "rekey:endpoints.roma.kind is not a kind of endpoint: did you mean roma? use one of: vcd, broker,"
+            " navigator, roma",
         ),
         (
             {"kind": "vcd"},

@@ -13,9 +13,6 @@ import pulumi_rekey as rekey
 
 loaded = rekey.load("credentials", values={"host": pulumi.Output.from_input("portal.example.com"), "ttl": 600})
 pulumi.export("names", sorted(loaded))
-pulumi.export("scopes", loaded["billing"].display_name)
-pulumi.export("secret", loaded["billing"].secret)
-pulumi.export("pair", loaded["pair"].current["client_secret"])
 """
 MANIFEST = """
 kind: OrgOAuthApp
@@ -51,6 +48,14 @@ spec:
   blue: {client_name: pair blue}
   green: {client_name: pair green}
   rotation: {verify: false}
+---
+export:
+  scopes: ${billing.display_name}
+  secret: ${billing.secret}
+  pair: ${pair.current.client_secret}
+  app:
+    header: Basic ${portal.client_id}:${portal.client_secret}
+    hosts: ["${values.host}"]
 """
 PYTHON = """
 import pulumi
@@ -89,6 +94,15 @@ pulumi.export("names", ["billing", "made", "pair", "portal"])
 pulumi.export("scopes", billing.display_name)
 pulumi.export("secret", billing.secret)
 pulumi.export("pair", pair.current["client_secret"])
+header = pulumi.Output.concat("Basic ", portal.client_id, ":", portal.client_secret)
+pulumi.export("app", {"header": header, "hosts": ["portal.example.com"]})
+"""
+CONSUMER = """
+import pulumi
+
+other = pulumi.StackReference("organization/probe/dev")
+pulumi.export("header", other.require_output("app").apply(lambda app: app["header"]))
+pulumi.export("scopes", other.require_output("scopes"))
 """
 
 
@@ -102,7 +116,7 @@ def urns(stack: Stack) -> set[str]:
     return {resource["urn"] for resource in stack.export()["deployment"]["resources"]}
 
 
-def test_a_program_and_its_manifests_are_the_same(stack: Stack, sandbox: Sandbox) -> None:
+def test_a_program_and_its_manifests_are_the_same(stack: Stack, sandbox: Sandbox, tmp_path: Path) -> None:
     scopes = {"scopes[0]": "openid", "scopes[1]": "profile"}
     stack.configure({"orgId": sandbox.credentials["navigator"]["org_id"], "release": "2026-11"} | scopes)
     write(stack, MANIFEST)
@@ -117,7 +131,8 @@ def test_a_program_and_its_manifests_are_the_same(stack: Stack, sandbox: Sandbox
     ]
     before, declared = stack.outputs(), urns(stack)
     assert before["scopes"] == "Billing of Portal"
-    assert stack.outputs(show_secrets=False)["secret"] == "[secret]"
+    shown = stack.outputs(show_secrets=False)
+    assert [name for name, value in shown.items() if "[secret]" in str(value)] == ["app", "pair", "secret"]
     for program in (PYTHON, LOAD):
         stack.program(program)
         sandbox.forget_calls()
@@ -127,6 +142,17 @@ def test_a_program_and_its_manifests_are_the_same(stack: Stack, sandbox: Sandbox
         assert stack.outputs() == before
     stack.configure({"release": "2026-12"})
     assert stack.up().steps == ["update portal"]
+    consumer = Stack(stack.engine, tmp_path / "consumer")
+    consumer.folder.mkdir()
+    consumer.environment = dict(stack.environment)
+    (consumer.folder / "Pulumi.yaml").write_text("name: consumer\nruntime: python\n")
+    consumer.run("stack", "init")
+    consumer.program(CONSUMER)
+    consumer.up()
+    header = stack.outputs()["app"]["header"]
+    assert header != before["app"]["header"]
+    assert consumer.outputs() == {"header": header, "scopes": "Billing of Portal"}
+    assert consumer.outputs(show_secrets=False) == {"header": "[secret]", "scopes": "Billing of Portal"}
 
 
 def test_all_that_is_wrong_is_said_before_anything_is_declared(stack: Stack) -> None:

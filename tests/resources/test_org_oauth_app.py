@@ -254,7 +254,7 @@ def test_settings_that_the_vendor_leaves_out_are_empty(navigator: Navigator) -> 
 def test_unknown_argument_deep_in_the_scopes() -> None:
     raw = {"org_id": "o", "allowed_scopes": {"services_scopes": [{"service_definition_id": "vcd", "allRoles": True}]}}
     assert problems(RESOURCE.inputs, raw, lambda _value: False) == [
-        ("allowed_scopes.services_scopes[0].allRoles", "is not an argument of this resource")
+        ("allowed_scopes.services_scopes[0].allRoles", "is not an argument of this resource: did you mean all_roles?")
     ]
 
 

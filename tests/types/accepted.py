@@ -1,5 +1,6 @@
 """Each public name as a program uses it, and the types of what it gives back."""
 
+from datetime import timedelta
 from typing import Any, assert_type
 
 import pulumi
@@ -20,6 +21,23 @@ rotation = rekey.Rotation(
     on_adopt="rotate",
     verify=True,
 )
+
+# The same as a dict, and spans of time as Python has them.
+as_dict: rekey.RotationDict = {
+    "triggers": {"revision": 3},
+    "max_age": timedelta(days=90),
+    "grace": "7d",
+    "windows": [
+        {"cron": "0 2 * * SUN", "duration": timedelta(hours=4)},
+        rekey.Window(cron="0 2 * * SAT", duration=timedelta(hours=4)),
+        rekey.WindowDict(cron="0 2 * * FRI", duration="4h", timezone=text),
+    ],
+    "on_adopt": "keep",
+}
+rekey.Rotation(**as_dict)
+rekey.Rotation(max_age=timedelta(days=90), jitter=timedelta(hours=1), windows=as_dict["windows"])
+rekey.AppSecret("dict", instance_id="i", app_id="a", rotation={"max_age": "90d", "paused": True})
+rekey.AppSecret("named-dict", instance_id="i", app_id="a", rotation=as_dict)
 
 generated = rekey.GeneratedSecret("generated", vendor="roma", length=40, rotation=rotation)
 assert_type(generated.secret, pulumi.Output[str])
@@ -63,6 +81,12 @@ app = rekey.OrgOAuthApp(
     },
     secret=rekey.GeneratedSecret("app", vendor="navigator").secret,
 )
+scopes = rekey.AllowedScopes(
+    general_scopes=["openid"],
+    organization_scopes=rekey.OrganizationScopes(roles=[rekey.Role(name="org_member")]),
+    services_scopes=[rekey.ServiceScopes(service_definition_id="backup", all_roles=True)],
+)
+rekey.OrgOAuthApp("with-classes", org_id="0f1e2d3c", allowed_scopes=scopes)
 assert_type(app.secret, pulumi.Output[str | None])
 
 sync = rekey.SyncClientCredentials(
@@ -78,6 +102,12 @@ pair = rekey.Pair(
     every="90d",
     rotation=rotation,
     rotate_now={"blue": "laptop stolen"},
+)
+rekey.Pair(
+    "by-timedelta",
+    lambda side, its: rekey.OidcRelyingParty(client_name=side, redirect_uris=[text], **its),
+    every=timedelta(days=90),
+    rotation={"paused": True},
 )
 assert_type(pair, rekey.Pair[rekey.OidcRelyingParty])
 assert_type(pair.blue, rekey.OidcRelyingParty)

@@ -28,7 +28,10 @@ rekey.OrgOAuthApp("x", org_id="organization", allowed_scopes={"roles": []})  # t
 rekey.GeneratedSecret("x", vendor="vcd")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 rekey.Rotation(max_age=90)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 rekey.Rotation(on_adopt="mint")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-rekey.AppSecret("x", instance_id="instance", app_id="app", rotation={"max_age": "90d"})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+rekey.Rotation(windows=[{"cron": "0 2 * * SUN"}])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
+rekey.AllowedScopes(general_scope=["openid"])  # type: ignore[typeddict-unknown-key]  # pyright: ignore[reportCallIssue]
+rekey.AppSecret("x", instance_id="instance", app_id="app", rotation={"max_age": 90})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+rekey.AppSecret("x", instance_id="instance", app_id="app", rotation={"max_aeg": "90d"})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 rekey.Pair("x", lambda side, its: rekey.AppSecret(instance_id="i", app_id=side, **its), every=90)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 rekey.Pair("x", lambda _, its: rekey.AppSecret(instance_id="i", app_id="a", **its), every="90d", rotate_now={"r": "x"})  # type: ignore[dict-item]  # pyright: ignore[reportArgumentType]
 

@@ -9,26 +9,27 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import yaml
 from pydantic.alias_generators import to_camel
 
 from ..endpoints import KINDS, Endpoints, session_class
+from ..endpoints.address import is_loopback, origin
 from ..endpoints.config import CREDENTIAL, environment_names, gather
+from ..endpoints.proxies import proxy_setting
 from ..endpoints.session import Runtime, Session
 from ..errors import Error, Misconfigured
 from ..model import fields_marked, secret_fields
 from ..policy.durations import in_words
 from ..reconciler.apply import Reconciler
+from .doctor_project import Project
+from .finding import Finding, Level, problem
 from .installation import how_to_install
 from .stack_config import configured_endpoints, stack_config
 from .stack_export import export, pulumi
@@ -44,27 +45,6 @@ _SIGNS: Final = {"ok": ("✓", "green"), "note": ("·", "cyan"), "warning": ("!"
 _HOSTS: Final = ("pulumi-language-python", "pulumi-resource-pulumi-python")
 
 
-class Level(StrEnum):
-    """The severity of a finding."""
-
-    GOOD = "ok"
-    NOTE = "note"
-    WARNING = "warning"
-    PROBLEM = "problem"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The result of one check."""
-
-    level: Level
-    #: The thing that was checked, such as ``engine`` or ``endpoint vcd``.
-    subject: str
-    what: str
-    #: What to do about it.
-    remedy: str | None = None
-
-
 @dataclass(frozen=True)
 class Doctor:
     """Check one project and one of its stacks; without ``stack``, the selected one."""
@@ -78,14 +58,16 @@ class Doctor:
         """Yield the findings, each after those that it depends on."""
         yield from self._engine()
         yield from self._packages()
-        yield from self._program()
+        project = Project(self.folder, self.environment)
+        yield from project.program()
         config: dict[str, Any] = {}
         try:
             config = stack_config(self.folder, self.stack)
         except Misconfigured as wrong:
-            yield _problem("stack", wrong)
+            yield problem("stack", wrong)
         else:
             yield from self._owner(config)
+        yield from project.front_end(config)
         yield from self._endpoints(config)
 
     # -- the machine ---------------------------------------------------------------------------------------------
@@ -98,7 +80,7 @@ class Doctor:
         try:
             found = pulumi(["version"], Path()).decode(errors="replace").strip()
         except Misconfigured as wrong:
-            yield _problem("engine", wrong)
+            yield problem("engine", wrong)
             return
         floor = next((match[1] for need in _requirements() if (match := re.match(r"pulumi\b.*>=([0-9.]+)", need))), "0")
         if _numbers(found) < _numbers(floor):
@@ -127,45 +109,6 @@ class Doctor:
         yield Finding(Level.GOOD, "packages", ", ".join(found))
         if missing:
             yield Finding(Level.PROBLEM, "packages", f"missing: {', '.join(missing)}", how_to_install())
-
-    def _program(self) -> Iterator[Finding]:
-        """Check the Python that runs the project's program, which is often not this one."""
-        project = next((file for name in ("Pulumi.yaml", "Pulumi.yml") if (file := self.folder / name).is_file()), None)
-        if project is None:
-            yield Finding(Level.WARNING, "project", "this folder has no Pulumi project", "name its folder with --cwd")
-            return
-        try:
-            described = yaml.safe_load(project.read_bytes())
-        except (OSError, yaml.YAMLError, RecursionError):
-            described = None
-        runtime = described.get("runtime") if isinstance(described, dict) else None
-        options = runtime.get("options") if isinstance(runtime, dict) else None
-        environment = options.get("virtualenv") if isinstance(options, dict) else None
-        if isinstance(environment, str):
-            folders = (self.folder / environment / "bin", self.folder / environment / "Scripts")
-            python = next((found for folder in folders if (found := shutil.which("python", path=str(folder)))), None)
-        else:
-            python = shutil.which("python3") or shutil.which("python")
-        own = version("pulumi-rekey")
-        found = None if python is None else _version_in(python)
-        if python is None:
-            yield Finding(Level.PROBLEM, "project", "its Python is missing", "run `pulumi install` in its folder")
-        elif found is None:
-            yield Finding(
-                Level.PROBLEM,
-                "project",
-                "the Python of its program has no pulumi-rekey",
-                how_to_install(python=python),
-            )
-        elif found != own:
-            yield Finding(
-                Level.WARNING,
-                "project",
-                f"its program uses pulumi-rekey {printable(found)}, this command is of {own}",
-                "install the same version in both places",
-            )
-        else:
-            yield Finding(Level.GOOD, "project", f"its program uses pulumi-rekey {own}")
 
     # -- the stack -----------------------------------------------------------------------------------------------
 
@@ -282,9 +225,10 @@ class Doctor:
         subject = f"endpoint {name}"
         try:
             session = endpoints.session(name, kind)
+            yield from _proxy(subject, session.endpoint.url)
             shown = session.ping()
         except Error as wrong:
-            yield _problem(subject, wrong)
+            yield problem(subject, wrong)
             return
         yield Finding(Level.GOOD, subject, f"{session.endpoint.url} answers")
         if session.endpoint.allow_unverified_ssl:
@@ -299,7 +243,7 @@ class Doctor:
         try:
             token = session.log_in()
         except Error as wrong:
-            yield _problem(subject, wrong)
+            yield problem(subject, wrong)
             return
         credentials = ", ".join(to_camel(field) for field in session.endpoint.usable_credentials())
         how = f"{'logs in' if token.value else 'signs its requests'} with {credentials}"
@@ -320,7 +264,7 @@ class Doctor:
             for proof in proofs.values():
                 proof()
         except Error as wrong:
-            yield _problem(subject, wrong)
+            yield problem(subject, wrong)
             return
         if proved or proofs:
             yield Finding(Level.GOOD, subject, f"{how}, and may read what it has to manage")
@@ -341,6 +285,14 @@ def _reading(reconciler: Reconciler[Any, Any, Any], state: Any) -> Callable[[], 
     return read
 
 
+def _proxy(subject: str, url: str) -> Iterator[Finding]:
+    scheme, host, _ = origin(url)
+    found = None if scheme == "http" or is_loopback(host) else proxy_setting(url)
+    if found is not None:
+        what = f"is reached through the proxy {printable(found.place)} of {found.source}"
+        yield Finding(Level.NOTE, subject, what, f"list {host} in NO_PROXY if it is to be reached directly")
+
+
 def _clock(subject: str, ahead: timedelta) -> Finding:
     off = abs(ahead)
     if off < _SKEW_NOTED:
@@ -355,10 +307,6 @@ def _clock(subject: str, ahead: timedelta) -> Finding:
     )
 
 
-def _problem(subject: str, wrong: Error) -> Finding:
-    return Finding(Level.PROBLEM, subject, printable(wrong.happened), printable(wrong.advice))
-
-
 def _requirements() -> list[str]:
     return requires("pulumi-rekey") or []
 
@@ -366,18 +314,6 @@ def _requirements() -> list[str]:
 def _numbers(text: str) -> tuple[int, ...]:
     found = re.match(r"v?(\d+(?:\.\d+)*)", text)
     return tuple(map(int, found[1].split("."))) if found else ()
-
-
-def _version_in(python: str) -> str | None:
-    """Return the version of pulumi-rekey that is installed for another Python."""
-    ask = "import importlib.metadata as found; print(found.version('pulumi-rekey'))"
-    try:
-        done = subprocess.run(  # noqa: S603 - the project's own Python, by its full path
-            [python, "-I", "-c", ask], capture_output=True, text=True, check=True, timeout=30
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()
 
 
 # -- rendering -----------------------------------------------------------------------------------------------------

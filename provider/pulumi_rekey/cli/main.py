@@ -338,6 +338,28 @@ def validate(
     typer.echo("nothing is wrong")
 
 
+@app.command()
+def schema(
+    name: Annotated[
+        str, typer.Argument(metavar="[NAME]", help="manifest, pulumi, report, probe, recording, or a resource.")
+    ] = "manifest",
+) -> None:
+    """Print a JSON Schema: of a document of a manifest, by which editors complete and check.
+
+    `pulumi` is the package schema of the native plugin, of which Pulumi makes SDKs; a resource name means the schema of
+    its arguments.
+    """
+    from ..wording import nearest
+    from .schemas import as_text, schemas
+
+    known = schemas()
+    if name not in known:
+        meant = nearest(name, known)
+        raise typer.BadParameter(f"{f'did you mean {meant}? ' if meant else ''}use one of: {', '.join(known)}")
+    # As bytes: the encoding of a terminal must not decide the content of a file.
+    sys.stdout.buffer.write(as_text(known[name]()).encode())
+
+
 @app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def sandbox(context: typer.Context) -> None:
     """Serve the vendors' APIs on this machine, for trials and rehearsals.
@@ -368,7 +390,8 @@ def doctor(
     changes nothing. Needs the passphrase or key of the stack's secrets. Shows where each setting comes from, never its
     value.
     """
-    from .doctor import Doctor, Level, for_terminal, plain
+    from .doctor import Doctor, for_terminal, plain
+    from .finding import Level
 
     console = _console()
     worst = False

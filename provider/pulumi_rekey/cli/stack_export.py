@@ -23,6 +23,14 @@ STDIN: Final = "-"
 #: How many exports are fetched at the same time.
 AT_ONCE: Final = 4
 _COMPLAINT: Final = 500
+#: What to do about complaints of Pulumi's that everybody meets.
+_ADVICE: Final = {
+    "incorrect passphrase": "set PULUMI_CONFIG_PASSPHRASE, or the file that PULUMI_CONFIG_PASSPHRASE_FILE names, to the"
+    " passphrase that this stack was made with",
+    "passphrase must be set": "set PULUMI_CONFIG_PASSPHRASE to the stack's passphrase",
+    "no stack selected": "name one with --stack, or run `pulumi stack select`",
+    "no Pulumi.yaml": "name the project's folder with --cwd",
+}
 
 
 def pulumi(arguments: Sequence[str], folder: Path) -> bytes:
@@ -45,8 +53,12 @@ def pulumi(arguments: Sequence[str], folder: Path) -> bytes:
     )
     if done.returncode:
         complaint = printable(" ".join(done.stderr.decode(errors="replace").split()))[:_COMPLAINT]
-        raise Misconfigured(f"pulumi {arguments[0]}: {complaint.removeprefix('error: ')}", todo="see its message")
+        raise Misconfigured(f"pulumi {arguments[0]}: {complaint.removeprefix('error: ')}", todo=_advice(complaint))
     return done.stdout
+
+
+def _advice(complaint: str) -> str:
+    return next((todo for words, todo in _ADVICE.items() if words in complaint), "see its message")
 
 
 def stacks(names: Sequence[str], files: Sequence[str], folder: Path, *, every: bool) -> list[Stack]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ..errors import Misconfigured
 from .address import is_loopback, origin
-from .config import Endpoint, gather, one_of, resolve
+from .config import Endpoint, environment_names, gather, one_of, resolve
 from .session import Runtime, Session
 
 #: The kinds of endpoint; each is a module beside this one that defines ``SESSION``.
@@ -121,11 +121,16 @@ class Endpoints:
 
     def _others(self, name: str, kind: str) -> str:
         """Return as advice which endpoints of this kind are configured."""
-        names = [
-            other
+        kinds = {
+            other: settings.get("kind", other)
             for other, settings in self._configured.items()
-            if isinstance(settings, dict) and settings.get("kind", other) == kind
-        ]
+            if isinstance(settings, dict)
+        }
+        if self._runtime.environment.get(environment_names(session_class(kind).model)["url"]):
+            kinds.setdefault(kind, kind)
+        names = [other for other, its_kind in kinds.items() if its_kind == kind]
         if names:
             return one_of(names, name)
-        return f"none of kind {kind} is: set rekey:endpoints.{name}.kind to {kind}, and rekey:endpoints.{name}.url"
+        way = f"none of kind {kind} is: set rekey:endpoints.{name}.kind to {kind}, and rekey:endpoints.{name}.url"
+        configured = [f"{other} (kind {its_kind})" for other, its_kind in kinds.items() if other != name]
+        return f"{way}; configured: {', '.join(configured)}" if configured else way

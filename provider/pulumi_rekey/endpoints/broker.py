@@ -96,6 +96,11 @@ class Broker(Session[BrokerEndpoint]):
             raise BadAnswer(f"{source}: the list of directories goes on elsewhere", no_effect=True)
         return {directory.id("id") for directory in body.objects("items")}
 
+    def organization(self) -> str | None:
+        """Name the organization."""
+        tenant = self.tenant(None)
+        return tenant and f"tenant {tenant}"
+
     def log_in(self) -> Token:
         """Get an access token for the OAuth client."""
         if not self.endpoint.usable_credentials():

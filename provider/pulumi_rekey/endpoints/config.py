@@ -7,7 +7,6 @@ said offline, with where its value is from and how to write it.
 
 from __future__ import annotations
 
-import difflib
 import re
 import ssl
 from collections.abc import Iterable, Mapping
@@ -17,6 +16,7 @@ from pydantic import (
     AfterValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     SecretStr,
     ValidationError,
     ValidationInfo,
@@ -24,10 +24,10 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 from pydantic.config import JsonDict
-from pydantic_core import ErrorDetails
 
 from ..errors import Misconfigured
 from ..model import NO_FLAG, Model, Secret, fields_marked, property_path, secret_fields
+from ..wording import in_words, nearest
 from .address import BaseUrl, Url, same_system
 
 #: Part of a credential: the environment comes first for it.
@@ -35,18 +35,6 @@ CREDENTIAL: Final[JsonDict] = {"credential": True}
 #: Integers up to here come through JSON as they were written.
 _MAX_EXACT: Final = 2**53
 _NUMBERS: Final = (bool, int, float)
-#: The words for pydantic's errors; an error of ours brings its own.
-_WORDS: Final = {
-    "string_type": "must be text",
-    "string_too_short": "must not be empty",
-    "string_too_long": "must have at most {max_length} characters",
-    "literal_error": "must be {expected}",
-    "greater_than_equal": "must be at least {ge:g}",
-    "less_than_equal": "must be at most {le:g}",
-    **dict.fromkeys(("bool_type", "bool_parsing"), "must be true or false"),
-    **dict.fromkeys(("int_type", "int_parsing", "int_parsing_size", "int_from_float"), "must be a whole number"),
-    **dict.fromkeys(("float_type", "float_parsing", "finite_number"), "must be a number"),
-}
 
 
 def matching(pattern: str, words: str) -> AfterValidator:
@@ -101,6 +89,9 @@ class Endpoint(Model):
         description="The address before a move; objects made there are then taken as being here.",
     )
 
+    #: The fields that the environment gives.
+    _from_environment: frozenset[str] = PrivateAttr(default=frozenset())
+
     @field_validator("*", mode="before")
     @classmethod
     def _one_line(cls, value: Any) -> Any:
@@ -131,6 +122,12 @@ class Endpoint(Model):
             if all(getattr(self, name) is not None for name in names):
                 return names
         return ()
+
+    def source(self, name: str, field: str) -> str:
+        """Return where a setting of the endpoint called ``name`` is from, or would be."""
+        if field in self._from_environment:
+            return f"the environment's {environment_names(type(self))[field]}"
+        return f"rekey:endpoints.{name}.{to_camel(field)}"
 
     def client(self) -> str | None:
         """Return the id of the OAuth client that rekey itself logs in as, if it is one."""
@@ -211,11 +208,14 @@ def resolve(
         )
     settings, taken = gather(model, name, configured, environment)
     try:
-        return model.model_validate(settings)
+        endpoint = model.model_validate(settings)
     except ValidationError as refused:
         errors = refused.errors(include_url=False, include_input=False)
         # What is missing may be so because of another setting that is wrong, such as a region.
         error = min(errors, key=lambda each: each["type"] == "missing")
+    else:
+        endpoint._from_environment = taken
+        return endpoint
     field = property_path(error["loc"])
     # What is missing is named by its key, and what is wrong by its field.
     field = by_key.get(field, field)
@@ -226,25 +226,15 @@ def resolve(
         raise Misconfigured(f"endpoint {name!r} has no {key}", todo=f"set {source}{either}")
     if field in taken:
         source = f"the environment variable {variable}"
-    wrong, _, how = _words(error).partition(": ")
+    wrong, _, how = in_words(error).partition(": ")
     raise Misconfigured(f"{source} {wrong}", todo=how or f"correct {source}")
 
 
 def one_of(known: Iterable[str], given: object) -> str:
-    """Return as advice which names are known, and the one that was probably meant."""
+    """Return as advice the name that was probably meant, and which are known."""
     names = list(known)
-    by_letters = {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in names}
-    letters = re.sub(r"[^a-z0-9]", "", str(given).lower())
-    nearest = difflib.get_close_matches(letters, by_letters, n=1)
-    meant = f" (did you mean {by_letters[nearest[0]]}?)" if nearest else ""
-    return f"use one of: {', '.join(names)}{meant}"
-
-
-def _words(error: ErrorDetails) -> str:
-    """Return in words what is wrong with a value; where it helps, after ": " how to write it."""
-    if error["type"] == "value_error":
-        return error["msg"].removeprefix("Value error, ")
-    return _WORDS.get(error["type"], "is not a value of this setting").format_map(error.get("ctx", {}))
+    meant = nearest(given, names)
+    return f"{f'did you mean {meant}? ' if meant else ''}use one of: {', '.join(names)}"
 
 
 def plain(secret: SecretStr | None) -> str:

@@ -56,6 +56,10 @@ class Navigator(Session[NavigatorEndpoint]):
         """Ask for JSON."""
         return {"accept": "application/json"}
 
+    def organization(self) -> str | None:
+        """Name the organization."""
+        return self.endpoint.org_id and f"orgId {self.endpoint.org_id}"
+
     def log_in(self) -> Token:
         """Exchange the API token, or an OAuth app's id and secret, for an access token."""
         url = f"{self.endpoint.url}{BASE}/v1/authn"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
@@ -22,11 +23,21 @@ _SCHEMES: Final = frozenset({"http", "https"}) | _SOCKS
 _MAX_PORT: Final = 65535
 
 
-def proxy_for(url: str) -> httpx.Proxy | None:
-    """Return the proxy for an https address, if it has one.
+@dataclass(frozen=True)
+class Proxy:
+    """A proxy that is set: by what, and the value, which can hold a password."""
 
-    :raises Misconfigured: if what is set cannot be used; the value is not shown, because it can hold a password.
-    """
+    source: str
+    value: str = field(repr=False)
+
+    @property
+    def place(self) -> str:
+        """Its host and port alone."""
+        return self.value.rpartition("://")[2].rpartition("@")[2].partition("/")[0]
+
+
+def proxy_setting(url: str) -> Proxy | None:
+    """Return what is set as the proxy for an https address, if anything is."""
     # Loaded late, because a run in which nothing changes needs no HTTP.
     from urllib.request import getproxies
 
@@ -35,7 +46,16 @@ def proxy_for(url: str) -> httpx.Proxy | None:
     if any(_matches(entry, host, port) for entry in re.split(r"[\s,]+", settings.get("no", ""))):
         return None
     kind = next((kind for kind in ("https", "all") if settings.get(kind)), None)
-    return None if kind is None else _proxy(_source(f"{kind}_proxy"), settings[kind])
+    return None if kind is None else Proxy(_source(f"{kind}_proxy"), settings[kind])
+
+
+def proxy_for(url: str) -> httpx.Proxy | None:
+    """Return the proxy for an https address, if it has one.
+
+    :raises Misconfigured: if what is set cannot be used; the value is not shown, because it can hold a password.
+    """
+    found = proxy_setting(url)
+    return None if found is None else _usable(found.source, found.value)
 
 
 def _matches(entry: str, host: str, port: int) -> bool:
@@ -61,7 +81,7 @@ def _matches(entry: str, host: str, port: int) -> bool:
         return False
 
 
-def _proxy(source: str, value: str) -> httpx.Proxy:
+def _usable(source: str, value: str) -> httpx.Proxy:
     import httpx
 
     try:

@@ -207,6 +207,10 @@ class Roma(Session[RomaEndpoint]):
         """Ask for JSON."""
         return {"accept": "application/json"}
 
+    def organization(self) -> str | None:
+        """Name the organization."""
+        return self.endpoint.domain_name and f"domainName {self.endpoint.domain_name}"
+
     def log_in(self) -> Token:
         """Get an IAM token (24 h) with a password; with AK/SK every request is signed instead."""
         credentials = self.endpoint.usable_credentials()

@@ -38,7 +38,6 @@ from ..errors import (
     Throttled,
     Unauthenticated,
     Unavailable,
-    Unreachable,
     VendorError,
     printable_code,
 )
@@ -48,6 +47,7 @@ from .config import Endpoint
 from .connections import PLAIN, Connections, unsendable
 from .credential_checks import CredentialChecks
 from .deadline import Deadline
+from .no_connection import is_certificate, unreachable
 
 if TYPE_CHECKING:
     import httpx
@@ -206,6 +206,10 @@ class Session(ABC, Generic[EndpointT]):
     @abstractmethod
     def error_code(self, body: Body) -> object:
         """Return the vendor's error code from an error's body, of whatever type it is."""
+
+    def organization(self) -> str | None:
+        """Return in words whose account the login is for, where the vendor asks for that."""
+        return None
 
     def request_id(self, answer: httpx.Response, body: Body) -> object:  # noqa: ARG002 - a vendor may need them
         """Return the vendor's id of the request, if it gives one."""
@@ -377,7 +381,7 @@ class Session(ABC, Generic[EndpointT]):
             raise BadAnswer(refusal.happened, todo=todo, request_id=refusal.request_id, no_effect=True)
         if isinstance(refusal, Rejected | Forbidden):
             # A login that is understood and refused means the credentials, whatever the status.
-            refusal = Unauthenticated(refusal.happened, request_id=refusal.request_id)
+            refusal = Unauthenticated(refusal.happened, todo=self.login_advice(), request_id=refusal.request_id)
         if isinstance(refusal, Unauthenticated):
             refusal.aftermath = "nothing was changed"
         raise refusal
@@ -543,7 +547,7 @@ class Session(ABC, Generic[EndpointT]):
                 ended = self._failure(source, failed)
                 took_effect = not ended.no_effect
                 # Without a connection nothing was sent, so any request may be repeated; a certificate stays untrusted.
-                again = (repeatable or ended.no_effect) and not _is_tls(failed) and attempt < MAX_ATTEMPTS
+                again = (repeatable or ended.no_effect) and not is_certificate(failed) and attempt < MAX_ATTEMPTS
                 pause = self._backoff(attempt)
             except NotSent as late:
                 ended, took_effect = before or late, False
@@ -649,36 +653,34 @@ class Session(ABC, Generic[EndpointT]):
         kind = self.classify(status, code)
         happened = f"{reply.source}: {status}{f' {code}' if code else ''}"
         todo = f"the account needs {self.right}" if kind is Forbidden else None
+        todo = self.login_advice() if kind is Unauthenticated else todo
         request_id = printable_code(self.request_id(reply.answer, body))
         refusal = kind(happened, todo=todo, request_id=request_id, no_effect=reply.no_effect)
         refusal.code, refusal.has_content = code, bool(reply.answer.content)
         return refusal
 
+    def login_advice(self) -> str:
+        """Return where the credentials are from, and for which address and organization."""
+        whose = " ".join(filter(None, [self.organization(), f"at {self.endpoint.url}"]))
+        given = [self.endpoint.source(self.name, field) for field in self.endpoint.usable_credentials()]
+        return f"{Unauthenticated.todo}: {', '.join(given)} ({whose})" if given else Unauthenticated.todo
+
     def _failure(self, source: str, failed: httpx.TransportError) -> Error:
         import httpx
 
         match failed:
-            case httpx.ConnectError() if _is_tls(failed):
-                what, todo = self._certificate(str(failed))
-                return Unreachable(f"{source}: the server's certificate {what}", todo=todo)
-            case httpx.ConnectError():
-                return Unreachable(f"{source}: no connection")
-            case httpx.ProxyError():
-                return Unreachable(f"{source}: the proxy makes no connection")
-            case httpx.ConnectTimeout():
-                return Unreachable(f"{source}: no connection in time")
+            case httpx.ConnectError() | httpx.ProxyError() | httpx.ConnectTimeout():
+                sent_to = origin(str(failed.request.url))
+                here = [field for field in self.model.addresses if self._origin_of(field) == sent_to]
+                return unreachable(source, self.name, self.endpoint.source(self.name, (here or ["url"])[0]), failed)
             case httpx.TimeoutException():
                 return AnswerLost(f"{source}: no whole answer in time")
             case _:
                 return AnswerLost(f"{source}: the connection broke before the whole answer was there")
 
-    def _certificate(self, reason: str) -> tuple[str, str]:
-        """Return what is wrong with a certificate, and what to do."""
-        if "mismatch" in reason:
-            return "is for another host", "correct the address"
-        if "expired" in reason:
-            return "has expired", "have it renewed"
-        return "is not trusted", f"set rekey:endpoints.{self.name}.caBundle to the CA that signed it"
+    def _origin_of(self, field: str) -> object:
+        address = getattr(self.endpoint, field)
+        return address and origin(address)
 
     def _backoff(self, attempt: int) -> float:
         # Jitter keeps many threads from coming back at the same moment.
@@ -712,7 +714,3 @@ def _date(answer: httpx.Response) -> datetime | None:
         return parsedate_to_datetime(answer.headers.get("date", ""))
     except (TypeError, ValueError):
         return None
-
-
-def _is_tls(failed: Exception) -> bool:
-    return "CERTIFICATE_VERIFY_FAILED" in str(failed)

@@ -108,6 +108,10 @@ class Vcd(Session[VcdEndpoint]):
         """Ask for the version."""
         return {"accept": f"application/json;version={self.endpoint.api_version}"}
 
+    def organization(self) -> str | None:
+        """Name the organization."""
+        return f"org {self.endpoint.org}"
+
     def log_in(self) -> Token:
         """Trade an API token for an access token, or open a session with a password."""
         match self.endpoint.usable_credentials():

@@ -14,6 +14,9 @@
       redirect_uris: ["https://${config.host}/callback"]
       rotation: {max_age: null}    # null takes a default away
     options: {protect: true}
+    ---
+    export:                        # outputs of the stack; what is made of a secret stays one
+      portalSecret: ${portal.client_secret}
 
 Kinds, keys and outputs are those of the Python API to the letter, in snake_case: so they are in previews, errors, the
 state and the reference pages, and a program moves to YAML, or back, by copying.

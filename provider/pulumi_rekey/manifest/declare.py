@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,20 +14,23 @@ from ..programs.credential import Credential
 from ..programs.pair import Arguments, Pair, Side
 from ..programs.rotation import Rotation
 from .entries import Entry, Manifest, target
+from .exports import Export
 from .kinds import PAIR, credentials
 from .references import CONFIG, VALUES, Reference, Template
-from .strict_yaml import Problem
+from .strict_yaml import Node, Problem
 
 #: A line says where and what; more of them than this help nobody.
 _MAX_LINES: Final = 100
 
 
 def declare(manifest: Manifest, values: Mapping[str, pulumi.Input[Any]]) -> dict[str, Any]:
-    """Declare every entry's resource and return them by name.
+    """Declare every entry's resource, export what is to be exported, and return the resources by name.
 
     :raises pulumi.RunError: There are problems, or references to config or values that are not there.
     """
-    problems = manifest.problems or tuple(sorted({p for entry in manifest.entries for p in _missing(entry, values)}))
+    missing = {p for entry in manifest.entries for p in _missing(entry, entry.secrets(), values)}
+    missing |= {p for export in manifest.exports for p in _missing(export, [], values)}
+    problems = manifest.problems or tuple(sorted(missing))
     if problems:
         lines = [str(problem) for problem in problems[:_MAX_LINES]]
         more = [f"and {len(problems) - _MAX_LINES} more"] if len(problems) > _MAX_LINES else []
@@ -35,12 +38,15 @@ def declare(manifest: Manifest, values: Mapping[str, pulumi.Input[Any]]) -> dict
     declaring = _Declaring({entry.name: entry for entry in manifest.entries}, values, {})
     for entry in manifest.entries:
         declaring.declared[entry.name] = declaring.one(entry)
+    for export in manifest.exports:
+        # A secret output stays one: pulumi marks what is made of it.
+        pulumi.export(export.name, declaring.value(export.value.plain()))
     return declaring.declared
 
 
-def _missing(entry: Entry, values: Mapping[str, Any]) -> Iterator[Problem]:
-    secrets = {node.at for node in entry.secrets()}
-    for node, template in entry.templates():
+def _missing(holder: Entry | Export, secret: Iterable[Node], values: Mapping[str, Any]) -> Iterator[Problem]:
+    secrets = {node.at for node in secret}
+    for node, template in holder.templates():
         for reference in template.references:
             wrong = None
             if reference.source == VALUES and reference.key not in values:

@@ -16,6 +16,7 @@ from pydantic import Field
 from ..model import Model, secret_fields
 from ..reconciler.contract import claims
 from .defaults import FOLDER_DEFAULTS, Defaults, filled, read_defaults
+from .exports import Export, read_exports
 from .judging import judge, pair, sides
 from .kinds import CURRENT_AND_PREVIOUS, PAIR, POLICY, kinds, outputs, resource_of
 from .references import CONFIG, VALUES, Reference, Template
@@ -76,6 +77,7 @@ class Manifest:
 
     entries: tuple[Entry, ...]
     problems: tuple[Problem, ...]
+    exports: tuple[Export, ...] = ()
 
 
 def read(paths: Iterable[str | PathLike[str]]) -> Manifest:
@@ -86,7 +88,7 @@ def read(paths: Iterable[str | PathLike[str]]) -> Manifest:
     reading.finish()
     if reading.found.problems:
         return Manifest((), tuple(sorted(set(reading.found.problems))))
-    return Manifest(tuple(reading.in_order()), ())
+    return Manifest(tuple(reading.in_order()), (), tuple(reading.exports.values()))
 
 
 def target(entries: Mapping[str, Entry], reference: Reference) -> tuple[Entry | None, str | None]:
@@ -101,6 +103,7 @@ def target(entries: Mapping[str, Entry], reference: Reference) -> tuple[Entry | 
 class _Reading:
     found: Findings = field(default_factory=Findings)
     entries: dict[str, Entry] = field(default_factory=dict)
+    exports: dict[str, Export] = field(default_factory=dict)
     _seen: set[Path] = field(default_factory=set)
     _of_folder: dict[Path, Defaults] = field(default_factory=dict)
     _waiting: list[tuple[Path, Node, Defaults]] = field(default_factory=list)
@@ -150,16 +153,20 @@ class _Reading:
         maps = [document for document in found if isinstance(document.value, dict)]
         for document in found:
             if document not in maps:
-                self.found.wrong(document.at, "is no entry: write kind, name and spec, or defaults")
+                self.found.wrong(document.at, "is no entry: write kind, name and spec, or defaults, or export")
         defaults = [document for document in maps if "defaults" in document.value]
-        entries = [document for document in maps if "defaults" not in document.value]
+        exports = [document for document in maps if "export" in document.value and document not in defaults]
+        entries = [document for document in maps if document not in [*defaults, *exports]]
+        for document in exports:
+            self._exports(document)
         for document in defaults[1:]:
             self.found.wrong(document.at, f"defaults: stands twice in this file, first on line {defaults[0].at.line}")
         own = self._defaults(defaults[0]) if defaults else {}
         if file.name in FOLDER_DEFAULTS:
             self._of_folder[file.resolve().parent] = own
-            for document in entries:
-                self.found.wrong(document.at, "is an entry: a file of this name holds the defaults of its folder only")
+            for document in [*entries, *exports]:
+                what = "an entry" if document in entries else "an export"
+                self.found.wrong(document.at, f"is {what}: a file of this name holds the defaults of its folder only")
         else:
             self._waiting += [(file, document, own) for document in entries]
 
@@ -170,6 +177,12 @@ class _Reading:
         self._in_defaults |= set(document.positions())
         self._wrong_in_defaults |= {problem.at for problem in own.problems}
         return said
+
+    def _exports(self, document: Node) -> None:
+        for export in read_exports(document, self.found):
+            first = self.exports.setdefault(export.name, export)
+            if first is not export:
+                self.found.wrong(export.at, f"export.{export.name}: is taken by the export at {first.at}")
 
     # -- one entry -------------------------------------------------------------------------------------------------
 
@@ -233,8 +246,9 @@ class _Reading:
         return [other.name for other in named if other is not None]
 
     def _check_references(self) -> None:
-        for entry in self.entries.values():
-            for node, template in entry.templates():
+        holders: list[Entry | Export] = [*self.entries.values(), *self.exports.values()]
+        for holder in holders:
+            for node, template in holder.templates():
                 for reference in template.references:
                     if reference.source not in {CONFIG, VALUES}:
                         wrong = self._wrong_reference(reference)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
-from typing import Any, get_args
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from ..model import Model
+from ..wording import fields_beside, in_words, nearest
 from .references import Template, parse
 from .strict_yaml import Node, Position, Problem
 
@@ -107,11 +106,8 @@ def unknown(name: str, allowed: Iterable[str], what: str = "key") -> str:
 
 def hint(name: str, allowed: Iterable[str]) -> str:
     """Return the name that was probably meant, in words."""
-    # clientName is client_name for whoever comes from the vendor's pages.
-    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
-    by_lower = {candidate.lower(): candidate for candidate in allowed}
-    close = [by_lower[found] for word in (name, snake) for found in get_close_matches(word.lower(), by_lower, n=1)]
-    return f" (did you mean {close[0]}?)" if close else ""
+    meant = nearest(name, allowed)
+    return f" (did you mean {meant}?)" if meant else ""
 
 
 def _read(model: type[Model], raw: Any) -> tuple[Any, dict[_Place, tuple[str, str]]]:
@@ -151,29 +147,6 @@ def _value_at(raw: Any, place: _Place) -> Any:
 
 
 def _in_words(model: type[Model], error: ErrorDetails) -> str:
-    match error["type"]:
-        case "extra_forbidden":
-            return unknown(str(error["loc"][-1]), _fields_beside(model, error["loc"]))
-        case "missing":
-            return "is required"
-        case "tuple_type" | "list_type":
-            return "must be a list"
-        case "dict_type" | "model_type":
-            return "must be a map"
-        case _:
-            return error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-
-
-def _fields_beside(model: type[BaseModel], place: _Place) -> tuple[str, ...]:
-    """Return the fields that are allowed where one that is not stands."""
-    for part in place[:-1]:
-        if isinstance(part, str) and part in model.model_fields:
-            model = next(_models_in(model.model_fields[part].annotation), model)
-    return tuple(model.model_fields)
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _models_in(argument)
+    if error["type"] == "extra_forbidden":
+        return unknown(str(error["loc"][-1]), fields_beside(model, error["loc"]))
+    return in_words(error)

@@ -145,7 +145,10 @@ class _Reader:
                         found.append(node)
         except yaml.MarkedYAMLError as wrong:
             at = self._position(wrong.problem_mark or wrong.context_mark)
-            self.problems.append(Problem(at, f"is not YAML: {wrong.problem or wrong.context}"))
+            line = text.splitlines()[at.line - 1 : at.line]
+            # In a flow collection a brace ends a plain text.
+            hint = ': put the reference in quotes: "${...}"' if "${" in "".join(line)[: at.column] else ""
+            self.problems.append(Problem(at, f"is not YAML: {wrong.problem or wrong.context}{hint}"))
         except (yaml.YAMLError, ValueError, OverflowError):
             # Without a place, such as PyYAML's own trouble with an escape like "\UFFFFFFFF".
             self.problems.append(Problem(Position(self.file), "is not YAML"))

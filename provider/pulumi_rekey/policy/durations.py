@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Annotated, Any, Final
-
-from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
+from typing import Final
 
 # Eight digits of weeks, days, hours, minutes and seconds together still fit a timedelta.
 _N: Final = "[0-9]{1,8}"
 _SHORT: Final = f"(?=[0-9])(?:({_N})w)?(?:({_N})d)?(?:({_N})h)?(?:({_N})m)?(?:({_N})s)?"
 _ISO: Final = f"P(?=[0-9T])(?:({_N})W)?(?:({_N})D)?(?:T(?=[0-9])(?:({_N})H)?(?:({_N})M)?(?:({_N})S)?)?"
-_PATTERN: Final = re.compile(f"{_SHORT}|{_ISO}")
+PATTERN: Final = f"{_SHORT}|{_ISO}"
+_COMPILED: Final = re.compile(PATTERN)
 _VAGUE: Final = re.compile(r"P[0-9,.YWD]*[YM].*|[0-9]+(y|mo|M).*")
 _UNITS: Final = (
     timedelta(weeks=1),
@@ -34,7 +33,7 @@ def parse(text: str) -> timedelta:
 
     :raises ValueError: The text is not such a span, or is in months or years, which have no fixed length.
     """
-    found = _PATTERN.fullmatch(text)
+    found = _COMPILED.fullmatch(text)
     if found is None:
         if _VAGUE.fullmatch(text):
             raise ValueError("is in months or years, which have no fixed length: write weeks or days, like 90d")
@@ -61,35 +60,3 @@ def in_words(span: timedelta) -> str:
         if span >= 2 * unit or (span >= unit and span % unit == timedelta()):
             return f"{span // unit} {name}"
     return f"{span // _UNITS[-1]} s"
-
-
-def _read(value: Any) -> Any:
-    match value:
-        case str():
-            return parse(value)
-        case timedelta():
-            return value
-        case _:
-            # pydantic would take a bare number as seconds, and the user may have meant days.
-            raise ValueError("must be a text with a unit, like 90d")
-
-
-#: A span of time: read from any of the three spellings, written in the canonical one.
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(_read),
-    PlainSerializer(as_text, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "pattern": f"^({_SHORT}|{_ISO})$"}),
-]
-
-
-def within(least: str, most: str) -> AfterValidator:
-    """Return a validator for the bounds of a :data:`Duration`, both included."""
-    low, high = parse(least), parse(most)
-
-    def check(span: timedelta) -> timedelta:
-        if not low <= span <= high:
-            raise ValueError(f"must be from {least} to {most}")
-        return span
-
-    return AfterValidator(check)

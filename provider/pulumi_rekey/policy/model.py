@@ -12,7 +12,8 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, Field, SecretStr, StrictBool, ValidationInfo, WithJsonSchema, field_validator
 
 from ..model import OPEN, Mark, Model, Moment, Secret
-from .durations import Duration, as_text, within
+from .durations import as_text
+from .fields import Duration, within
 from .slots import Handover, Turn
 from .windows import Dates, Window, can_stay_closed
 

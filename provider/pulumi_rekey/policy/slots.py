@@ -17,7 +17,7 @@ from pydantic import Field, StrictBool
 from pydantic.json_schema import SkipJsonSchema
 
 from ..model import OPEN, Model, Moment
-from .durations import Duration, within
+from .fields import Duration, within
 
 Side = Literal["blue", "green"]
 

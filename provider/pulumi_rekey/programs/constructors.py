@@ -8,14 +8,18 @@ from typing import Any, Literal, NotRequired, TypedDict
 import pulumi
 
 from .credential import Credential, unless_default
-from .rotation import Rotation
+from .rotation import Rotation, RotationDict
 
 __all__ = [
+    "AllowedScopes",
     "AppSecret",
     "GeneratedSecret",
     "OidcRelyingParty",
     "OpenIdProviderKey",
     "OrgOAuthApp",
+    "OrganizationScopes",
+    "Role",
+    "ServiceScopes",
     "SyncClientCredentials",
 ]
 
@@ -58,7 +62,7 @@ class AppSecret(Credential, module="rekey", name="AppSecret"):
         project_id: pulumi.Input[str] | None = None,
         secret: pulumi.Input[str] | None = None,
         endpoint: pulumi.Input[str] | None = None,
-        rotation: Rotation | None = None,
+        rotation: Rotation | RotationDict | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         inputs = {
@@ -67,7 +71,7 @@ class AppSecret(Credential, module="rekey", name="AppSecret"):
             "project_id": project_id,
             "secret": secret,
             "endpoint": endpoint,
-            "rotation": rotation.properties() if rotation else None,
+            "rotation": rotation,
         }
         super().__init__("app_secret", name, inputs, opts)
 
@@ -101,13 +105,13 @@ class GeneratedSecret(Credential, module="rekey", name="GeneratedSecret"):
         *,
         vendor: pulumi.Input[Literal["navigator", "roma"]],
         length: pulumi.Input[int] = 40,
-        rotation: Rotation | None = None,
+        rotation: Rotation | RotationDict | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         inputs = {
             "vendor": vendor,
             "length": unless_default(length, default=40),
-            "rotation": rotation.properties() if rotation else None,
+            "rotation": rotation,
         }
         super().__init__("generated_secret", name, inputs, opts)
 
@@ -152,7 +156,7 @@ class OidcRelyingParty(Credential, module="rekey", name="OidcRelyingParty"):
         redirect_uris: pulumi.Input[Sequence[pulumi.Input[str]]],
         adopt: pulumi.Input[str] | None = None,
         endpoint: pulumi.Input[str] | None = None,
-        rotation: Rotation | None = None,
+        rotation: Rotation | RotationDict | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         inputs = {
@@ -160,7 +164,7 @@ class OidcRelyingParty(Credential, module="rekey", name="OidcRelyingParty"):
             "redirect_uris": redirect_uris,
             "adopt": adopt,
             "endpoint": endpoint,
-            "rotation": rotation.properties() if rotation else None,
+            "rotation": rotation,
         }
         super().__init__("oidc_relying_party", name, inputs, opts)
 
@@ -226,7 +230,7 @@ class OpenIdProviderKey(Credential, module="rekey", name="OpenIdProviderKey"):
         activate: pulumi.Input[bool] = True,
         adopt: pulumi.Input[str] | None = None,
         endpoint: pulumi.Input[str] | None = None,
-        rotation: Rotation | None = None,
+        rotation: Rotation | RotationDict | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         inputs = {
@@ -240,7 +244,7 @@ class OpenIdProviderKey(Credential, module="rekey", name="OpenIdProviderKey"):
             "activate": unless_default(activate, default=True),
             "adopt": adopt,
             "endpoint": endpoint,
-            "rotation": rotation.properties() if rotation else None,
+            "rotation": rotation,
         }
         super().__init__("open_id_provider_key", name, inputs, opts)
 
@@ -347,7 +351,7 @@ class OrgOAuthApp(Credential, module="rekey", name="OrgOAuthApp"):
         owner_only_secret_rotation: pulumi.Input[bool] | None = None,
         secret: pulumi.Input[str] | None = None,
         endpoint: pulumi.Input[str] | None = None,
-        rotation: Rotation | None = None,
+        rotation: Rotation | RotationDict | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         inputs = {
@@ -361,7 +365,7 @@ class OrgOAuthApp(Credential, module="rekey", name="OrgOAuthApp"):
             "owner_only_secret_rotation": owner_only_secret_rotation,
             "secret": secret,
             "endpoint": endpoint,
-            "rotation": rotation.properties() if rotation else None,
+            "rotation": rotation,
         }
         super().__init__("org_oauth_app", name, inputs, opts)
 
@@ -417,7 +421,7 @@ class SyncClientCredentials(Credential, module="rekey", name="SyncClientCredenti
         generate_token: pulumi.Input[bool] | None = None,
         token_ttl: pulumi.Input[int] | None = None,
         endpoint: pulumi.Input[str] | None = None,
-        rotation: Rotation | None = None,
+        rotation: Rotation | RotationDict | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         inputs = {
@@ -426,6 +430,6 @@ class SyncClientCredentials(Credential, module="rekey", name="SyncClientCredenti
             "generate_token": generate_token,
             "token_ttl": token_ttl,
             "endpoint": endpoint,
-            "rotation": rotation.properties() if rotation else None,
+            "rotation": rotation,
         }
         super().__init__("sync_client_credentials", name, inputs, opts)

@@ -12,7 +12,9 @@ from pulumi.dynamic import Resource
 
 from ..dynamic.engine import PROVIDER_KEY, pickled_name, source_position_only
 from ..frontend.version import package_version
+from .arguments import judge, types_of
 from .front_end import PACKAGE, is_native
+from .rotation import as_rotation
 
 _PACKAGE: Final = str(Path(__file__).parent.parent)
 #: The module that every state names; not imported here, as only the engine's host needs it.
@@ -71,6 +73,11 @@ class Credential(Resource):
         return output
 
     def __init__(self, module: str, name: str, inputs: Mapping[str, Any], opts: pulumi.ResourceOptions | None) -> None:
+        types = types_of(type(self).__init__)
+        judge(name, types, inputs, self.secret_properties)
+        given = inputs["rotation"]
+        if given is not None:
+            inputs = {**inputs, "rotation": as_rotation(given).properties()}
         _refuse_plain_credentials()
         # Pulumi resolves only what stands among the properties, so every output is named there.
         props: dict[str, Any] = dict.fromkeys(self.output_names())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any, Final, Generic, Literal, NoReturn, TypedDict, TypeVar, cast
 
@@ -12,8 +13,9 @@ import pulumi
 from pulumi.output import UNKNOWN
 from pulumi.runtime.config import get_config
 
+from .arguments import judge, refused, types_of
 from .credential import Credential
-from .rotation import Rotation
+from .rotation import Rotation, RotationDict, as_rotation, duration_text
 
 CredentialT = TypeVar("CredentialT", bound=Credential)
 Side = Literal["blue", "green"]
@@ -59,7 +61,9 @@ class Pair(pulumi.ComponentResource, Generic[CredentialT]):
     """
 
     blue: CredentialT
+    """One side, with its own outputs."""
     green: CredentialT
+    """The other side, with its own outputs."""
     current: CredentialT
     """The outputs of the side that consumers are to hold, as ``current.client_id`` or ``current["client_id"]``. No
     policy ends its secret. It is no resource.
@@ -72,18 +76,22 @@ class Pair(pulumi.ComponentResource, Generic[CredentialT]):
         name: str,
         make: Callable[[Side, Arguments], CredentialT],
         *,
-        every: str,
-        rotation: Rotation | None = None,
+        every: str | timedelta,
+        rotation: Rotation | RotationDict | None = None,
         rotate_now: Mapping[Side, str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("rekey:index:Pair", name, None, opts)
-        base = rotation or Rotation()
-        for refused in ("rotate_now", "max_age", "jitter"):
-            if getattr(base, refused) is not None:
-                raise pulumi.RunError(f"{name}: a Pair cannot have rotation.{refused}: `every` says when a side is due")
+        types = types_of(Pair.__init__)
+        judge(name, types, {"every": every, "rotation": rotation, "rotate_now": rotate_now})
+        if isinstance(every, timedelta):
+            every = duration_text(every)
+        base = as_rotation(rotation or {})
+        for unfit in ("rotate_now", "max_age", "jitter"):
+            if getattr(base, unfit) is not None:
+                raise refused(f"{name}: a Pair cannot have rotation.{unfit}: `every` says when a side is due")
         if not isinstance(every, str):
-            raise pulumi.RunError(f"{name}: `every` must be a text, and no output of another resource")
+            raise refused(f"{name}: `every` must be text or a timedelta, and no output of another resource")
         given = {field.name: getattr(base, field.name) for field in fields(base) if field.name != "rotate_now"}
         sides: dict[Side, CredentialT] = {}
         access = _Access(name)
