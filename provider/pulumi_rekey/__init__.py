@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .programs.rotation import Rotation, RotationDict, Window, WindowDict
 
     __all__ = ["Pair", "Provider", "Rotation", "RotationDict", "Window", "WindowDict", "load"]
-    __all__ += constructors.__all__  # type: ignore[has-type]  # of a name in a block mypy loses the type
+    __all__ += constructors.__all__
 else:
     # Checkers must not see these: with them, every name would be one of this module's.
     def __getattr__(name: str) -> Any:

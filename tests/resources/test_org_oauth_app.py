@@ -721,5 +721,5 @@ rekey.OrgOAuthApp("export", **{navigator.org!r}, access_token_ttl=300, allowed_s
     run = stack.preview()
     assert run.steps == []
     stack.program(program % {"services_scopes": [{"service_definition_id": "vcd", "all": True}]})
-    assert "allowed_scopes.services_scopes[0].all" in stack.preview(fails=True).text
+    assert "allowed_scopes.services_scopes[0] has no 'all'" in stack.preview(fails=True).text
     assert f"the app {app} remains: Navigator documents no way to delete it" in stack.destroy().text

@@ -219,7 +219,7 @@ def test_nothing_rotates_while_paused(broker: Broker) -> None:
     assert program.remarks(**wanted)[0].startswith("token_ttl is 1440 at the vendor and 2880 in code")
 
 
-@pytest.mark.parametrize(("minutes", "reason"), [(0, "greater than or equal to 1"), (1051201, "less than or equal to")])
+@pytest.mark.parametrize(("minutes", "reason"), [(0, "must be at least 1"), (1051201, "must be at most 1051200")])
 def test_lifetime_has_bounds(minutes: int, reason: str) -> None:
     ((path, said),) = refused({"token_ttl": minutes})
     assert path == "token_ttl"
