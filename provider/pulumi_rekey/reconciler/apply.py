@@ -38,7 +38,7 @@ from .contract import (
     object_id,
     parts_of_import_id,
 )
-from .plan import Phase, Plan, Refusal, Retry, lost_policy, moved, own_login, phase_of, plan, plan_creation
+from .plan import IMPORTED, Phase, Plan, Refusal, Retry, lost_policy, moved, own_login, phase_of, plan, plan_creation
 
 #: Seconds between tries of a secret that is refused: vendors replicate.
 _VERIFY_PAUSES_S: Final = (0.5, 1.0, 2.0, 4.0)
@@ -181,12 +181,14 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             raise Partial(found, Stopped(f"{self._where}: not done yet: {found.step}{why}"))
         return found
 
-    def find(self, id_: str, mark: str | None) -> StateT | None:
+    def find(self, id_: str, mark: str | None, endpoint: str | None = None) -> StateT | None:
         """Return the object that exists under an id, taken over with its secret; nothing if there is none."""
         at = parts_of_import_id(self.resource, id_)
         with self._explained(_UNCHANGED):
             found = self.resource.find(self.api, at, mark)
-        return None if found is None else self._record_rotation(Inputs(), found, 1, "adopted", spread=0.0)
+        if found is None:
+            return None
+        return self._record_rotation(Inputs(endpoint=endpoint), found, 1, IMPORTED, spread=0.0)
 
     def delete(self, s: StateT) -> None:
         """End what is ours; what is gone is what was wanted."""
