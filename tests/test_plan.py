@@ -456,7 +456,8 @@ def test_refusal_where_the_endpoint_has_moved() -> None:
     named = moved.model_copy(update={"moved_from": "https://old.example.com"})
     elsewhere = planned(inputs(), kept(inputs(), address=s.address, endpoint="mirror"), endpoint=moved).refusal
     assert elsewhere is not None
-    assert elsewhere.why.startswith("endpoint 'mirror' is at ")
+    assert elsewhere.why.startswith("endpoint 'lockers' is at ")
+    assert elsewhere.way_out.startswith("let `endpoint` name mirror again; ")
     for endpoint in (None, named, LockersEndpoint.model_validate({"url": "https://OLD.example.com:443/"})):
         assert planned(inputs(), s, endpoint=endpoint).refusal is None
 
@@ -549,6 +550,22 @@ def test_words_of_what_is_deferred_and_of_what_follows() -> None:
 
 
 # -- before there is a state ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("reason", "policy", "rotates"),
+    [
+        ("imported", {"on_adopt": "rotate"}, True),
+        ("imported", {"on_adopt": "keep"}, False),
+        ("imported", {"on_adopt": "rotate", "paused": True}, False),
+        ("adopted", {"on_adopt": "rotate"}, False),
+        ("imported with on_adopt=rotate", {"on_adopt": "rotate"}, False),
+    ],
+)
+def test_what_was_imported_rotates_if_the_policy_says_so(reason: str, policy: dict[str, object], rotates: bool) -> None:  # noqa: FBT001 - a column of the table
+    i = inputs(adopt="locker-1", rotation=policy)
+    decided = plan(LOCKER, "locker-1", i, kept(i, rotation_reason=reason), START + DAY).decision.reason
+    assert decided == ("imported with on_adopt=rotate" if rotates else None)
 
 
 def test_creation_makes_or_keeps() -> None:

@@ -6,10 +6,11 @@ import json
 import re
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,10 @@ import pytest
 from jsonschema import Draft202012Validator
 from pulumi_rekey.cli.probe import run
 from pulumi_rekey.cli.probe.command import Command, Told
-from pulumi_rekey.cli.probe.facts import Finding
+from pulumi_rekey.cli.probe.facts import OTHER, Finding
 from pulumi_rekey.cli.probe.lab import SCRATCH, Options, is_scratch
 from pulumi_rekey.cli.probe.navigator import app_id
-from pulumi_rekey.cli.probe.output import for_terminal, markdown, plain
+from pulumi_rekey.cli.probe.output import Result, for_terminal, markdown, plain
 from pulumi_rekey.cli.probe.recording import Recording
 from pulumi_rekey.endpoints import KINDS
 from pulumi_rekey.endpoints.session import Runtime
@@ -29,7 +30,7 @@ from pulumi_rekey.sandbox.server import VENDORS
 from rich.console import Console
 
 from tests.endpoints.scripted import answer, scripted
-from tools.administrators import CloudDirector, Navigator, Roma
+from tools.administrators import Broker, CloudDirector, Navigator, Roma
 from tools.schemas import FOLDER
 from tools.vendors import Sandbox
 
@@ -38,11 +39,22 @@ from .conftest import Rekey
 SWITCHES = {name: values for vendor in VENDORS.values() for name, values in vendor.switches.items()}
 #: Switches that no probe can see, each with the reason.
 BLIND: dict[str, str] = {}
+#: The first page of two, without a link to the second.
+CUT = '{"resultTotal": 2, "values": [{"id": "urn:vcloud:oidcRelyingParty:a"}]}'
 #: Switches that show only while another one is turned.
 BESIDE = {"broker.omnissa_error_body": {"broker.dialect": "omnissa"}}
 #: What cannot be seen while a switch has a value.
 HIDES = {
-    "vcd.changes=tasks-and-mints": {"vcd.register", "vcd.regenerate"},  # a task has neither such a status nor a secret
+    "vcd.changes=tasks-and-mints": {
+        "vcd.register",
+        "vcd.regenerate",
+        "vcd.client_auth",
+    },
+    "vcd.changes=mints": {
+        "vcd.register",
+        "vcd.regenerate",
+        "vcd.client_auth",
+    },  # a task has neither such a status nor a secret
     "broker.dialect=vcenter": {"broker.omnissa_error_body"},
     "broker.dialect=omnissa": {"broker.error_body"},
 }
@@ -166,39 +178,86 @@ def test_probe_of_lists_with_more_than_one(sandbox: Sandbox) -> None:
     assert found(sandbox, "vcd")["vcd.paging"].value == "links"
 
 
-@pytest.mark.parametrize(
-    ("fact", "value", "path", "rule"),
-    [
-        ("vcd.client_auth", "untold", "/oidc/oauth2/token$", {"status": 400, "body": '{"error": "invalid_request"}'}),
-        ("vcd.ec_keys", "refused", "/keys$", {"method": "POST", "status": 400, "count": 1}),
-        ("vcd.missing", "404", "/relyingParties/urn", {"method": "GET", "status": 404, "skip": 1}),
-        ("vcd.jwks_max_age", "unknown", "/oidc/jwks$", {"status": 200, "body": '{"keys": []}'}),
-        ("broker.missing", "403", "/sync-client$", {"method": "GET", "status": 403, "count": 1}),
-        ("broker.error_body", "other", "/sync-client$", {"method": "GET", "status": 404, "body": "no", "count": 1}),
-        ("broker.scim", "forbidden", "/scim/v2/Users$", {"status": 403}),
-        ("broker.scim", "refused", "/scim/v2/Users$", {"status": 401}),
-        ("navigator.post_secret", "refused", "/secret$", {"method": "POST", "status": 405}),
-        ("navigator.error_body", "other", "/oauth-apps/rekey-probe-[0-9a-f-]{36}$", {"status": 404, "body": "no"}),
-        (
-            "roma.put_secret",
-            "masked",
-            "/secret$",
-            {"method": "PUT", "status": 200, "body": '{"secret": "J***d"}', "count": 1},
-        ),
-        (
-            "roma.put_secret",
-            "other",
-            "/secret$",
-            {"method": "PUT", "status": 200, "body": '{"secret": "Jd"}', "count": 1},
-        ),
-        (
-            "roma.read_back",
-            "later",
-            "/secret$",
-            {"method": "GET", "status": 200, "body": '{"secret": "Jd"}', "skip": 2},
-        ),
-    ],
-)
+def once(method: str, status: int, body: str, skip: int = 0) -> dict[str, object]:
+    return {"method": method, "status": status, "body": body, "skip": skip, "count": 1}
+
+
+BY_DEFAULT = {
+    "vcd.ec_keys": "accepted",
+    "vcd.missing": "403",
+    "vcd.paging": "links",
+    "broker.missing": "404",
+    "broker.scim": "accepted",
+    "navigator.post_secret": "overlap",
+    "navigator.last_updated": "moves",
+    "roma.put_secret": "shown",
+    "roma.read_back": "at-once",
+}
+#: What no switch turns, each with a fault that shows it.
+FAULTS: list[tuple[str, str, str, dict[str, object]]] = [
+    ("vcd.client_auth", "untold", "/oidc/oauth2/token$", {"status": 400, "body": '{"error": "invalid_request"}'}),
+    ("vcd.ec_keys", "refused", "/keys$", {"method": "POST", "status": 400, "count": 1}),
+    ("vcd.missing", "404", "/relyingParties/urn", {"method": "GET", "status": 404, "skip": 1}),
+    ("vcd.jwks_max_age", "unknown", "/oidc/jwks$", {"status": 200, "body": '{"keys": []}'}),
+    ("broker.missing", "403", "/sync-client$", {"method": "GET", "status": 403, "skip": 1, "count": 1}),
+    (
+        "broker.error_body",
+        "other",
+        "/sync-client$",
+        {"method": "GET", "status": 404, "body": "no", "skip": 1, "count": 1},
+    ),
+    ("broker.scim", "forbidden", "/scim/v2/Users$", {"status": 403}),
+    ("broker.scim", "refused", "/scim/v2/Users$", {"status": 401}),
+    ("navigator.post_secret", "refused", "/secret$", {"method": "POST", "status": 405}),
+    ("navigator.error_body", "other", "/oauth-apps/rekey-probe-[0-9a-f-]{36}$", {"status": 404, "body": "no"}),
+    (
+        "roma.put_secret",
+        "masked",
+        "/secret$",
+        {"method": "PUT", "status": 200, "body": '{"secret": "J***d"}', "count": 1},
+    ),
+    (
+        "roma.put_secret",
+        "other",
+        "/secret$",
+        {"method": "PUT", "status": 200, "body": '{"secret": "Jd"}', "count": 1},
+    ),
+    (
+        "roma.read_back",
+        "later",
+        "/secret$",
+        {"method": "GET", "status": 200, "body": '{"secret": "Jd"}', "skip": 2, "count": 1},
+    ),
+    ("vcd.paging", "numbers", "/relyingParties$", {"method": "GET", "status": 200, "body": CUT, "skip": 2, "count": 1}),
+    ("vcd.paging", "none", "/relyingParties$", {"method": "GET", "status": 200, "body": CUT, "skip": 2, "count": 2}),
+    ("vcd.paging", "whole", "/relyingParties$", once("GET", 200, CUT.replace("2", "1"), skip=2)),
+    ("vcd.client_secret", "shown", "/relyingParties/urn", once("GET", 200, '{"clientSecret": "x"}')),
+    ("vcd.read_only", "taken", "/relyingParties/urn", once("PUT", 200, '{"clientId": "rekey-probe"}', skip=1)),
+    ("vcd.private_key", "shown", "/keys/urn", once("GET", 200, '{"privateKey": "x"}')),
+    ("broker.dialect", "both", "^/acs/token$", once("POST", 400, '{"error": "invalid_request"}')),
+    ("broker.token_auth", "both", "/token$", once("POST", 200, '{"access_token": "x"}', skip=5)),
+    ("navigator.token_auth", "both", "/authorize$", once("POST", 200, '{"accessToken": "x"}', skip=1)),
+    ("navigator.post_secret", "replace", "/authorize$", once("POST", 401, "", skip=2)),
+    (
+        "navigator.last_updated",
+        "stays",
+        "/oauth-apps/rekey-probe-scratch",
+        {"method": "GET", "status": 200, "body": '{"lastUpdatedAt": 1}', "skip": 2, "count": 2},
+    ),
+    (
+        "roma.list",
+        "none",
+        "/apps$",
+        {"method": "GET", "status": 200, "body": '{"total": 2, "apps": [{"id": "a"}]}', "skip": 2, "count": 2},
+    ),
+    ("roma.list", "whole", "/apps$", once("GET", 200, '{"total": 2, "apps": [{"id": "a"}, {"id": "b"}]}', skip=2)),
+    ("roma.read_back", "masked", "/secret$", once("GET", 200, '{"secret": "J***d"}', skip=2)),
+    # By default, without a fault:
+    *((name, value, "^never$", once("GET", 200, "")) for name, value in BY_DEFAULT.items()),
+]
+
+
+@pytest.mark.parametrize(("fact", "value", "path", "rule"), FAULTS)
 def test_probe_sees_what_no_switch_turns(
     sandbox: Sandbox, fact: str, value: str, path: str, rule: dict[str, object]
 ) -> None:
@@ -206,6 +265,91 @@ def test_probe_sees_what_no_switch_turns(
     assert found(sandbox, fact.partition(".")[0], activate=False)[fact].value == value
     sandbox.clear_faults()
     command(sandbox, fact.partition(".")[0]).clean()
+
+
+#: Facts of every vendor, and values, that other tests show.
+COMMON = {"clock", "token_lifetime", "rights"}
+SHOWN_ELSEWHERE = {"roma.list=offset"}
+
+
+def test_probe_is_seen_to_report_every_value_of_every_fact() -> None:
+    facts = [fact for kind in KINDS for fact in run.facts(kind) if fact.name.partition(".")[2] not in COMMON]
+    values = {f"{fact.name}={value}" for fact in facts for value in fact.answers if value != OTHER}
+    shown = {"=".join(each) for each in EVERY_VALUE} | {f"{fact}={value}" for fact, value, *_ in FAULTS}
+    assert sorted(values - shown - SHOWN_ELSEWHERE) == []
+
+
+def test_probe_says_of_rights_what_it_has_not_looked_at(sandbox: Sandbox) -> None:
+    assert {found(sandbox, kind)[f"{kind}.rights"].value for kind in KINDS} == {"enough"}
+    nothing: dict[str, Any] = {"directory": None, "app": None, "make_app": False, "activate": False}
+    for kind in KINDS:
+        rights = found(sandbox, kind, **nothing)[f"{kind}.rights"]
+        assert (rights.value, str(rights.detail)[:31]) == (
+            "partly",
+            "Not looked at: what takes --" + str(rights.detail)[28:31],
+        )
+    # Each request is signed: without an instance there is none that a right could refuse.
+    unseen = found(sandbox, "roma", instance=None)["roma.rights"]
+    assert unseen.value is None
+    assert unseen.why == "no call was made that takes a right. Not looked at: what takes --instance."
+    sandbox.fault("/sync-client$", method="POST", status=500, count=0)
+    broken = found(sandbox, "broker")["broker.rights"]
+    assert (broken.value, broken.detail) == (
+        "partly",
+        "Not looked at: what comes after a failure (broker.token_auth).",
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "option", "wrong"),
+    [
+        ("broker", "directory", "810084c9-5a93-4787-9b29-ec427964a371"),
+        ("navigator", "org", "810084c9-5a93-4787-9b29-ec427964a371"),
+        ("roma", "instance", "no-such-instance"),
+        ("roma", "app", "no-such-application"),
+    ],
+)
+def test_probe_of_something_that_is_not_there_says_so_and_changes_nothing(
+    sandbox: Sandbox, kind: str, option: str, wrong: str
+) -> None:
+    sandbox.forget_calls()
+    options: dict[str, Any] = {option: wrong}
+    probing = command(sandbox, kind, **options)
+    told = fails(probing)
+    assert f"nothing was changed; check that --{option} names what is there" in told
+    assert wrong not in told
+    changes = [call["path"] for call in sandbox.calls() if call["method"] != "GET"]
+    assert not [path for path in changes if not path.endswith(("token", "tokens"))]
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "named"),
+    [
+        ("vcd", ["--directory", "x", "--activate"], "--directory"),
+        ("broker", ["--activate", "--make-app"], "--make-app and --activate"),
+        ("navigator", ["--instance", "x", "--app", "y"], "--instance and --app"),
+        ("roma", ["--org", "x"], "--org"),
+    ],
+)
+def test_probe_refuses_options_of_another_vendor(
+    sandbox: Sandbox, rekey: Rekey, kind: str, options: list[str], named: str
+) -> None:
+    known = {name: str(value) for name, value in sandbox.credentials["roma"].items()}
+    env = environment(sandbox) | {
+        "BROKER_URL": known["url"],
+        "BROKER_CLIENT_ID": "x",
+        "BROKER_CLIENT_SECRET": "x",
+        "CPN_URL": known["url"],
+        "CPN_API_TOKEN": "x",
+        "ROMA_ENDPOINT": known["url"],
+        "HW_ACCESS_KEY": "x",
+        "HW_SECRET_KEY": "x",
+        "HW_PROJECT_ID": "x",
+    }
+    refused = rekey("probe", kind, "--yes", *options, env=env)
+    assert refused.code == 2
+    assert f"{named} can do nothing for an endpoint of kind {kind}" in " ".join(refused.err.replace("│", "").split())
+    assert sandbox.calls() == []
 
 
 def test_probe_waits_for_the_end_of_an_old_secret_as_long_as_told(sandbox: Sandbox) -> None:
@@ -275,6 +419,17 @@ def dies(sandbox: Sandbox, kind: str, writes: int) -> bool:
     return False
 
 
+def by_hand(sandbox: Sandbox, kind: str) -> None:
+    """What `--clean` says to do about what nobody has noted down; a probe refuses to go on until it is done."""
+    with pytest.raises(Told, match="if none is at work"):
+        command(sandbox, kind).probe()
+    known = sandbox.credentials[kind]
+    if kind == "roma":
+        Roma(sandbox).set_secret(known["app_id"], "Abcdefg1")
+    else:
+        Broker(sandbox).generate_credentials(known["directory_id"], token_ttl=60)
+
+
 @pytest.mark.parametrize(
     ("kind", "dialect"),
     [
@@ -294,7 +449,8 @@ def test_probe_interrupted_at_any_write_leaves_nothing_after_clean(
     while dies(sandbox, kind, writes):
         between = Estate.of(sandbox)
         left += (between.parties, between.keys) != (before.parties, before.keys)
-        command(sandbox, kind).clean()
+        if "or was interrupted" in str(command(sandbox, kind).clean()):
+            by_hand(sandbox, kind)
         assert Estate.of(sandbox) == before, writes
         writes += 1
     assert writes >= {"vcd": 12, "broker": 5, "navigator": 5, "roma": 2}[kind]
@@ -394,6 +550,57 @@ def test_probe_killed_leaves_nothing_after_clean(sandbox: Sandbox, rekey: Rekey,
     assert (cleaned.code, cleaned.out) == (0, "deleted: relying party, 1 of them\n")
     assert Estate.of(sandbox) == before
     assert rekey("probe", "vcd", "--clean", env=environment(sandbox)).out == "nothing was left\n"
+
+
+def interleaved(first: Command, second: Command, at: int) -> list[Result]:
+    """Two probes: the first makes so many calls, then the second as many; the first ends, then the second does."""
+    ended: list[Result] = []
+    waits, goes_on = threading.Event(), threading.Event()
+    asked = {first.kind: 0, "second": 0}
+
+    def go(probing: Command, progress: Callable[[str], None]) -> None:
+        probing.lab.progress = progress
+        with contextlib.suppress(Error):
+            ended.append(
+                Result(probing.kind, datetime.now(UTC), timedelta(), tuple(run.probe(probing.lab, probing.kind)))
+            )
+
+    def in_second(_asked: str) -> None:
+        asked["second"] += 1
+        if asked["second"] == at:
+            waits.set()
+            goes_on.wait(60)
+
+    def second_run() -> None:
+        go(second, in_second)
+        waits.set()
+
+    thread = threading.Thread(target=second_run)
+
+    def in_first(_asked: str) -> None:
+        asked[first.kind] += 1
+        if asked[first.kind] == at:
+            thread.start()
+            waits.wait(60)
+
+    go(first, in_first)
+    goes_on.set()
+    if thread.ident is not None:
+        thread.join()
+    return ended
+
+
+@pytest.mark.parametrize(("kind", "calls"), [("vcd", 45), ("broker", 18), ("navigator", 22), ("roma", 10)])
+def test_probes_at_once_do_no_harm_and_report_nothing_false(sandbox: Sandbox, kind: str, calls: int) -> None:
+    roma, app = Roma(sandbox), sandbox.credentials["roma"]["app_id"]
+    before, secret = Estate.of(sandbox), roma.secret(app)
+    alone = {name: finding.value for name, finding in found(sandbox, kind).items()} | {f"{kind}.rights": "partly"}
+    for at in range(2, calls):
+        for result in interleaved(command(sandbox, kind), command(sandbox, kind), at):
+            for finding in result.findings:
+                assert finding.value in {alone[finding.fact.name], None, "enough"}, (at, finding)
+        assert Estate.of(sandbox) == before, at
+        assert roma.secret(app) == secret, at
 
 
 # -- systems that are none, or hostile --------------------------------------------------------------------------------
@@ -501,6 +708,34 @@ def test_probe_prints_json_and_asks_before(sandbox: Sandbox, rekey: Rekey, tmp_p
     facts = {fact["name"]: fact for fact in document["facts"]}
     assert facts["vcd.private_key"]["seen"] == "The private key is masked in the answer."
     assert facts["vcd.jwks"]["weaker"].startswith("A key that signed ends")
+
+
+def test_probe_refuses_a_recording_that_cannot_be_written_before_the_first_call(
+    sandbox: Sandbox, rekey: Rekey, tmp_path: Path
+) -> None:
+    for where in (tmp_path, tmp_path / "none" / "recording.json"):
+        refused = rekey("probe", "vcd", "--yes", "--record", where, env=environment(sandbox))
+        assert refused.code == 1
+        assert "name a file that can be written" in refused.err
+        assert sandbox.calls() == []
+
+
+def test_probe_that_ends_early_keeps_what_was_recorded(sandbox: Sandbox, tmp_path: Path) -> None:
+    file, made, asked = tmp_path / "recording.json", command(sandbox, "vcd"), 0
+
+    def interrupt(_asked: str) -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 8:
+            raise KeyboardInterrupt
+
+    made.lab.progress = interrupt
+    with pytest.raises(KeyboardInterrupt), made.recorded(file):
+        list(run.probe(made.lab, "vcd"))
+    kept = Recording.model_validate_json(file.read_text())
+    assert kept.says == "A probe of a system of kind vcd, which did not come to its end."
+    assert kept.facts["vcd.register"] == "200"
+    assert kept.calls[-1].request.method == "DELETE"
 
 
 def test_probe_output_holds_nothing_of_the_users(sandbox: Sandbox) -> None:

@@ -42,6 +42,7 @@ def opened(value: object) -> object:
 ADDRESS = [
     ("vcd", "org", "VCD_ORG", "acme"),
     ("broker", "tenant", "BROKER_TENANT", "t1"),
+    ("broker", "dialect", "BROKER_DIALECT", "omnissa"),
     ("navigator", "orgId", "CPN_ORG_ID", "o1"),
     ("roma", "region", "HW_REGION_NAME", "ap-southeast-3"),
     ("roma", "iamUrl", "HW_AUTH_URL", "https://iam.example.com"),

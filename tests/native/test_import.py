@@ -8,9 +8,11 @@ from pulumi_rekey.reconciler.contract import Importable, form_of_import_id
 from pulumi_rekey.resources import all_resources
 
 from tests.engine import Stack
+from tests.lifecycle.app_secret import AppSecretCase
 from tests.lifecycle.case import IMPORTS, Case, Outputs, ProgramSpec
 from tests.lifecycle.cases import AT_A_VENDOR
-from tools.vendors import Sandbox
+from tests.lifecycle.oidc_relying_party import OidcRelyingPartyCase
+from tools.vendors import Sandbox, running_sandbox
 
 
 def import_id(case: Case, existing: Outputs) -> str:
@@ -50,7 +52,7 @@ def test_import_of_every_resource_only_reads(native: Stack, sandbox: Sandbox) ->
     for case, was in existing.items():
         found = native.resource(case.resource)["outputs"]
         assert found["generation"] == 1
-        assert found["rotation_reason"] == "adopted"
+        assert found["rotation_reason"] == "imported"
         assert found[case.id_output] == was[case.id_output]
         assert case.accepts(was)
     # The import stands in the program for one run only.
@@ -70,6 +72,58 @@ def test_import_by_the_command_line(native: Stack, sandbox: Sandbox) -> None:
     assert found["id"] == id_
     assert found["inputs"] == {"client_name": "Customer portal", "redirect_uris": found["outputs"]["redirect_uris"]}
     assert "client_secret" not in found["outputs"]
+
+
+def test_import_reads_at_the_endpoint_that_the_id_names(native: Stack, sandbox: Sandbox) -> None:
+    with running_sandbox() as second:
+        case = OidcRelyingPartyCase(second)
+        id_ = str(case.existing()["relying_party_id"])
+        there = second.endpoint("vcd")
+        native.configure(
+            {"rekey:endpoints.dr.kind": "vcd", "rekey:endpoints.dr.url": there["url"]},
+            {"rekey:endpoints.dr.apiToken": there["apiToken"]},
+        )
+        more = {"endpoint": '"dr"'}
+        native.program("\n".join([*IMPORTS, case.declaration(ProgramSpec(more=more, options=f"import_={id_!r}"))]))
+        assert "does not exist" in native.up(fails=True).text
+        at = f"dr::{id_}"
+        native.program("\n".join([*IMPORTS, case.declaration(ProgramSpec(more=more, options=f"import_={at!r}"))]))
+        sandbox.forget_calls()
+        assert native.up().steps == ["import it"]
+        assert sandbox.calls() == []
+        found = native.resource("it")
+        assert (found["id"], found["outputs"]["endpoint"]) == (id_, "dr")
+        native.program("\n".join([*IMPORTS, case.declaration(ProgramSpec(more=more))]))
+        assert native.up("--expect-no-changes").steps == []
+        native.destroy()
+
+
+def test_import_with_a_policy_that_asks_for_another_secret_rotates(native: Stack, sandbox: Sandbox) -> None:
+    cases = {"adopt": OidcRelyingPartyCase(sandbox), "now": AppSecretCase(sandbox)}
+    existing = {name: case.existing() for name, case in cases.items()}
+    policies: dict[str, dict[str, object]] = {"adopt": {"on_adopt": "rotate"}, "now": {"rotate_now": "INC-1"}}
+    lines = [
+        case.declaration(
+            ProgramSpec(
+                name,
+                at=None if name == "adopt" else str(existing[name][case.id_output]),
+                options=f"import_={import_id(case, existing[name])!r}",
+                rotation=policies[name],
+            )
+        )
+        for name, case in cases.items()
+    ]
+    native.program("\n".join([*IMPORTS, *lines]))
+    preview = native.preview()
+    assert "adopt: rotates: imported with on_adopt=rotate" in preview.text
+    assert "now: rotates: rotate_now: INC-1" in preview.text
+    native.up()
+    for name, case in cases.items():
+        outputs = native.resource(name)["outputs"]
+        assert outputs["generation"] == 2
+        assert case.accepts(outputs)
+        assert not case.accepts(existing[name])
+    assert native.up("--expect-no-changes").steps == []
 
 
 def test_import_of_what_another_resource_manages_is_refused(native: Stack, sandbox: Sandbox) -> None:

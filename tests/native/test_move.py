@@ -13,7 +13,9 @@ from pulumi_rekey.native.wire import from_wire, to_wire
 from tests.engine import Stack
 from tests.lifecycle.case import IMPORTS, ProgramSpec
 from tests.lifecycle.cases import CASES
+from tests.lifecycle.oidc_relying_party import OidcRelyingPartyCase
 from tests.lifecycle.scenario import Scenario
+from tools.administrators import CloudDirector
 from tools.vendors import Sandbox
 
 STATES = sorted((Path(__file__).parents[1] / "fixtures/states").glob("*/*.json"))
@@ -70,10 +72,25 @@ class Program:
         return [leak for scenario in self.scenarios for leak in scenario.leaks()]
 
 
-def test_move_changes_nothing_and_back_calls_nobody(stack: Stack, sandbox: Sandbox) -> None:
+def as_0_1_0_wrote_it(stack: Stack, file: Path) -> None:
+    """Let the state keep the values of triggers, as that version did, instead of digests."""
+    state = stack.export(show_secrets=True)
+    written = 0
+    for one in state["deployment"]["resources"]:
+        applied, policy = one.get("outputs", {}).get("rotation"), one.get("inputs", {}).get("rotation")
+        if isinstance(applied, dict) and isinstance(policy, dict) and "triggers" in policy:
+            one["outputs"]["rotation"] = {"triggers": policy["triggers"]}
+            written += 1
+    assert written >= len(CASES)
+    file.write_text(json.dumps(state))
+    stack.run("stack", "import", "--file", str(file))
+
+
+def test_move_changes_nothing_and_back_calls_nobody(stack: Stack, sandbox: Sandbox, tmp_path: Path) -> None:
     program = Program(stack, sandbox)
     program.write("s3cret-trigger-1")
     stack.up()
+    as_0_1_0_wrote_it(stack, tmp_path / "state.json")
     before = stack.resources()
 
     stack.use_native()
@@ -111,6 +128,43 @@ def test_move_changes_nothing_and_back_calls_nobody(stack: Stack, sandbox: Sandb
     assert program.leaks() == []
     texts = [path.read_bytes() for path in stack.state.rglob("*") if path.is_file()]
     assert not any(b"s3cret-trigger" in text for text in texts)
+
+
+def test_move_of_an_interrupted_creation_knows_its_own(stack: Stack, sandbox: Sandbox) -> None:
+    """The mark of what was half created is made from a URN whose type the move changes."""
+    case = OidcRelyingPartyCase(sandbox)
+    scenario = Scenario(case, stack, sandbox)
+    sandbox.fault("/relyingParties$", method="POST", drop="after")
+    scenario.up(fails=True)
+    (left,) = CloudDirector(sandbox).relying_parties()
+    stack.use_native()
+    assert scenario.up().steps == ["create it"]
+    (party,) = CloudDirector(sandbox).relying_parties()
+    assert party["id"] == left["id"]
+    assert scenario.case.accepts(scenario.outputs())
+    scenario.destroy()
+
+
+@pytest.mark.parametrize(
+    ("kind", "same"),
+    [
+        ("rekey:index:OidcRelyingParty", "pulumi-python:dynamic/rekey:OidcRelyingParty"),
+        (
+            "my:mod:C$rekey:index:AppSecret$rekey:index:OidcRelyingParty",
+            "my:mod:C$pulumi-python:dynamic/rekey:AppSecret$pulumi-python:dynamic/rekey:OidcRelyingParty",
+        ),
+    ],
+)
+def test_move_keeps_the_mark_of_a_resource(kind: str, same: str) -> None:
+    resource = resources.by_name("OidcRelyingParty")
+    assert resource is not None
+    instance = Instance()
+    instance.configure({"rekey:owner": "o"}.get)
+    answers = Answers(resource, instance)
+    marks = {answers._mark(Call(f"urn:pulumi:s::p::{each}::rekey:index:a::b")) for each in (kind, same)}
+    assert len(marks) == 1
+    other = answers._mark(Call(f"urn:pulumi:s::p::{same}::pulumi-python:dynamic/rekey:a::b"))
+    assert other not in marks
 
 
 def test_move_with_a_step_half_done_goes_on(stack: Stack, sandbox: Sandbox) -> None:

@@ -35,6 +35,21 @@ def test_secret_that_another_process_has_taken_over_is_kept(
     assert native.up("--expect-no-changes").steps == []
 
 
+def test_secret_of_a_replacement_by_another_provider_is_kept(native: Stack, sandbox: Sandbox) -> None:
+    """Both have one name in Pulumi: the old provider deletes what the new one has just taken over."""
+    case = AppSecretCase(sandbox)
+    native.configure({}, {"probe:site": json.dumps({"roma": sandbox.endpoint("roma")})})
+    native.program("\n".join([*IMPORTS, case.declaration(ProgramSpec("first", rotation={"on_adopt": "rotate"}))]))
+    native.up()
+    options = 'provider=site, replace_on_changes=["rotation"]'
+    spec = ProgramSpec("first", options=options, rotation={"on_adopt": "rotate", "triggers": {"release": "2"}})
+    native.program("\n".join([*IMPORTS, PROVIDER, case.declaration(spec)]))
+    replaced = native.up()
+    assert "leaves" in replaced.text
+    assert case.accepts(native.resource("first")["outputs"])
+    assert native.up("--expect-no-changes").steps == []
+
+
 def test_object_that_another_process_was_refused_is_kept(native: Stack, sandbox: Sandbox) -> None:
     case = OidcRelyingPartyCase(sandbox)
     native.configure({}, {"probe:site": json.dumps({"vcd": sandbox.endpoint("vcd")})})

@@ -46,6 +46,7 @@ def test_preview_of_a_rotation_shows_what_it_changes(native: Stack, sandbox: San
     native.program(program(release=2))
     preview = native.preview("--diff")
     assert preview.steps == ["update portal", "update dependent"]
+    assert "portal: rotates" in preview.text
     assert "generation: 1 => 2" in preview.text.replace("  ", " ")
     assert "~ release" in preview.text
     assert "client" not in [line.strip(" ~+-").split(":")[0] for line in preview.text.splitlines()]
@@ -68,3 +69,7 @@ def test_replace_on_changes_replaces(native: Stack, sandbox: Sandbox) -> None:
     native.up()
     native.program(program(more=', "https://other.example.com/"', options='replace_on_changes=["redirect_uris"]'))
     assert "replace portal" in native.preview().steps
+    native.program(program(release=2, options='replace_on_changes=["rotation"]'))
+    preview = native.preview()
+    assert "replace portal" in preview.steps
+    assert "portal: rotates" not in preview.text

@@ -48,8 +48,48 @@ def test_providers_manage_two_systems(native: Stack, sandbox: Sandbox) -> None:
         assert "endpoints.vcd.nope" in refused
         assert "is not a setting of kind vcd: use one of: " in refused
         del settings["one"]["vcd"]["nope"]
+        here, settings["one"]["vcd"]["url"] = settings["one"]["vcd"]["url"], second.endpoint("vcd")["url"]
+        native.configure({}, {"probe:one": json.dumps(settings["one"])})
+        native.program(PROGRAM.replace('"portal"', '"renamed"'))
+        moved = native.preview(fails=True).text
+        native.program(PROGRAM)
+        assert f"set endpoints.vcd.movedFrom of provider 'one' to {here} if the system has moved" in moved
+        settings["one"]["vcd"]["url"] = here
         native.configure({}, {"probe:one": json.dumps(settings["one"])})
         assert sorted(native.destroy().steps) == ["delete party-one", "delete party-two"]
+
+
+NOT_KNOWN_YET = """
+import pulumi, pulumi_rekey as rekey
+
+config = pulumi.Config()
+made = rekey.GeneratedSecret("made", vendor="roma")
+vcd = {"url": made.secret.apply(lambda _made: config.require("url")), "apiToken": config.require_secret("token")}
+rekey.OidcRelyingParty(
+    "party",
+    client_name="portal",
+    redirect_uris=["https://portal.example.com/"],
+    opts=pulumi.ResourceOptions(provider=rekey.Provider("site", endpoints={"vcd": vcd}, owner="o")),
+)
+"""
+
+
+def test_provider_whose_settings_are_not_known_yet(native: Stack, sandbox: Sandbox) -> None:
+    vcd = sandbox.endpoint("vcd")
+    native.configure({"probe:url": str(vcd["url"])}, {"probe:token": str(vcd["apiToken"])})
+    native.program(NOT_KNOWN_YET)
+    run = native.up(preview=True)
+    assert "create party" in run.steps
+    assert "Traceback" not in run.text
+    native.program(
+        NOT_KNOWN_YET.replace('vendor="roma"', 'vendor="roma", rotation=rekey.Rotation(rotate_now="again")').replace(
+            '"portal"', '"renamed"'
+        )
+    )
+    preview = native.preview()
+    assert "update party" in preview.steps
+    assert "inputs that are not known during preview" in preview.text
+    assert "update party" in native.up().steps
 
 
 def test_provider_needs_the_native_front_end(native: Stack, sandbox: Sandbox) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from importlib.metadata import version
@@ -477,6 +477,8 @@ def probe(
     )
     with _errors_in_one_line():
         command = Command.of(endpoint, cwd, stack, options)
+        if foreign := command.foreign_options():
+            raise typer.BadParameter(f"{' and '.join(foreign)} can do nothing for an endpoint of kind {command.kind}")
         if clean:
             for line in command.clean():
                 typer.echo(line)
@@ -485,9 +487,8 @@ def probe(
             typer.echo(line, err=True)
         if not yes and not typer.confirm("Go on?", err=True):
             raise typer.Exit(FAILED)
-        result = command.probe()
-    if record is not None:
-        _write(record, command.recorder.recording(result).as_json())
+        with nullcontext() if record is None else command.recorded(record):
+            result = command.probe()
     if as_json:
         typer.echo(result.as_json())
     elif as_markdown:

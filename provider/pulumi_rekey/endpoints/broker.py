@@ -40,6 +40,7 @@ class BrokerEndpoint(Endpoint):
     dialect: Literal["vcenter", "omnissa"] = Field(
         default="vcenter",
         description="vcenter: paths name a tenant, bodies have VMware's own media type. omnissa: neither.",
+        json_schema_extra={"env": "BROKER_DIALECT"},
     )
     client_id: str | None = Field(default=None, json_schema_extra={**CREDENTIAL, "env": "BROKER_CLIENT_ID"})
     client_secret: Secret | None = Field(default=None, json_schema_extra={**CREDENTIAL, "env": "BROKER_CLIENT_SECRET"})

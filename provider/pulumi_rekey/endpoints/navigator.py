@@ -71,7 +71,7 @@ class Navigator(Session[NavigatorEndpoint]):
                 if self.endpoint.org_id is None:
                     raise Misconfigured(
                         f"endpoint {self.name!r} has a client but not its organization",
-                        todo=f"set rekey:endpoints.{self.name}.orgId",
+                        todo=f"set rekey:endpoints.{self.name}.orgId (or CPN_ORG_ID)",
                     )
                 json = {"clientId": str(self.endpoint.client_id), "clientSecret": plain(self.endpoint.client_secret)}
                 account = fill("/accounts/{}/accesstoken", (self.endpoint.org_id,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,10 @@ from .values import UNKNOWN, Properties, Secret, holds_unknown, without_unknowns
 
 Severity = Literal["INFO", "WARNING"]
 _NO_OWNER: Final = "needs the stack's owner id: run `pulumi config set --secret rekey:owner $(openssl rand -hex 16)`"
+#: Between the endpoint and the rest, in an id to import.
+ENDPOINT_OF_ID: Final = "::"
+_NATIVE_TYPE: Final = re.compile(r"(?:^|(?<=\$))rekey:index:(?=\w+(?:\$|$))")
+_DYNAMIC_TYPE: Final = "pulumi-python:dynamic/rekey:"
 _MAY_ROTATE: Final = "may rotate: what decides it is known during `pulumi up` only"
 
 
@@ -305,8 +310,11 @@ class Answers:
 
     def find(self, call: Call, id_: str) -> Found | None:
         """Return an object that exists, to be managed from now on; nothing if there is none."""
+        # Of the inputs nothing is known here: the engine checks them when the object is found.
+        alias, named, at = id_.rpartition(ENDPOINT_OF_ID)
+        endpoint = alias if named else None
         with self._noticed(call):
-            found = self._reconciler(None, call).find(id_, self._mark(call))
+            found = self._reconciler(endpoint, call).find(at, self._mark(call), endpoint)
         if found is None:
             return None
         state, inputs = found
@@ -314,8 +322,9 @@ class Answers:
             # Of an import nothing is checked before it is found.
             self._instance.declare(call.urn)
         self._claim(call, state)
+        known = {name: to_property(value) for name, value in inputs.items()}
         return Found(
-            object_id(state), self._outputs(state), {name: to_property(value) for name, value in inputs.items()}
+            object_id(state), self._outputs(state), known | ({} if endpoint is None else {"endpoint": endpoint})
         )
 
     def delete(self, call: Call, props: Properties) -> None:
@@ -331,6 +340,11 @@ class Answers:
                 f"if that one is to manage it, run `pulumi state delete '{call.urn}'`; if this one was renamed in the"
                 " program, give it an alias",
             )
+        if self._instance.neighbours.has_replaced(address, object_, call.urn):
+            call.remark(
+                "WARNING", f"leaves {object_id(state)} alone: what replaces it, of another provider, manages it now"
+            )
+            return
         holder = self._instance.holder(address, object_)
         is_this = holder is not None and holder.urn == call.urn and holder.state == state and not holder.created
         is_replaced = holder is not None and not is_this
@@ -486,7 +500,7 @@ class Answers:
 
     def _mark(self, call: Call) -> str | None:
         owner = self._instance.owner
-        return mark_of(owner, call.urn) if creates(self.resource) and owner and call.urn else None
+        return mark_of(owner, _as_of_dynamic(call.urn)) if creates(self.resource) and owner and call.urn else None
 
     @contextmanager
     def _saving(
@@ -519,6 +533,14 @@ class Answers:
                 object_ = object_named(self.resource, stopped.names)
                 self._instance.protect(self._address(endpoint), object_, urn)
             raise
+
+
+def _as_of_dynamic(urn: str) -> str:
+    """Return a URN as the dynamic front end has it, so that a mark outlives the move from one to the other."""
+    head, found, rest = urn.partition("::")
+    project, _, rest = rest.partition("::")
+    kind, _, name = rest.partition("::")
+    return f"{head}{found}{project}::{_NATIVE_TYPE.sub(_DYNAMIC_TYPE, kind)}::{name}" if name else urn
 
 
 def to_property(value: Any) -> Any:

@@ -168,7 +168,7 @@ class Instance:
             declared = urn in self._declared
         if declared:
             # A refresh also asks about what the program has no more.
-            self.neighbours.note(address, object_, urn)
+            self.neighbours.note(address, object_, urn, created=created)
 
     def rival(self, address: str, object_: str, urn: str | None) -> str | None:
         """Return another resource of the program that manages a resource's object, too."""

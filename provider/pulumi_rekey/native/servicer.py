@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -15,11 +16,12 @@ from google.protobuf import empty_pb2
 
 from ..frontend.differences import top_of
 from ..frontend.exposures import exposures
+from .naming import explicit, named
 from .protos import engine_pb2, engine_pb2_grpc, plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 from .wire import from_wire, to_wire
 
 if TYPE_CHECKING:
-    from ..frontend.answers import Answers, Call, Difference, Found
+    from ..frontend.answers import Answers, Call, Difference, Found, Severity
     from ..frontend.instance import Instance
     from ..frontend.values import Properties
 
@@ -36,6 +38,10 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         self._parent = os.getppid()
         self._engine: engine_pb2_grpc.EngineStub | None = None
         self._answers: dict[str, Answers] = {}
+        #: The name of an explicit provider; nothing for the default one, whose settings are the stack's.
+        self._provider: str | None = None
+        #: What is to be said of an update once it is sure that it is one.
+        self._unsaid: dict[str, list[tuple[Severity, str]]] = {}
         self._calls = 0
         self._idle = threading.Condition()
         self._here = threading.local()
@@ -75,7 +81,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             return
         # The run must not fail because a remark could not be made.
         with suppress(grpc.RpcError):
-            message = engine_pb2.LogRequest(severity=getattr(engine_pb2, severity), message=text, urn=urn)
+            words = named(text, self._provider)
+            message = engine_pb2.LogRequest(severity=getattr(engine_pb2, severity), message=words, urn=urn)
             self._engine.Log(message, timeout=_LOG_TIMEOUT_S)
 
     # -- the provider -----------------------------------------------------------------------------------------------
@@ -121,6 +128,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         with self._answering(context):
             from .settings import as_texts
 
+            self._provider = explicit(request.urn)
             settings = as_texts(from_wire(request.args))
             self.instance.configure(settings.get)
             for text in exposures(os.environ):
@@ -141,13 +149,24 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         with self._answering(context):
             news = _as_if_secret(from_wire(request.news))
             checked = self._of(request).check(self._call(request), from_wire(request.olds), news)
-            return _check_response(checked.inputs, checked.failures)
+            failures = [(path, named(reason, self._provider)) for path, reason in checked.failures]
+            return _check_response(checked.inputs, failures)
 
     def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802 - the protocol's
-        """Tell what would change."""
+        """Tell what would change.
+
+        `replace_on_changes` is the engine's to obey, after this: what is said of an update is said by the update.
+        """
         with self._answering(context):
+            said: list[tuple[Severity, str]] = []
             call = self._call(request, request.old_inputs)
+            say, call = call.remark, replace(call, remark=lambda severity, text: said.append((severity, text)))
             found = self._of(request).diff(call, request.id, from_wire(request.olds), from_wire(request.news))
+            if found.changes and not found.replaces:
+                self._unsaid[request.urn] = said
+            else:
+                for severity, text in said:
+                    say(severity, text)
             details = _details(found) if found.changes else {}
             return provider_pb2.DiffResponse(
                 changes=_changes(found.changes),
@@ -182,6 +201,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         """Bring the object and its secret to what is wanted; in a preview, return what is known of the outcome."""
         with self._answering(context):
             call = self._call(request, request.old_inputs)
+            for severity, text in self._unsaid.pop(request.urn, ()):
+                call.remark(severity, text)
             olds, news = from_wire(request.olds), from_wire(request.news)
             if request.preview:
                 foreseen = self._of(request).preview_update(call, request.id, olds, news)
@@ -235,9 +256,9 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         try:
             yield
         except HalfDone as failed:
-            _fail_partly(context, failed.found, str(failed))
+            _fail_partly(context, failed.found, named(str(failed), self._provider))
         except Error as failed:
-            context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(failed))
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, named(str(failed), self._provider))
         except Exception:  # noqa: BLE001 - a defect: what it looks like belongs to its report
             import traceback
 

@@ -40,7 +40,7 @@ from .contract import (
     object_id,
     parts_of_import_id,
 )
-from .plan import Phase, Plan, Refusal, Retry, lost_policy, moved, own_login, phase_of, plan, plan_creation
+from .plan import IMPORTED, Phase, Plan, Refusal, Retry, lost_policy, moved, own_login, phase_of, plan, plan_creation
 
 #: Seconds between tries of a secret that is refused: vendors replicate.
 _VERIFY_PAUSES_S: Final = (0.5, 1.0, 2.0, 4.0)
@@ -181,7 +181,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             raise Partial(found, Stopped(f"{self._where}: not done yet: {found.step}{why}"))
         return found
 
-    def find(self, id_: str, mark: str | None) -> tuple[StateT, dict[str, Any]] | None:
+    def find(self, id_: str, mark: str | None, endpoint: str | None) -> tuple[StateT, dict[str, Any]] | None:
         """Return the object that exists under an id, taken over with its secret, and the inputs that say what it is."""
         if not isinstance(self.resource, Importable):
             raise Stopped(f"{self.resource.name} cannot be imported", todo="let rekey create it: no vendor has one")
@@ -191,7 +191,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         if found is None:
             return None
         inputs = self.resource.inputs_as_found(found)
-        return self._record_rotation(Inputs(), found, 1, "adopted", spread=0.0), inputs
+        return self._record_rotation(Inputs(endpoint=endpoint), found, 1, IMPORTED, spread=0.0), inputs
 
     def delete(self, s: StateT) -> None:
         """End what is ours; what is gone is what was wanted."""

@@ -36,6 +36,9 @@ from .contract import (
     object_named,
 )
 
+#: The reason of a secret that was found by an import, and that nothing has rotated since.
+IMPORTED: Final = "imported"
+
 
 class Phase(StrEnum):
     """What is still to be done about a secret, as the state says it in ``step``."""
@@ -141,7 +144,7 @@ def plan(
         retry=retry,
         read_back=s.unconfirmed or phase is Phase.UNCERTAIN,
         follow_up=None if decision.reason else follow_up,
-        refusal=moved(resource, s, endpoint) or (login if decision.reason else None),
+        refusal=moved(resource, s, endpoint, i.endpoint or resource.vendor) or (login if decision.reason else None),
         bookkeeping=s.rotated_at != ahead or _differs_in_the_books(i, s, now) or _hands_over(i, s, decision, now),
         says=tuple(said),
     )
@@ -175,17 +178,26 @@ def _replacing(
     return frozenset(replace)
 
 
-def moved(resource: Resource[Any, Any, Any], s: State, endpoint: Endpoint | None) -> Refusal | None:
-    """Return why an object's secret or id must not be sent to where the endpoint is now, if it must not."""
+def moved(
+    resource: Resource[Any, Any, Any], s: State, endpoint: Endpoint | None, named: str | None = None
+) -> Refusal | None:
+    """Return why an object's secret or id must not be sent to where the endpoint is now, if it must not.
+
+    ``named`` is how the inputs call the endpoint; in a read and a delete the state alone says.
+    """
     if s.address is None or endpoint is None or same_system(s.address, endpoint.url):
         return None
     if endpoint.moved_from is not None and same_system(s.address, endpoint.moved_from):
         return None
-    name = s.endpoint or resource.vendor
-    return Refusal(
-        f"endpoint {name!r} is at {endpoint.url}, and this object was made at {s.address}",
-        f"set rekey:endpoints.{name}.movedFrom to {s.address} if the system has moved",
-    )
+    before = s.endpoint or resource.vendor
+    name = named or before
+    way_out = f"set rekey:endpoints.{name}.movedFrom to {s.address} if the system has moved"
+    if name != before:
+        way_out = (
+            f"let `endpoint` name {before} again; an object that was imported is read at {name} if its id is written"
+            f" {name}::ID; {way_out}"
+        )
+    return Refusal(f"endpoint {name!r} is at {endpoint.url}, and this object was made at {s.address}", way_out)
 
 
 def own_login(name: str | None, client: str | None, endpoint: Endpoint | None) -> Refusal | None:
@@ -203,6 +215,8 @@ def _decision(resource: Resource[Any, Any, Any], i: Inputs, s: State, phase: Pha
     # What the user gives is sent when it is another one, and by no rule beside that.
     decision = Decision() if explicit_secret(i) is not None else policy.decide(i.rotation, s, now)
     given = resource.explicit_secret_change(i, s)
+    if decision.reason is None and s.rotation_reason == IMPORTED and _rotates_what_is_imported(i):
+        decision = Decision(reason=f"{IMPORTED} with on_adopt=rotate")
     if given is not None:
         decision = Decision(deferred=f"paused; due: {given}") if i.rotation.paused else Decision(reason=given)
     if decision.reason is None:
@@ -218,6 +232,11 @@ def _decision(resource: Resource[Any, Any, Any], i: Inputs, s: State, phase: Pha
     if pending is not None and not asked:
         return Decision(deferred=f"{pending}; due: {decision.reason}")
     return decision
+
+
+def _rotates_what_is_imported(i: Inputs) -> bool:
+    """Tell whether the policy asks for another secret at adoption: of an import it is known after it only."""
+    return i.rotation.on_adopt == "rotate" and not i.rotation.paused and explicit_secret(i) is None
 
 
 def _is_new_order(i: Inputs, s: State, phase: Phase | None) -> bool:

@@ -10,9 +10,10 @@ import secrets
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, ClassVar
+from urllib.parse import unquote_plus
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -29,6 +30,8 @@ TENANT = "CUSTOMER"
 ADMIN_TOKEN_LIFE = timedelta(hours=6)
 TOKEN_TTL = range(1, 1051200 + 1)  # minutes
 DEFAULT_TOKEN_TTL = 262800  # minutes: six months
+# With the switch broker.regenerate at "grace", old secrets work for so long; version 1.0 of the pages does not say.
+GRACE = timedelta(hours=1)
 MEDIA = "application/vnd.vmware.vidm.usergroup.broker.directory"
 SYNC_CLIENT, DIRECTORY, DIRECTORY_LIST = ".syncclientconfiguration+json", "+json", ".list+json"
 SCIM = "application/scim+json"
@@ -56,6 +59,14 @@ class SyncClient:
     generate_token: bool = False
     token_ttl: int = DEFAULT_TOKEN_TTL
     generation: int = 0
+    previous_secret: str | None = field(default=None, repr=False)
+    previous_ends: datetime | None = None
+
+    def accepts(self, secret: str, now: datetime) -> bool:
+        """Whether the client may prove itself with this secret."""
+        in_grace = self.previous_ends is not None and now < self.previous_ends
+        good = [self.secret, self.previous_secret if in_grace else None]
+        return any(one is not None and secrets.compare_digest(one.encode(), secret.encode()) for one in good)
 
 
 @dataclass(slots=True, eq=False)
@@ -88,6 +99,10 @@ class Broker:
         "broker.error_body": ("empty", "structured"),
         "broker.omnissa_error_body": ("structured", "empty"),
         "broker.get_shows_token": ("yes", "no"),
+        "broker.token_auth": ("raw", "encoded"),
+        "broker.regenerate": ("immediate", "grace"),
+        "broker.ttl_unit": ("minutes", "seconds"),
+        "broker.keeps_settings": ("kept", "reset"),
     }
 
     def __init__(self, world: World) -> None:
@@ -190,6 +205,8 @@ class Broker:
             return _oauth_refusal("invalid_request", "grant_type is missing")
         if fields["grant_type"] != "client_credentials":
             return _oauth_refusal("unsupported_grant_type", "grant_type is not client_credentials")
+        if wire.basic_credentials(request) and self._world.switch("broker.token_auth") == "encoded":
+            named = unquote_plus(named[0]), unquote_plus(named[1])
         known = self._client(*named)
         if known is None:
             return _oauth_refusal("invalid_client", "the client does not exist or its secret is wrong")
@@ -205,10 +222,12 @@ class Broker:
         if admin is not None and secrets.compare_digest(admin.secret.encode(), secret.encode()):
             return admin, ADMIN_TOKEN_LIFE
         for client in self._sync_clients():
-            right = client.secret is not None and secrets.compare_digest(client.secret.encode(), secret.encode())
-            if client.client_id == client_id and right:
-                return Pushes(client, client.generation), timedelta(minutes=client.token_ttl)
+            if client.client_id == client_id and client.accepts(secret, self._world.now()):
+                return Pushes(client, client.generation), self._token_life(client)
         return None
+
+    def _token_life(self, client: SyncClient) -> timedelta:
+        return timedelta(**{self._world.switch("broker.ttl_unit"): client.token_ttl})
 
     def _sync_clients(self) -> list[SyncClient]:
         return [client for directory in self._directories.values() for client in directory.sync_clients]
@@ -325,17 +344,22 @@ class Broker:
         generate_token, token_ttl = wire.field(body, "generate_token", bool), wire.field(body, "token_ttl", int)
         if token_ttl is not None and token_ttl not in TOKEN_TTL:
             raise Malformed(f"token_ttl is not between {TOKEN_TTL[0]} and {TOKEN_TTL[-1]} minutes")
+        if self._world.switch("broker.keeps_settings") == "reset":
+            client.generate_token, client.token_ttl = False, DEFAULT_TOKEN_TTL
         client.generate_token = client.generate_token if generate_token is None else generate_token
         client.token_ttl = client.token_ttl if token_ttl is None else token_ttl
         client.generation += 1
+        in_grace = self._world.switch("broker.regenerate") == "grace"
+        client.previous_secret = client.secret
+        client.previous_ends = self._world.now() + GRACE if in_grace else None
         made: dict[str, Any] = {"_links": _links(request), **_settings(client)}
         if client.generate_token:
-            lifetime = timedelta(minutes=client.token_ttl)
             client.secret = None
-            client.access_token = self._tokens.issue(Pushes(client, client.generation), client.client_id, lifetime)
+            pushes = Pushes(client, client.generation)
+            client.access_token = self._tokens.issue(pushes, client.client_id, self._token_life(client))
             made |= self._token(client.access_token)
         else:
-            client.secret, client.access_token = secrets.token_urlsafe(32), None
+            client.secret, client.access_token = f"{secrets.token_urlsafe(31)}+=", None
             made |= {"client_id": client.client_id, "client_secret": client.secret}
         return self._answer(made, SYNC_CLIENT)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, ClassVar
+from urllib.parse import unquote_plus
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -25,6 +26,8 @@ from .world import Refusal, World
 BASE = "/cphub/api/auth"
 USER_TOKEN_LIFE = timedelta(minutes=30)
 DEFAULT_ACCESS_TOKEN_TTL = 600  # seconds
+# The page of PUT …/secret says "immediately"; with the switch at "grace" the old one works for so many seconds.
+PUT_GRACE = 3600
 MANAGER = "Reseller Administrator"
 # As the page prints it. Its last class holds a range from ] to {, so that a lower-case letter passes for a special one.
 SECRET = re.compile(r"(?=.{8,})(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])(?=.*[!@#$%^&*()_+=\[\]-{|}',./:;<>?`~]).*")
@@ -101,6 +104,8 @@ class Navigator:
         "navigator.error_body": ("csp", "empty"),
         "navigator.list": ("absent", "present"),
         "navigator.new_secret": ("accepted", "refused"),
+        "navigator.put_secret": ("immediate", "grace"),
+        "navigator.token_auth": ("raw", "encoded"),
     }
 
     def __init__(self, world: World) -> None:
@@ -206,6 +211,8 @@ class Navigator:
             raise self._refusal(HTTPStatus.UNAUTHORIZED, "there are no Basic credentials")
         if "orgId" not in request.query_params:
             raise Malformed("orgId is missing")
+        if self._world.switch("navigator.token_auth") == "encoded":
+            client = unquote_plus(client[0]), unquote_plus(client[1])
         app = self._authenticated(*client, org_id=request.query_params["orgId"])
         seconds = wire.whole_number(request, "accessTokenValiditySeconds", app.access_token_ttl, 1)
         lifetime = timedelta(seconds=min(seconds, app.access_token_ttl))
@@ -295,7 +302,8 @@ class Navigator:
 
     async def _replace_secret(self, request: Request) -> Response:
         app = self._app(request)
-        app.rotate(_random_secret(), self._world.now(), 0)
+        ends_at_once = self._world.switch("navigator.put_secret") == "immediate"
+        app.rotate(_random_secret(), self._world.now(), 0 if ends_at_once else PUT_GRACE)
         return JSONResponse({"clientId": app.id, "clientSecret": app.secret})
 
     async def _rotate_secret(self, request: Request) -> Response:

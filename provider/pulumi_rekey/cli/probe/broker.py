@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote_plus
 from uuid import uuid4
 
 from ...endpoints.answer import Body
@@ -12,7 +12,7 @@ from ...endpoints.broker import Broker
 from ...endpoints.session import basic
 from ...errors import Forbidden, Misconfigured
 from .facts import OTHER, Answer, Fact
-from .lab import Lab, body_of
+from .lab import Disturbed, Lab, body_of
 from .run import Stage, common
 
 if TYPE_CHECKING:
@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 _DIRECTORY: Final = "/broker/directories/{}"
 _SYNC_CLIENT: Final = f"{_DIRECTORY}/sync-client"
 _DIRECTORY_MEDIA: Final = "application/vnd.vmware.vidm.usergroup.broker.directory.list+json"
-#: Minutes for which a scratch token is to live.
-_TTL: Final = 10
+#: Minutes for which a scratch token is to live. By this setting a sync client is known to be a probe's for the moment.
+_TTL: Final = 17
+_SCRATCH_TOKEN: Final = {"generate_token": True, "token_ttl": _TTL}
+_SCRATCH_SECRET: Final = {"generate_token": False, "token_ttl": _TTL}
+_LEFT: Final = f"the sync client has the settings of a probe that is at work, or was interrupted (token_ttl is {_TTL})"
+_SET_YOURS: Final = "if none is at work, generate its credentials with settings of your own"
 
 CLOCK, TOKEN_LIFETIME, RIGHTS = (common("broker", name) for name in ("clock", "token_lifetime", "rights"))
 DIALECT: Final = Fact(
@@ -106,7 +110,7 @@ TTL_UNIT: Final = Fact(
             "Write `token_ttl` in seconds: `expires_at`, and what is reckoned from it, is right all the same.",
         ),
         OTHER: Answer(
-            "The token lives {} after a token_ttl of 10.",
+            "The token lives {} after a token_ttl of 17.",
             "Look at `expires_at` after the first rotation before relying on `renew_before`.",
         ),
     },
@@ -174,6 +178,8 @@ def _dialect(lab: Lab[Broker]) -> None:
         )
     lab.see(TOKEN_LIFETIME, lab.log_in())
     _list(lab)
+    if lab.options.directory:
+        _present(lab, lab.options.directory)
 
 
 def _acs(lab: Lab[Broker], dialect: str) -> bool:
@@ -213,7 +219,7 @@ def _shape(answer: httpx.Response) -> str:
 
 def _sync_client(lab: Lab[Broker]) -> None:
     directory = str(lab.options.directory)
-    before = lab.call("GET", _path(lab, _SYNC_CLIENT), directory)
+    before = _present(lab, directory)
     settings = {name: before[name] for name in ("generate_token", "token_ttl") if before.get(name) is not None}
     try:
         _generations(lab, directory)
@@ -222,15 +228,27 @@ def _sync_client(lab: Lab[Broker]) -> None:
         _generate(lab, directory, settings)
 
 
+def _present(lab: Lab[Broker], directory: str) -> Body:
+    """GET the sync client.
+
+    :raises Disturbed: if it is another probe's.
+    """
+    with lab.naming("directory"):
+        shown = lab.call("GET", _path(lab, _SYNC_CLIENT), directory)
+    if shown.get("token_ttl") == _TTL:
+        raise Disturbed(f"{lab.session.name}: {_LEFT}", todo=_SET_YOURS)
+    return shown
+
+
 def _generate(lab: Lab[Broker], directory: str, settings: dict[str, Any] | None) -> Body:
     query = {"action": "generate_credentials"}
     return lab.call("POST", _path(lab, _SYNC_CLIENT), directory, json=settings, query=query)
 
 
 def _generations(lab: Lab[Broker], directory: str) -> None:
-    first = _generate(lab, directory, {"generate_token": False})
+    first = _generate(lab, directory, _SCRATCH_SECRET)
     _token_auth(lab, first)
-    _generate(lab, directory, {"generate_token": False})
+    _generate(lab, directory, _SCRATCH_SECRET)
 
     def accepts_old() -> bool | None:
         return _accepts(lab, first, encoded=False) or _accepts(lab, first, encoded=True)
@@ -239,7 +257,7 @@ def _generations(lab: Lab[Broker], directory: str) -> None:
         lab.see(REGENERATE, "grace", lab.outlives(accepts_old))
     else:
         lab.see(REGENERATE, "immediate")
-    made = _generate(lab, directory, {"generate_token": True, "token_ttl": _TTL})
+    made = _generate(lab, directory, _SCRATCH_TOKEN)
     _ttl_unit(lab, made)
     lab.see(SCIM, _at_scim(lab, made))
     shown = lab.call("GET", _path(lab, _SYNC_CLIENT), directory)
@@ -255,7 +273,9 @@ def _token_auth(lab: Lab[Broker], client: Body) -> None:
         return
     raw, encoded = (_accepts(lab, client, encoded=encoded) for encoded in (False, True))
     value = {(True, True): "both", (True, False): "raw", (False, True): "encoded"}.get((raw, encoded))
-    if value is None:
+    if value == "both" and unquote_plus(client.text("client_secret")) == client.text("client_secret"):
+        lab.miss(TOKEN_AUTH, "the generated secret is the same when it is decoded")
+    elif value is None:
         lab.miss(TOKEN_AUTH, "the token endpoint refuses the new client either way")
     else:
         lab.see(TOKEN_AUTH, value)
@@ -290,8 +310,14 @@ def _ttl_unit(lab: Lab[Broker], made: Body) -> None:
         lab.see(TTL_UNIT, "seconds" if 0 < seconds <= _TTL else f"{seconds} s")
 
 
-def clean(lab: Lab[Broker], *, every_run: bool) -> list[str]:  # noqa: ARG001 - nothing is made here
-    """Nothing is left: a sync client's credentials are the vendor's, and those of a probe are in nobody's hands."""
+def clean(lab: Lab[Broker], *, every_run: bool) -> list[str]:
+    """Say whether the named directory's sync client has a probe's settings; its credentials are in nobody's hands."""
+    if not (every_run and lab.options.directory):
+        return []
+    try:
+        _present(lab, lab.options.directory)
+    except Disturbed:
+        return [f"{_LEFT}: {_SET_YOURS}"]
     return []
 
 

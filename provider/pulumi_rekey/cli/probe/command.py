@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -18,9 +18,9 @@ from ...errors import Error, Misconfigured
 from ..stack_config import configured_endpoints, stack_config
 from ..stack_state import printable
 from . import run
-from .lab import Lab, Options
+from .lab import Lab, Options, as_option
 from .output import Result
-from .recording import Recorder
+from .recording import Recorder, Recording
 
 
 class Told(Error):
@@ -36,6 +36,8 @@ class Command:
 
     kind: str
     lab: Lab[Any]
+    #: The options that the user has said.
+    given: Sequence[str] = ()
     #: Takes down what is said.
     recorder: Recorder = field(default_factory=Recorder)
 
@@ -54,12 +56,17 @@ class Command:
         cls, endpoint: str, configured: Mapping[str, Any], runtime: Runtime, options: Options
     ) -> Command:
         """Find an endpoint among those that are configured."""
-        kind = _kind(endpoint, configured)
+        kind, given = _kind(endpoint, configured), options.given()
         recorder = Recorder()
         session = Endpoints(configured, replace(runtime, heard=recorder.heard)).session(endpoint, kind)
         if kind == "navigator" and options.org is None:
             options = replace(options, org=session.endpoint.org_id)
-        return cls(kind, Lab(session, options), recorder)
+        return cls(kind, Lab(session, options), given, recorder)
+
+    def foreign_options(self) -> list[str]:
+        """Return what the user has said that this kind of endpoint has no use for, as it is written."""
+        others = frozenset[str]().union(*map(run.options, KINDS)) - run.options(self.kind)
+        return [as_option(name) for name in self.given if name in others]
 
     def plan(self) -> Iterator[str]:
         """Yield what will be done, a line each."""
@@ -77,6 +84,28 @@ class Command:
         at = datetime.now(UTC).replace(microsecond=0)
         return Result(self.kind, at, self.lab.options.wait, findings)
 
+    def recording(self, *, interrupted: bool = False) -> Recording:
+        """Return the shapes of what was said so far."""
+        findings = map(self.lab.findings.of, run.facts(self.kind))
+        return self.recorder.recording(self.kind, findings, interrupted=interrupted)
+
+    @contextmanager
+    def recorded(self, file: Path) -> Iterator[None]:
+        """Write the shapes of what is said into a file, also if that does not come to its end.
+
+        :raises Misconfigured: if it cannot be written, which is tried before anything is said.
+        """
+        with _writable(file):
+            # What an earlier recording has left is there until this one is whole.
+            file.open("ab").close()
+        interrupted = True
+        try:
+            yield
+            interrupted = False
+        finally:
+            with _writable(file):
+                file.write_text(self.recording(interrupted=interrupted).as_json(), encoding="utf-8")
+
     def clean(self) -> list[str]:
         """Remove what interrupted probes have left; return what was done, a line each."""
         with self._told(), _progress() as self.lab.progress:
@@ -90,6 +119,16 @@ class Command:
             raise Told(self.lab.without_ids(str(failed))) from None
         finally:
             self.lab.session.connections.close()
+
+
+@contextmanager
+def _writable(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as wrong:
+        raise Misconfigured(
+            f"--record {printable(str(file))}: {wrong.strerror}", todo="name a file that can be written"
+        ) from None
 
 
 def _configured(folder: Path, stack: str | None) -> Mapping[str, Any]:

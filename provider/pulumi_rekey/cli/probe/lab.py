@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from http import HTTPStatus
@@ -13,7 +14,7 @@ from urllib.parse import quote
 
 from ...endpoints.answer import Body, decode
 from ...endpoints.session import MAX_RUN_S, TOKEN_MARGIN_S, Reply, Session, fill
-from ...errors import BadAnswer, Error
+from ...errors import BadAnswer, Error, Forbidden, Misconfigured, NotFound, Rejected, Stopped
 from ...policy.durations import in_words
 from .facts import Fact, Findings
 
@@ -45,6 +46,19 @@ class Options:
     activate: bool = False
     wait: timedelta = timedelta()
 
+    def given(self) -> list[str]:
+        """Return the names of what the user has said."""
+        return [option.name for option in fields(self) if getattr(self, option.name)]
+
+
+class Disturbed(Stopped):
+    """Somebody else is at work on what the probe looks at, so that nothing that it sees counts."""
+
+
+def as_option(name: str) -> str:
+    """Return an option as it is written on the command line."""
+    return f"--{name.replace('_', '-')}"
+
 
 def is_scratch(text: object) -> bool:
     """Tell whether an object with this name or description was made by a probe."""
@@ -64,6 +78,8 @@ class Lab(Generic[SessionT]):
     mark: str = field(default_factory=lambda: f"{SCRATCH} {secrets.token_hex(4)}")
     #: Calls that were refused for want of a right.
     forbidden: list[str] = field(default_factory=list)
+    #: Whether a call was made that takes a right.
+    asked: bool = False
     _ids: set[str] = field(default_factory=set)
 
     # -- calls ------------------------------------------------------------------------------------------------------
@@ -77,6 +93,7 @@ class Lab(Generic[SessionT]):
         self.progress(asked)
         self._ids.update(ids)
         reply = self.session.look(method, path, *ids, repeatable=method in {"GET", "PUT"}, **how)
+        self.asked = True
         if reply.answer.status_code == HTTPStatus.FORBIDDEN and not may_be_refused:
             self.forbidden.append(asked)
         return reply
@@ -84,6 +101,21 @@ class Lab(Generic[SessionT]):
     def call(self, method: str, path: str, *ids: str, empty: bool = False, **how: Any) -> Body:
         """Send a request that must succeed; return its answer, or what the task that it names ends with."""
         return self.session.settle(self.look(method, path, *ids, **how), empty=empty)
+
+    @contextmanager
+    def naming(self, *options: str) -> Iterator[None]:
+        """Look at what the user has named, before anything is changed.
+
+        :raises Misconfigured: if that is refused, which may be because it does not exist.
+        """
+        try:
+            yield
+        except (NotFound, Rejected, Forbidden) as refused:
+            names = " and ".join(map(as_option, options))
+            right = f", or {refused.advice}" if isinstance(refused, Forbidden) else ""
+            raise Misconfigured(
+                refused.happened, todo=f"nothing was changed; check that {names} names what is there{right}"
+            ) from None
 
     def log_in(self) -> str:
         """Log in; return in words how long the token lives."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -15,7 +16,7 @@ from ...endpoints.session import basic
 from ...errors import Forbidden, NotFound, Rejected
 from ...key_material import generate_secret
 from .facts import OTHER, Answer, Fact
-from .lab import SCRATCH, Lab, body_of
+from .lab import SCRATCH, Disturbed, Lab, body_of, is_scratch
 from .run import Stage, common
 
 if TYPE_CHECKING:
@@ -147,9 +148,10 @@ def _log_in(lab: Lab[Navigator]) -> None:
     lab.see(TOKEN_LIFETIME, lab.log_in())
     if lab.options.org:
         # A list of scopes, not an object: that it is not refused is what counts.
-        reply = lab.look("GET", f"{_APPS}/scopes", lab.options.org)
-        if not reply.answer.is_success or not reply.answer.content.lstrip().startswith(b"["):
-            lab.session.settle(reply)
+        with lab.naming("org"):
+            reply = lab.look("GET", f"{_APPS}/scopes", lab.options.org)
+            if not reply.answer.is_success or not reply.answer.content.lstrip().startswith(b"["):
+                lab.session.settle(reply)
 
 
 def _refusals(lab: Lab[Navigator]) -> None:
@@ -178,8 +180,8 @@ def app_id(org: str) -> str:
 def _app(lab: Lab[Navigator]) -> None:
     org = str(lab.options.org)
     own = app_id(org)
-    # With characters that differ when they are encoded.
-    first, second, third = (SecretStr(f"{generate_secret('navigator').get_secret_value()}@=") for _ in range(3))
+    # With characters that differ when they are encoded, and when they are decoded.
+    first, second, third = (SecretStr(f"{generate_secret('navigator').get_secret_value()}@+") for _ in range(3))
     _made(lab, org, own, first)
     ways = _token_auth(lab, org, own, first)
 
@@ -215,20 +217,33 @@ def _app(lab: Lab[Navigator]) -> None:
         lab.see(PATCH_SECRET, "replace")
     lab.call("PUT", _SECRET, org, own)
     lab.see(PUT_SECRET, "grace" if accepts(third) else "immediate")
+    if lab.call("GET", _APP, org, own).get("description") != lab.mark:
+        raise Disturbed(f"{lab.session.name}: another probe is at work on the scratch app", todo="run again after it")
 
 
 def _made(lab: Lab[Navigator], org: str, own: str, secret: SecretStr) -> None:
-    """Make the app, or give the one of an earlier probe another secret."""
+    """Make the app, or give the one of an earlier probe another secret; its description says whose it is now.
+
+    :raises Disturbed: if it is another probe's.
+    """
     lab.progress("GET the scratch app")
-    given = secret.get_secret_value()
-    if _is_there(lab, org, own):
-        lab.call("PATCH", _APP, org, own, json={"secret": given, "secretRotationExpirationInSeconds": 0})
+    ours = {"secret": secret.get_secret_value(), "description": lab.mark}
+    shown = _shown(lab, org, own)
+    if shown is not None and is_scratch(shown.get("description")):
+        raise Disturbed(
+            f"{lab.session.name}: another probe is at work, or was interrupted",
+            todo=f"run `rekey probe {lab.session.name} --clean` first",
+        )
+    if shown is not None:
+        lab.call("PATCH", _APP, org, own, json=ours | {"secretRotationExpirationInSeconds": 0})
     else:
-        lab.call("POST", _APPS, org, json={"id": own, "displayName": SCRATCH, "secret": given})
+        lab.call("POST", _APPS, org, json=ours | {"id": own, "displayName": SCRATCH})
 
 
-def _is_there(lab: Lab[Navigator], org: str, own: str) -> bool:
-    return lab.look("GET", _APP, org, own, may_be_refused=True).answer.is_success
+def _shown(lab: Lab[Navigator], org: str, own: str) -> Mapping[str, Any] | None:
+    """GET the scratch app; nothing where it is not there yet."""
+    answer = lab.look("GET", _APP, org, own, may_be_refused=True).answer
+    return body_of(answer) if answer.is_success else None
 
 
 def _token_auth(lab: Lab[Navigator], org: str, own: str, secret: SecretStr) -> str | None:
@@ -254,14 +269,17 @@ def _accepts(lab: Lab[Navigator], org: str, own: str, secret: SecretStr, *, enco
     return answer.status_code == HTTPStatus.OK and "accessToken" in (body_of(answer) or {})
 
 
-def clean(lab: Lab[Navigator], *, every_run: bool) -> list[str]:  # noqa: ARG001 - all runs share one app
-    """End the scratch app's secrets; the app remains."""
+def clean(lab: Lab[Navigator], *, every_run: bool) -> list[str]:
+    """End the scratch app's secrets, unless another run has taken it over; the app remains."""
     org = lab.options.org
     if org is None:
         return []
     lab.progress("ending the scratch app's secret")
-    if not _is_there(lab, org, app_id(org)):
+    own = _shown(lab, org, app_id(org))
+    if own is None or not (every_run or own.get("description") == lab.mark):
         return []
+    # Nobody's any more.
+    lab.call("PATCH", _APP, org, app_id(org), json={"description": ""})
     lab.call("PUT", _SECRET, org, app_id(org))
     return ["the scratch app remains, with a secret that nobody knows"]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import parse_qsl
@@ -14,7 +15,7 @@ from urllib.parse import parse_qsl
 from pydantic import Field
 
 from ...model import Model
-from .output import Result
+from .facts import Finding
 
 if TYPE_CHECKING:
     import httpx
@@ -154,11 +155,12 @@ class Recorder:
         )
         self._calls.append(Call(request=asked, answer=said))
 
-    def recording(self, result: Result) -> Recording:
-        """Return what was taken down, with what was found out."""
-        facts = {finding.fact.name: finding.value for finding in result.findings if finding.value is not None}
+    def recording(self, vendor: str, findings: Iterable[Finding], *, interrupted: bool) -> Recording:
+        """Return what was taken down so far, with what was found out."""
+        facts = {finding.fact.name: finding.value for finding in findings if finding.value is not None}
+        ended = ", which did not come to its end" if interrupted else ""
         return Recording(
-            says=f"A probe of a system of kind {result.vendor}.",
+            says=f"A probe of a system of kind {vendor}{ended}.",
             rekey=version("pulumi-rekey"),
             facts=facts,
             calls=self._calls,

@@ -10,12 +10,16 @@ from ...endpoints.roma import Roma
 from ...endpoints.session import fill
 from ...key_material import generate_secret
 from .facts import OTHER, Answer, Fact
-from .lab import Lab, body_of
+from .lab import Disturbed, Lab, body_of
 from .run import Stage, common
 
 _APPS: Final = "/v2/{}/instances/{}/apps"
 _SECRET: Final = f"{_APPS}/{{}}/secret"
 _MASK: Final = "*"
+#: How every secret begins that a probe sets for a moment.
+_OURS: Final = "RekeyProbe"
+_LEFT: Final = "the application has the secret of a probe that is at work, or was interrupted"
+_SET_ANOTHER: Final = "if none is at work, set another secret"
 
 CLOCK, TOKEN_LIFETIME, RIGHTS = (common("roma", name) for name in ("clock", "token_lifetime", "rights"))
 AUTH_FAILURE: Final = Fact(
@@ -96,8 +100,13 @@ READ_BACK: Final = Fact(
 
 def _log_in(lab: Lab[Roma]) -> None:
     lab.see(TOKEN_LIFETIME, lab.log_in())
-    if lab.options.instance:
-        lab.call("GET", _APPS, lab.session.project_id, lab.options.instance, query={"limit": "1"})
+    instance, app = lab.options.instance, lab.options.app
+    if instance:
+        with lab.naming("instance"):
+            lab.call("GET", _APPS, lab.session.project_id, instance, query={"limit": "1"})
+    if instance and app:
+        with lab.naming("app"):
+            lab.call("GET", f"{_APPS}/{{}}", lab.session.project_id, instance, app)
 
 
 def _wrong_token(lab: Lab[Roma]) -> None:
@@ -133,16 +142,28 @@ def _application(lab: Lab[Roma]) -> None:
     where = lab.session.project_id, str(lab.options.instance), str(lab.options.app)
     before = lab.call("GET", _SECRET, *where).secret("secret").get_secret_value()
     lab.see(GET_SECRET, "masked" if _MASK in before else "plain")
-    chosen = generate_secret("roma").get_secret_value()
+    if before.startswith(_OURS):
+        raise Disturbed(f"{lab.session.name}: {_LEFT}", todo=_SET_ANOTHER)
+    chosen = _OURS + generate_secret("roma").get_secret_value()
     try:
         answered = lab.call("PUT", _SECRET, *where, json={"secret": chosen}).secret("secret").get_secret_value()
         lab.see(PUT_SECRET, _as(chosen, answered, "shown", "other"))
         shown = lab.call("GET", _SECRET, *where).secret("secret").get_secret_value()
         lab.see(READ_BACK, _as(chosen, shown, "at-once", "later"))
     finally:
-        # The one before, where it is known; else one that nobody keeps.
-        after = generate_secret("roma").get_secret_value() if _MASK in before else before
-        lab.call("PUT", _SECRET, *where, json={"secret": after})
+        _put_back(lab, where, before, chosen)
+
+
+def _put_back(lab: Lab[Roma], where: tuple[str, str, str], before: str, chosen: str) -> None:
+    """Set the secret before, where it is known; else one that nobody keeps.
+
+    :raises Disturbed: if somebody else has set another one meanwhile, which stays.
+    """
+    present = lab.call("GET", _SECRET, *where).secret("secret").get_secret_value()
+    if _MASK not in present and present not in {before, chosen}:
+        raise Disturbed(f"{lab.session.name}: somebody else has set the application's secret", todo="run again")
+    after = generate_secret("roma").get_secret_value() if _MASK in before else before
+    lab.call("PUT", _SECRET, *where, json={"secret": after})
 
 
 def _as(chosen: str, shown: str, same: str, another: str) -> str:
@@ -151,9 +172,14 @@ def _as(chosen: str, shown: str, same: str, another: str) -> str:
     return "masked" if _MASK in shown else another
 
 
-def clean(lab: Lab[Roma], *, every_run: bool) -> list[str]:  # noqa: ARG001 - nothing is made here
-    """Nothing is left: a secret that an interrupted probe has set is in nobody's hands."""
-    return []
+def clean(lab: Lab[Roma], *, every_run: bool) -> list[str]:
+    """Say whether the named application has the secret of a probe, which is in nobody's hands."""
+    instance, app = lab.options.instance, lab.options.app
+    if not (every_run and instance and app):
+        return []
+    with lab.naming("instance", "app"):
+        present = lab.call("GET", _SECRET, lab.session.project_id, instance, app).secret("secret").get_secret_value()
+    return [f"{_LEFT}: {_SET_ANOTHER}"] if present.startswith(_OURS) else []
 
 
 STAGES: Final = (

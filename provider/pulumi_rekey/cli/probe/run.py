@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol, TypeVar
 from ...errors import Abandoned, Error, Stopped
 from ...policy.durations import in_words
 from .facts import OTHER, Answer, Fact, Finding
-from .lab import Lab
+from .lab import Disturbed, Lab, as_option
 
 LabT = TypeVar("LabT", bound=Lab[Any])
 
@@ -29,8 +29,7 @@ class Stage:
 
     def lacks(self, lab: Lab[Any]) -> str:
         """Return the options that it needs and the user has not given; empty if none."""
-        missing = (name for name in self.needs if not getattr(lab.options, name))
-        return " and ".join(f"--{name.replace('_', '-')}" for name in missing)
+        return " and ".join(as_option(name) for name in self.needs if not getattr(lab.options, name))
 
 
 class Vendor(Protocol):
@@ -72,6 +71,10 @@ _COMMON: Final = {
         "Rights are named for some operations only.",
         {
             "enough": Answer("No call was refused for want of a right.", "The account can be used as it is."),
+            "partly": Answer(
+                "No call that was made was refused; not all of Rekey's calls were made.",
+                "A right may be missing for the others.",
+            ),
             "missing": Answer(
                 "Some calls were refused.",
                 "Grant the right, or Rekey stops with a 403 at these calls.",
@@ -92,6 +95,11 @@ def vendor(kind: str) -> Vendor:
     """Return the module of a kind of endpoint."""
     module: Any = import_module(f".{kind}", __package__)
     return module  # type: ignore[no-any-return]  # a module cannot be checked against a protocol at run time
+
+
+def options(kind: str) -> frozenset[str]:
+    """Return the names of the options that only this kind of endpoint, or a few kinds, have a use for."""
+    return frozenset(name for stage in vendor(kind).STAGES for name in stage.needs)
 
 
 def facts(kind: str) -> tuple[Fact, ...]:
@@ -116,28 +124,48 @@ def probe(lab: Lab[Any], kind: str) -> Iterator[Finding]:
     :raises Error: if nothing can be found out, such as without a login; or if what was made could not be removed.
     """
     stages = vendor(kind).STAGES
+    omitted: list[str] = []
     lab.progress("logging in")
     for number, stage in enumerate(stages):
         if lacking := stage.lacks(lab):
+            omitted.append(f"what takes {lacking}")
             for fact in stage.facts:
                 lab.miss(fact, f"not asked for: it takes {lacking}")
         else:
             try:
-                _run(stage, lab, kind, must_succeed=number == 0)
+                if not _run(stage, lab, kind, must_succeed=number == 0):
+                    omitted.append(f"what comes after a failure ({stage.facts[0].name})")
             finally:
                 if number:
                     _remove(lab, kind)
-        yield from (lab.findings.of(fact) for fact in stage.facts if fact.name != f"{kind}.rights")
+        yield from map(lab.findings.of, _own(stage, kind))
     rights = next(fact for fact in facts(kind) if fact.name == f"{kind}.rights")
-    refused = f"Refused: {'; '.join(dict.fromkeys(lab.forbidden))}." if lab.forbidden else None
-    lab.see(rights, "missing" if lab.forbidden else "enough", refused)
+    _note_rights(lab, rights, omitted)
     yield lab.findings.of(rights)
 
 
-def _run(stage: Stage, lab: Lab[Any], kind: str, *, must_succeed: bool) -> None:
+def _own(stage: Stage, kind: str) -> list[Fact]:
+    """Return the facts that a stage shows by itself: which rights there are is known after the last one."""
+    return [fact for fact in stage.facts if fact.name != f"{kind}.rights"]
+
+
+def _note_rights(lab: Lab[Any], rights: Fact, omitted: list[str]) -> None:
+    """Say what no call has been refused for only of what was asked."""
+    not_looked_at = f"Not looked at: {'; '.join(dict.fromkeys(omitted))}." if omitted else None
+    if lab.forbidden:
+        lab.see(rights, "missing", f"Refused: {'; '.join(dict.fromkeys(lab.forbidden))}.")
+    elif not lab.asked:
+        lab.miss(rights, f"no call was made that takes a right. {not_looked_at}")
+    else:
+        lab.see(rights, "partly" if omitted else "enough", not_looked_at)
+
+
+def _run(stage: Stage, lab: Lab[Any], kind: str, *, must_succeed: bool) -> bool:
+    """Run a stage; tell whether all its calls were made."""
+    succeeded = False
     try:
         stage.run(lab)
-    except Abandoned:
+    except (Abandoned, Disturbed):
         raise
     except Error as failed:
         if must_succeed:
@@ -145,9 +173,11 @@ def _run(stage: Stage, lab: Lab[Any], kind: str, *, must_succeed: bool) -> None:
         for fact in stage.facts:
             lab.miss(fact, lab.said(failed))
     else:
-        for fact in stage.facts:
+        succeeded = True
+        for fact in _own(stage, kind):
             lab.miss(fact, "it cannot be told from what the system answers")
     _note_clock(lab, kind, stage)
+    return succeeded
 
 
 def _note_clock(lab: Lab[Any], kind: str, stage: Stage) -> None:

@@ -15,7 +15,7 @@ from ...errors import Conflict, Forbidden, NotFound, Rejected, Stopped
 from ...key_material import KeyPair, generate_key_pair, is_published
 from ...policy.durations import in_words
 from .facts import OTHER, Answer, Fact
-from .lab import Lab, body_of, is_scratch
+from .lab import Disturbed, Lab, body_of, is_scratch
 from .run import Stage, common
 
 if TYPE_CHECKING:
@@ -144,6 +144,11 @@ PAGING: Final = Fact(
             "With more than 128 objects Rekey can neither create nor prove that something is gone.",
         ),
         "whole": Answer("It is never cut.", "Nothing has to be set."),
+        "none": Answer(
+            "The rest cannot be had.",
+            "Rekey stops where a list is longer than a page of 128, because the total does not add up.",
+            "With more than 128 objects Rekey can neither create nor prove that something is gone.",
+        ),
     },
 )
 MISSING: Final = Fact(
@@ -321,7 +326,7 @@ def _secrets(lab: Lab[Vcd], registered: Body, regenerated: Body) -> None:
         return
 
     def accepts_old() -> bool | None:
-        return _token_endpoint(lab, client_id, old, post=ways == "post")
+        return _token_endpoint(lab, registered.text("clientId"), old, post=ways == "post")
 
     if accepts_old():
         lab.see(REGENERATE, "grace", lab.outlives(accepts_old))
@@ -441,7 +446,13 @@ def _active_key(lab: Lab[Vcd]) -> None:
         return
     key, _ = _posted(lab, f"{lab.mark} (before: {before})")
     with session.exclusive:
-        session.make_active(session.configuration(), key.id("id"))
+        # Whoever posts first and looks then cannot miss another probe that does the same.
+        others = (each.get("description") for each in _listed(lab, _KEYS))
+        alone = not any(is_scratch(other) and not str(other).startswith(lab.mark) for other in others)
+        configuration = session.configuration()
+        if not alone or session.active_key(configuration) != before:
+            raise Disturbed(f"{session.name}: somebody else lets a key sign", todo="run again after that")
+        session.make_active(configuration, key.id("id"))
     # While this one is there, an interruption is known to have left another key signing.
     _posted(lab, f"{lab.mark} (before: {before}; deletes)")
     reply = lab.look("DELETE", _KEY, key.id("id"), may_be_refused=True)

@@ -33,7 +33,9 @@ class Vcd:
         "vcd.read_only": ("rejected", "ignored"),
         "vcd.delete_active_key": ("refused", "allowed"),
         "vcd.jwks": ("all", "active"),
-        "vcd.changes": ("answered", "tasks", "tasks-and-mints"),
+        "vcd.changes": ("answered", "tasks", "tasks-and-mints", "mints"),
+        "vcd.client_auth": ("both", "basic", "post"),
+        "vcd.client_id": ("stays", "changes"),
     }
 
     def __init__(self, world: World) -> None:

@@ -74,7 +74,11 @@ class Oidc:
                 "grant_types_supported": ["authorization_code"],
                 "subject_types_supported": ["public"],
                 "id_token_signing_alg_values_supported": ["RS256", "ES256", "ES384", "ES512"],
-                "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+                "token_endpoint_auth_methods_supported": [
+                    f"client_secret_{way}"
+                    for way in ("basic", "post")
+                    if self._world.switch("vcd.client_auth") in {"both", way}
+                ],
             }
         )
 
@@ -145,6 +149,8 @@ class Oidc:
         basic = wire.basic_credentials(request)
         if basic and "client_secret" in form:
             raise oauth.refused("invalid_request", "the client proves itself in two ways at once")
+        if self._world.switch("vcd.client_auth") not in {"both", "basic" if basic else "post"}:
+            raise oauth.refused("invalid_client", "the client proves itself in another way", 401, 'Basic realm="oidc"')
         if basic:
             client_id, secret = map(unquote_plus, basic)
         else:

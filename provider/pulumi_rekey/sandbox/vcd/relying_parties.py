@@ -102,6 +102,8 @@ class RelyingParties:
         else:
             party.previous = None
         party.secret = secrets.token_urlsafe(32)
+        if self._world.switch("vcd.client_id") == "changes":
+            party.client_id = str(uuid.uuid4())
         return JSONResponse(self._view(party, party.secret))
 
     def _addressed(self, request: Request) -> RelyingParty:

@@ -31,7 +31,7 @@ class Tasks:
         async def handle(request: Request) -> Response:
             answer = await handler(request)
             changes = self._world.switch("vcd.changes")
-            if changes == "answered" or (mints and changes == "tasks"):
+            if changes in {"answered", "tasks" if mints else "mints"}:
                 return answer
             owner = json.loads(bytes(answer.body)).get("id") if answer.body else request.path_params.get("id")
             identity = str(uuid.uuid4())
