@@ -248,6 +248,52 @@ def due(
     raise typer.Exit(code)
 
 
+@app.command(
+    epilog="Exit codes: 0 if the next run rotates them, or with --up, if they were rotated. 1 if not: without --up, the"
+    " stack's configuration is then as it was. 2 on a usage error."
+)
+def rotate(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="The credentials' names in the program.")],
+    *,
+    reason: Annotated[
+        str, typer.Option("--reason", "-r", metavar="TEXT", help="Why, in one line; not secret, and new each time.")
+    ],
+    up: Annotated[
+        bool, typer.Option("--up", help="Rotate them now, and update what depends on them, without asking.")
+    ] = False,
+    stack: Annotated[
+        str | None, typer.Option("--stack", "-s", metavar="NAME", help="The stack. Default: the selected one.")
+    ] = None,
+    cwd: Folder = Path(),
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Order a rotation: write rekey:rotateNow.NAME into the stack's configuration.
+
+    Shows what the next `pulumi up` does about it. The order may stay there: each reason rotates once.
+    """
+    from .rotate import Rotate
+    from .rotate import as_json as document
+
+    done = False
+    with _errors_in_one_line():
+        todo = Rotate(cwd, stack, reason)
+        with _console().status("asking for a preview"):
+            ordered = todo.order(names)
+        if not as_json:
+            for order in ordered:
+                typer.echo(f"{order.setting} is set")
+                for line in order.preview:
+                    typer.echo(f"  {line}")
+        done = up and todo.up(ordered)
+    if as_json:
+        typer.echo(document(ordered, done=done))
+    elif not up:
+        typer.echo("The next `pulumi up` does this. Commit the stack's configuration: it is the record of why.")
+    if up and not done:
+        typer.echo("rekey: the run failed; the order is still in the stack's configuration: run `pulumi up`", err=True)
+        raise typer.Exit(FAILED)
+
+
 class Format(StrEnum):
     """The format of a report."""
 

@@ -19,6 +19,7 @@ from ..reconciler.apply import Reconciler, refused
 from ..reconciler.contract import Inputs, InSteps, Resource, State, claimed, claims, creates, object_id, object_named
 from ..reconciler.plan import Plan, plan, plan_creation, policy_problems
 from ..reconciler.preview import foresee_creation, foresee_update
+from . import orders
 from .differences import Kind, differences, top_of
 from .instance import Instance
 from .values import UNKNOWN, Properties, Secret, holds_unknown, without_unknowns
@@ -107,10 +108,19 @@ class Answers:
         """Validate what is known of the inputs, naming each property that is wrong."""
         if call.urn is not None:
             self._instance.declare(call.urn)
-        inputs = dict(news)
+        name = None if call.urn is None else orders.name_of(call.urn)
+        order = None if name is None else self._instance.order(name)
+        refused_order = None if name is None or order is None else orders.conflict(news, name)
+        if refused_order is not None:
+            return Checked(dict(news), [refused_order])
+        # A policy that is not known as a whole gets its order when it is; what is no policy is refused as such.
+        obeyed = order is not None and isinstance(news.get("rotation") or {}, dict)
+        inputs = orders.with_order(news, order) if order is not None and obeyed else dict(news)
         found = problems(self.resource.inputs, inputs, holds_unknown)
         if not found:
             found = list(self._policy_problems(inputs))
+        if name is not None and obeyed:
+            found = [orders.with_source(problem, name) for problem in found]
         if not found and not holds_unknown(inputs):
             found = list(self._rule_problems(call, inputs, is_new=not olds))
         found += self._misconfigurations(call, inputs)

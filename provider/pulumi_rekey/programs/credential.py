@@ -14,6 +14,7 @@ from ..dynamic import host
 from ..dynamic.engine import one_stack_frame
 from ..frontend.version import package_version
 from .front_end import PACKAGE, is_native
+from .rotate_now import note_declared
 
 _PACKAGE: Final = str(Path(__file__).parent.parent)
 #: The keys of an endpoint that must be given with `--secret`.
@@ -71,6 +72,7 @@ class Credential(Resource):
 
     def __init__(self, module: str, name: str, inputs: Mapping[str, Any], opts: pulumi.ResourceOptions | None) -> None:
         _refuse_plain_credentials()
+        note_declared(name)
         # Pulumi resolves only what stands among the properties, so every output is named there.
         props: dict[str, Any] = dict.fromkeys(self.output_names())
         for key, value in inputs.items():
