@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from ..errors import Error
+from .choices import Health, Order
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -194,7 +196,18 @@ def rekey(
 
 @app.command()
 def status(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME...]", help="Show these credentials in full.")
+    ] = None,
     *,
+    health: Annotated[
+        list[Health] | None, typer.Option("--health", help="Only credentials of this health; repeatable.")
+    ] = None,
+    endpoint: Annotated[
+        list[str] | None,
+        typer.Option("--endpoint", "-e", metavar="NAME", help="Only credentials of this endpoint; repeatable."),
+    ] = None,
+    sort: Annotated[Order, typer.Option("--sort", help="What to sort by.")] = Order.HEALTH,
     stack: Stacks = None,
     every: AllStacks = False,
     file: Files = None,
@@ -205,10 +218,33 @@ def status(
 ) -> None:
     """Show all credentials: health, age, next due date, failures.
 
-    Reads the state of the last run. It decrypts no secret, contacts no vendor and needs no passphrase.
+    Reads the state of the last run. It decrypts no secret, contacts no vendor and needs no passphrase. With names it
+    shows each in full: policy, dates, what consumers have, the last ten rotations, what a removal does.
     """
     found = _report(stacks=stack, every=every, files=file, folder=cwd, at=at, overdue_after=overdue_after)
-    _show(found, as_json=as_json)
+    for name in names or ():
+        if not any(row.credential.name == name for _, row in found.rows):
+            known = sorted({row.credential.name for _, row in found.rows})
+            close = get_close_matches(name, known, 1)
+            hint = f": did you mean {close[0]}?" if close else ""
+            typer.echo(f"rekey: there is no credential called {name}{hint}", err=True)
+            raise typer.Exit(FAILED)
+    found = found.where(
+        lambda row: (
+            (not names or row.credential.name in names)
+            and (not health or row.verdict.health in health)
+            and (not endpoint or row.credential.endpoint in endpoint)
+        )
+    )
+    if sort is not Order.HEALTH:
+        found = found.sorted(sort)
+    if names and not as_json:
+        from .report_detail import lines
+
+        for line in lines(found):
+            typer.echo(line)
+    else:
+        _show(found, as_json=as_json)
 
 
 @app.command(
@@ -230,8 +266,6 @@ def due(
 
     Lists what is due, overdue, failing, expired or unreadable, from the state of the last run, as `status` does.
     """
-    from .health import Health
-
     codes = {
         Health.DUE: DUE,
         Health.OVERDUE: OVERDUE,

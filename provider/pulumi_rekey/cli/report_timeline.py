@@ -14,7 +14,7 @@ from html import escape
 from typing import Final
 
 from ..policy.windows import Freeze, Window
-from .health import Health
+from .choices import Health
 from .report import Report, Row
 
 _DAY: Final = timedelta(days=1)

@@ -41,6 +41,10 @@ class Credential(Resource):
     """When the present secret was minted, or the object adopted (RFC 3339, UTC)."""
     rotation_reason: pulumi.Output[str]
     """Why the present secret was minted."""
+    history: pulumi.Output[list[str] | None]
+    """The rotations before the present secret's, oldest first and at most nine: generation, time and reason of each, in
+    one text.
+    """
     next_rotation_at: pulumi.Output[str | None]
     """When the next rotation is due by age or expiry (RFC 3339, UTC); unset if never. It happens at the first
     ``pulumi up`` after it that windows and freezes allow.

@@ -150,6 +150,19 @@ class Resource(ABC, Generic[InputsT, StateT, SessionT]):
             return None
         return "the given secret is another one"
 
+    def removal(self, s: StateT) -> str:
+        """Return in words what a destroy, or the removal from the program, does at the vendor."""
+        if self.vendor is None:
+            return "is forgotten: the state is all there is"
+        if creates(self) and not getattr(s, "adopted", False):
+            return "is deleted at the vendor, and its secret ends with it"
+        if any(getattr(s, name) is not None for name in secret_fields(self.state)):
+            return (
+                "stays at the vendor, but its secret is replaced by one that nobody keeps, if it is still the one in"
+                " the state: whoever uses it is locked out"
+            )
+        return "stays at the vendor as it is, and so does its secret"
+
     def problems(self, i: InputsT) -> list[tuple[str, str]]:
         """Return (property path, reason) for what a field by itself cannot tell."""
         return []
@@ -196,7 +209,7 @@ class TwoSecretsState(State):
 
     def with_candidate_pending(self, before: Self) -> Self:
         """Return a state that was just minted with its secret as the next one, beside the one before."""
-        kept = ("generation", "rotated_at", "rotation_reason", "next_rotation_at", "spread", "secret")
+        kept = ("generation", "rotated_at", "rotation_reason", "history", "next_rotation_at", "spread", "secret")
         old = {name: getattr(before, name) for name in kept}
         minted = Candidate(rotated_at=self.rotated_at, rotation_reason=self.rotation_reason, spread=self.spread)
         ends = {"expires_at": self.previous_expires_at, "previous_secret": None, "previous_expires_at": None}
@@ -216,7 +229,8 @@ class TwoSecretsState(State):
         previous = self.secret if self.expires_at else None
         secrets = {"secret": self.next_secret, "previous_secret": previous, "next_secret": None, "candidate": None}
         ends = {"previous_expires_at": self.expires_at, "expires_at": None}
-        return self.model_copy(update={**minted, **secrets, **ends, "generation": self.generation + 1})
+        counted = {"generation": self.generation + 1, "history": self.history_with_this()}
+        return self.model_copy(update={**minted, **secrets, **ends, **counted})
 
     def without_candidate(self) -> Self:
         """Return it as it was before the next secret, which is not in force."""
