@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 FAILED: Final = 1
 #: The exit codes of `rekey due`, beside 0.
 DUE, OVERDUE, FAILING = 10, 11, 12
+#: The exit code of `rekey adopt --check` where something is unmanaged.
+UNMANAGED: Final = 13
 #: The years of --at: dates around them, too, are within the calendar.
 _YEARS: Final = range(1970, 9000)
 
@@ -325,6 +327,71 @@ def rotate(
         typer.echo("The next `pulumi up` does this. Commit the stack's configuration: it is the record of why.")
     if up and not done:
         typer.echo("rekey: the run failed; the order is still in the stack's configuration: run `pulumi up`", err=True)
+        raise typer.Exit(FAILED)
+
+
+class Code(StrEnum):
+    """What adopts an object."""
+
+    PYTHON = "python"
+    YAML = "yaml"
+
+
+@app.command(
+    epilog="Exit codes: 0 on success; with --check, if nothing is unmanaged. 13 with --check if something is. 1 if"
+    " something could not be looked at, 2 on a usage error."
+)
+def adopt(
+    endpoint: Annotated[str, typer.Argument(metavar="ENDPOINT", help="The configured endpoint, such as vcd.")],
+    *,
+    code: Annotated[Code, typer.Option("--format", help="Print Python, or a YAML manifest.")] = Code.PYTHON,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only say what is unmanaged; exit with 13 if something is.")
+    ] = False,
+    stack: Annotated[
+        str | None, typer.Option("--stack", "-s", metavar="NAME", help="The stack. Default: the selected one.")
+    ] = None,
+    file: Files = None,
+    cwd: Folder = Path(),
+    instance: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="An instance of ROMA Connect; repeatable. Default: those of the stack."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Find what a vendor has and this stack does not manage, and print code that adopts it.
+
+    Compares ids, not names. What other stacks manage is known from their exports (--file). Changes nothing, and prints
+    no secret. Needs the passphrase or key of the stack's secrets.
+    """
+    from ..endpoints import Endpoints
+    from ..endpoints.session import Runtime
+    from . import adopt as adoption
+    from .stack_config import endpoints_of, kind_of
+    from .stack_export import export, read_file
+
+    with _errors_in_one_line():
+        configured = endpoints_of(cwd, stack)
+        kind = kind_of(endpoint, configured)
+        managed = [export(stack, cwd), *map(read_file, file or ())]
+        session = Endpoints(configured, Runtime(environment=os.environ)).session(endpoint, kind)
+        with _console().status("reading"):
+            found = adoption.look(session, kind, managed, instance or ())
+    if as_json:
+        typer.echo(found.as_json())
+    elif check:
+        for one in found.unmanaged:
+            typer.echo(f"unmanaged: {one.kind} {one.id} ({one.name})")
+        if not found.unmanaged and not found.unknown:
+            typer.echo("nothing is unmanaged")
+    else:
+        for line in (adoption.python if code is Code.PYTHON else adoption.manifest)(found):
+            typer.echo(line)
+    for unknown in found.unknown:
+        typer.echo(f"rekey: {unknown.kind} {unknown.what}: {unknown.why}", err=True)
+    if check and found.unmanaged:
+        raise typer.Exit(UNMANAGED)
+    if found.unknown:
         raise typer.Exit(FAILED)
 
 

@@ -26,6 +26,11 @@ from .values import UNKNOWN, Properties, Secret, holds_unknown, without_unknowns
 
 Severity = Literal["INFO", "WARNING"]
 _NO_OWNER: Final = "needs the stack's owner id: run `pulumi config set --secret rekey:owner $(openssl rand -hex 16)`"
+#: The engine asks no provider in the preview of a removal: said when there is a preview.
+_REMOVAL: Final = (
+    "is taken over: its removal from the program leaves it at the vendor, and replaces a secret that rekey has minted"
+    " or stored by one that nobody keeps; with retain_on_delete=True everything is left alone"
+)
 _MAY_ROTATE: Final = "may rotate: what decides it is known during `pulumi up` only"
 
 
@@ -151,6 +156,8 @@ class Answers:
             remarks = self.resource.remarks(i, None)
             for text in (*warnings(i.rotation, self._instance.now()), *creation.says, *remarks):
                 call.remark("WARNING", text)
+            if creation.adopted is not None:
+                call.remark("INFO", _REMOVAL)
 
     def _misconfigurations(self, call: Call, inputs: Properties) -> Iterator[tuple[str, str]]:
         endpoint, vendor = inputs.get("endpoint"), self.resource.vendor

@@ -8,7 +8,7 @@ secret is marked on the fields (see :class:`~pulumi_rekey.model.Mark`).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Generic, Protocol, Self, TypeVar
 
@@ -149,6 +149,13 @@ class Resource(ABC, Generic[InputsT, StateT, SessionT]):
         if given is None or given == getattr(s, fields_with(type(i), Mark.EXPLICIT_SECRET)[0]):
             return None
         return "the given secret is another one"
+
+    def existing(self, api: SessionT, within: Collection[str]) -> Iterable[Mapping[str, str]] | None:
+        """Return what :meth:`find` takes for each object that there is; nothing where the vendor documents no list.
+
+        ``within`` are the ids of what the objects are in, where the vendor does not list that.
+        """
+        return None
 
     def removal(self, s: StateT) -> str:
         """Return in words what a destroy, or the removal from the program, does at the vendor."""

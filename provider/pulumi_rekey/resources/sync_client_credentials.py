@@ -11,7 +11,7 @@ A grace cannot be set: the old credentials end with the minting of the new ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
@@ -25,7 +25,8 @@ from ..errors import Conflict, NotFound
 from ..model import IMMUTABLE, NO_FLAG, OPEN, Mark, Model, Secret, VendorId
 from ..reconciler.contract import Clock, Inputs, Resource, Save, State
 
-_PATH: Final = "/broker/directories/{}/sync-client"
+_DIRECTORIES: Final = "/broker/directories"
+_PATH: Final = f"{_DIRECTORIES}/{{}}/sync-client"
 _SETTINGS: Final = ("generate_token", "token_ttl")
 
 
@@ -149,6 +150,11 @@ class SyncClientCredentials(Resource[SyncClientCredentialsInputs, SyncClientCred
             answer = api.get(api.base("usergroup", tenant) + _PATH, i.directory_id)
         s = _as_saved(SyncClientCredentialsState(directory_id=i.directory_id, tenant=tenant), answer)
         return s.model_copy(update={name: _asked(i, s, name) for name in _SETTINGS})
+
+    def existing(self, api: Broker, within: Collection[str]) -> Iterable[Mapping[str, str]]:
+        """GET the directories of the endpoint's tenant: each has one sync client."""
+        ids = api.directories(api.base("usergroup", api.tenant(None)) + _DIRECTORIES)
+        return [{"directory_id": id_} for id_ in sorted(ids)]
 
     def find(self, api: Broker, at: Mapping[str, str], mark: str | None) -> SyncClientCredentialsState | None:
         """GET the sync client that is there; its credentials are not shown."""

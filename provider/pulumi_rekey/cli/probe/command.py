@@ -11,12 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ...endpoints import KINDS, Endpoints
-from ...endpoints.config import one_of
+from ...endpoints import Endpoints
 from ...endpoints.session import Runtime
-from ...errors import Error, Misconfigured
-from ..stack_config import configured_endpoints, stack_config
-from ..stack_state import printable
+from ...errors import Error
+from ..stack_config import endpoints_of, kind_of
 from . import run
 from .lab import Lab, Options
 from .output import Result
@@ -45,7 +43,7 @@ class Command:
 
         :raises Misconfigured: if there is none of that name, or its settings are wrong.
         """
-        configured = _configured(folder, stack)
+        configured = endpoints_of(folder, stack)
         runtime = Runtime(environment=os.environ, warn=_warn)
         return cls.in_configuration(endpoint, configured, runtime, options)
 
@@ -54,7 +52,7 @@ class Command:
         cls, endpoint: str, configured: Mapping[str, Any], runtime: Runtime, options: Options
     ) -> Command:
         """Find an endpoint among those that are configured."""
-        kind = _kind(endpoint, configured)
+        kind = kind_of(endpoint, configured)
         recorder = Recorder()
         session = Endpoints(configured, replace(runtime, heard=recorder.heard)).session(endpoint, kind)
         if kind == "navigator" and options.org is None:
@@ -90,30 +88,6 @@ class Command:
             raise Told(self.lab.without_ids(str(failed))) from None
         finally:
             self.lab.session.connections.close()
-
-
-def _configured(folder: Path, stack: str | None) -> Mapping[str, Any]:
-    """Return the endpoints of a stack; none where there is no project, so that the environment says it all."""
-    if stack is None and not any((folder / name).is_file() for name in ("Pulumi.yaml", "Pulumi.yml")):
-        return {}
-    endpoints = configured_endpoints(stack_config(folder, stack))
-    if endpoints is None:
-        raise Misconfigured("rekey:endpoints is not a map", todo="set its keys with --path")
-    return endpoints
-
-
-def _kind(endpoint: str, configured: Mapping[str, Any]) -> str:
-    settings = configured.get(endpoint, {})
-    kind = settings.get("kind", endpoint) if isinstance(settings, dict) else None
-    if kind in KINDS:
-        return str(kind)
-    if endpoint in configured:
-        raise Misconfigured(
-            f"rekey:endpoints.{printable(endpoint)}.kind is not a kind of endpoint", todo=one_of(KINDS, kind)
-        )
-    raise Misconfigured(
-        f"endpoint {printable(endpoint)!r} is not configured", todo=one_of([*configured, *KINDS], endpoint)
-    )
 
 
 def _warn(text: str) -> None:
