@@ -44,13 +44,15 @@ def test_adopt_what_a_stack_does_not_manage(rekey: Rekey, stack: Stack, sandbox:
         assert secret not in ended.out + ended.err
         return ended.code, ended.out + ended.err
 
-    assert adopt("vcd", "--check") == (0, "nothing is unmanaged\n")
+    code, said = adopt("vcd", "--check")
+    assert (code, said.count("\n")) == (13, 1)
+    assert "built-in-key" in said, "the vendor has one from the beginning"
     for name in ("shop", "key"):
         stack.run("state", "delete", "--yes", stack.resource(name)["urn"])
     stack.program(PROGRAM)
     code, said = adopt("vcd", "--check")
     assert code == 13
-    assert len(said.splitlines()) == 2
+    assert len(said.splitlines()) == 3
     assert before not in said
     assert {one["kind"] for one in json.loads(adopt("vcd", "--json")[1])["unmanaged"]} == {
         "OidcRelyingParty",
@@ -60,9 +62,9 @@ def test_adopt_what_a_stack_does_not_manage(rekey: Rekey, stack: Stack, sandbox:
     assert code == 0
     stack.program(PROGRAM + printed)
     assert "with retain_on_delete=True everything is left alone" in stack.preview().text
-    assert sorted(stack.up().steps) == ["create signs", "create the-shop-s"]
+    assert sorted(stack.up().steps) == ["create built-in-key", "create signs", "create the-shop-s"]
     assert stack.up("--expect-no-changes").steps == []
-    assert adopt("vcd", "--check")[0] == 0
+    assert adopt("vcd", "--check") == (0, "nothing is unmanaged\n")
     code, said = adopt("navigator")
     assert code == 1
     assert "documents no list" in said

@@ -243,7 +243,7 @@ def status(
     if names and not as_json:
         from .report_detail import lines
 
-        for line in lines(found):
+        for line in lines(found, _console().width if sys.stdout.isatty() else None):
             typer.echo(line)
     else:
         _show(found, as_json=as_json)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from textwrap import wrap
 from typing import Final
 
 from ..model import rfc3339
@@ -11,12 +12,15 @@ from .facts import consumers_of, policy_of, removal_of, rotations
 from .report import Report, Row, Section, from_now
 
 _NOTHING: Final = "-"
+#: The width of a label.
+_LABEL: Final = 10
 
 
-def lines(report: Report) -> Iterator[str]:
-    """Yield each credential of a report as text, a fact a line."""
+def lines(report: Report, width: int | None) -> Iterator[str]:
+    """Yield each credential of a report as text, a fact a line; longer ones are broken where there is a width."""
     for section, row in report.rows:
-        yield from _lines(section, row, report.at)
+        for line in _lines(section, row, report.at):
+            yield from [line] if width is None else wrap(line, width, subsequent_indent=" " * _LABEL)
         yield ""
 
 
@@ -24,12 +28,12 @@ def _lines(section: Section, row: Row, now: datetime) -> Iterator[str]:
     found, s = row.credential, row.credential.state
     why = f": {row.verdict.why}" if row.verdict.why else ""
     # First, so that no line begins with text from outside, which a CI system might take for a command.
-    yield f"{'name':<10}{found.name} ({found.kind}, {section.title})"
-    yield f"{'health':<10}{row.verdict.health}{why}"
-    yield f"{'endpoint':<10}{found.endpoint or _NOTHING}{f' ({s.address})' if s.address else ''}"
+    yield f"{'name':<{_LABEL}}{found.name} ({found.kind}, {section.title})"
+    yield f"{'health':<{_LABEL}}{row.verdict.health}{why}"
+    yield f"{'endpoint':<{_LABEL}}{found.endpoint or _NOTHING}{f' ({s.address})' if s.address else ''}"
     yield from _list("policy", policy_of(found))
     for label, moment in (("due", row.due), ("expires", s.expires_at)):
-        yield f"{label:<10}{_moment(moment, now)}"
+        yield f"{label:<{_LABEL}}{_moment(moment, now)}"
     yield from _list("consumers", consumers_of(found, now))
     removal = removal_of(found)
     if removal is not None:
@@ -40,7 +44,7 @@ def _lines(section: Section, row: Row, now: datetime) -> Iterator[str]:
 
 def _list(label: str, members: Sequence[str]) -> Iterator[str]:
     for number, member in enumerate(members):
-        yield f"{'' if number else label:<10}{member}"
+        yield f"{'' if number else label:<{_LABEL}}{member}"
 
 
 def _moment(moment: datetime | None, now: datetime) -> str:
