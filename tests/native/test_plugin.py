@@ -71,7 +71,7 @@ rekey.GeneratedSecret("it", vendor="roma", opts=pulumi.ResourceOptions(version="
 def test_settings_that_do_not_exist_are_refused(native: Stack, sandbox: Sandbox) -> None:
     native.program("import pulumi_rekey as rekey\nrekey.GeneratedSecret('it', vendor='roma')\n")
     native.configure({"rekey:endpont": "x"})
-    assert "use one of: endpoints, owner (did you mean endpoints?)" in native.preview(fails=True).text
+    assert "use one of: endpoints, owner, rotateNow (did you mean endpoints?)" in native.preview(fails=True).text
 
 
 def test_front_end_that_does_not_exist_is_refused(native: Stack, sandbox: Sandbox) -> None:
