@@ -74,5 +74,5 @@ def test_adopt_what_a_stack_does_not_manage(rekey: Rekey, stack: Stack, sandbox:
     assert code == 0
     assert "rekey.AppSecret(" in said
     code, said = adopt("broker")
-    assert code == 0
+    assert (code, "the directory has more than one sync client" in said) == (1, True)
     assert 'rotation=rekey.Rotation(on_adopt="keep")' in said

@@ -72,7 +72,8 @@ def look(session: Session[Any], kind: str, stacks: Sequence[Stack], within: Iter
             continue
         try:
             managed, parents = _managed(resource, session, stacks)
-            listed = resource.existing(session, {*parents, *within})
+            existing = resource.existing(session, {*parents, *within})
+            listed = None if existing is None else list(existing)
         except Error as failed:
             unknown.append(Unknown(resource.name, "the list", printable(failed)))
             continue

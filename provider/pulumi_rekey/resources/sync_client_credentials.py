@@ -12,7 +12,7 @@ A grace cannot be set: the old credentials end with the minting of the new ones.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 
@@ -152,9 +152,14 @@ class SyncClientCredentials(Resource[SyncClientCredentialsInputs, SyncClientCred
         return s.model_copy(update={name: _asked(i, s, name) for name in _SETTINGS})
 
     def existing(self, api: Broker, within: Collection[str]) -> Iterable[Mapping[str, str]]:
-        """GET the directories of the endpoint's tenant: each has one sync client."""
-        ids = api.directories(api.base("usergroup", api.tenant(None)) + _DIRECTORIES)
-        return [{"directory_id": id_} for id_ in sorted(ids)]
+        """GET the directories of the endpoint's tenant; one that has no sync client has nothing to adopt."""
+        base = api.base("usergroup", api.tenant(None))
+        for id_ in sorted(api.directories(base + _DIRECTORIES)):
+            with suppress(NotFound):
+                # What else is wrong with one is said where it is read.
+                with suppress(Conflict):
+                    api.get(base + _PATH, id_)
+                yield {"directory_id": id_}
 
     def find(self, api: Broker, at: Mapping[str, str], mark: str | None) -> SyncClientCredentialsState | None:
         """GET the sync client that is there; its credentials are not shown."""
