@@ -22,7 +22,7 @@ import jsonschema
 import promql_parser
 import pytest
 import yaml
-from pulumi_rekey.cli.health import Health
+from pulumi_rekey.cli.choices import Health
 from pulumi_rekey.cli.probe.recording import Call
 from pulumi_rekey.cli.report_openmetrics import openmetrics
 from pulumi_rekey.manifest.entries import read

@@ -23,6 +23,7 @@ from pulumi_rekey.errors import (
     Unreachable,
 )
 from pulumi_rekey.frontend.answers import to_property
+from pulumi_rekey.model import rfc3339
 from pulumi_rekey.policy.decide import applied_by_rotation
 from pulumi_rekey.policy.model import AppliedPolicy, Policy
 from pulumi_rekey.reconciler.apply import Reconciler
@@ -421,6 +422,38 @@ def test_a_rotation_with_a_grace_tries_both_secrets(vendor: Vendor) -> None:
     assert (s.codes, s.step, s.previous_expires_at) == (("code 2", "code 1", None), None, vendor.now + 2 * DAY)
     assert s.generation == 2
     assert vendor.said == []
+
+
+def test_history_has_the_nine_rotations_before_the_last(vendor: Vendor) -> None:
+    s = put_up(vendor)
+    assert s.history == ()
+    assert "history" not in s.model_dump(exclude_defaults=True)
+    for number in range(12):
+        vendor.later("1d")
+        s = vendor.up(s, rotation={"rotate_now": f"INC-{number}"})
+    assert len(s.history) == 9
+    assert s.history[-1] == "12 2026-12-05T12:00:00Z rotate_now: INC-10"
+    assert (s.generation, s.rotation_reason) == (13, "rotate_now: INC-11")
+
+
+def test_history_has_each_secret_once_whatever_fails(vendor: Vendor) -> None:
+    """A next secret that waits is no rotation yet, and is one when it is handed on."""
+    s = waiting(vendor)
+    assert s.history == ()
+    vendor.answers.append(True)
+    s = vendor.up(s, rotation=ASKED)
+    assert s.generation == 2
+    assert s.history == (f"1 {rfc3339(START)} created",)
+
+
+def test_history_never_has_a_secret_reason(vendor: Vendor) -> None:
+    s = put_up(vendor)
+    s = vendor.up(s, rotation={"rotate_now": "Hidden-4711", "rotate_now_is_secret": True})
+    s = vendor.up(s, rotation={"rotate_now": "x" * 200})
+    s = vendor.up(s, rotation={"rotate_now": "INC-2"})
+    assert s.history[1].endswith("rotate_now: [secret]")
+    assert len(s.history[2]) < 130
+    assert "Hidden" not in str(s.model_dump())
 
 
 def test_an_old_secret_that_has_ended_in_spite_of_a_grace_is_not_kept(vendor: Vendor) -> None:

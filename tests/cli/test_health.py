@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from pulumi_rekey.cli.health import Health, Verdict, judge
+from pulumi_rekey.cli.choices import Health
+from pulumi_rekey.cli.health import Verdict, judge
 from pulumi_rekey.cli.stack_state import SECRET, Credential
 from pulumi_rekey.policy.slots import Turn
 from pulumi_rekey.reconciler.contract import Resource

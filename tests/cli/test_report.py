@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as of_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as of_older_text
-from pulumi_rekey.cli.health import Health
+from pulumi_rekey.cli.choices import Health
 from pulumi_rekey.cli.report import Report, remarks, report, spans
 from pulumi_rekey.cli.report_html import page
 from pulumi_rekey.cli.report_markdown import markdown

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pulumi_rekey.cli.health import Health
+from pulumi_rekey.cli.choices import Health
 from pulumi_rekey.cli.report import Report, Row, report
 from pulumi_rekey.cli.report_html import page
 from pulumi_rekey.cli.report_markdown import markdown

@@ -252,3 +252,27 @@ def test_status_moments_are_in_utc(rekey: Rekey, exports: Exports) -> None:
     found = document(rekey, "--file", exports.fresh, "--at", "2027-01-01T02:00:00+02:00")
     assert found["at"] == "2027-01-01T00:00:00Z"
     assert datetime.fromisoformat(found["at"]).tzinfo == UTC
+
+
+def test_status_of_one_credential_in_full(rekey: Rekey, exports: Exports) -> None:
+    ended = rekey("status", "billing", "--file", exports.rotated)
+    assert ended.code == 0
+    assert [line.split()[0] for line in ended.out.splitlines() if line[:1] not in {"", " "}] == [
+        *("name", "health", "endpoint", "policy", "due", "expires", "consumers", "removal", "rotations")
+    ]
+    assert f"rotate_now: {REASON}" in ended.out
+    assert ended.out.index(REASON) < ended.out.index("created")
+    assert not [secret for secret in exports.secrets if secret in ended.out]
+    ended = rekey("status", "bilin", "--file", exports.rotated)
+    assert (ended.code, ended.err) == (1, "rekey: there is no credential called bilin: did you mean billing?\n")
+
+
+def test_status_filters_and_sorts(rekey: Rekey, exports: Exports) -> None:
+    def names(*words: str) -> list[str]:
+        found = document(rekey, "--file", exports.rotated, *words)
+        return [credential["name"] for stack in found["stacks"] for credential in stack["credentials"]]
+
+    assert names("--health", "failing") == ["signing"]
+    assert names("--endpoint", "roma", "--endpoint", "broker", "--sort", "name") == ["orders", "scim"]
+    assert names("--sort", "name") == ["billing", "orders", "portal", "scim", "signing"]
+    assert names("--sort", "due")[0] == "billing"

@@ -71,7 +71,7 @@ rekey.GeneratedSecret("it", vendor="roma", opts=pulumi.ResourceOptions(version="
 def test_settings_that_do_not_exist_are_refused(native: Stack, sandbox: Sandbox) -> None:
     native.program("import pulumi_rekey as rekey\nrekey.GeneratedSecret('it', vendor='roma')\n")
     native.configure({"rekey:endpont": "x"})
-    assert "did you mean endpoints? use one of: endpoints, owner" in native.preview(fails=True).text
+    assert "did you mean endpoints? use one of: endpoints, owner, rotateNow" in native.preview(fails=True).text
 
 
 def test_front_end_that_does_not_exist_is_refused(native: Stack, sandbox: Sandbox) -> None:

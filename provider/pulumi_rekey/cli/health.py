@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final
 
 from ..model import rfc3339
@@ -18,35 +17,13 @@ from ..policy.durations import in_words
 from ..policy.model import Policy
 from ..reconciler.contract import State, has_candidate
 from ..reconciler.plan import Plan, plan
+from .choices import Health
 from .stack_state import Credential
 
 #: How long a rotation may be possible and not happen before it counts as overdue: one of two daily runs may fail.
 OVERDUE_AFTER: Final = DEADLINE
 #: Clocks of two machines differ by no more than this; a later moment is a clock that was wrong.
 _MAX_SKEW: Final = timedelta(minutes=5)
-
-
-class Health(StrEnum):
-    """The health of a credential, worst first."""
-
-    #: The last run could not finish what it began.
-    FAILING = "failing"
-    #: The secret no longer works.
-    EXPIRED = "expired"
-    #: It could have rotated for some time, and no run has done it.
-    OVERDUE = "overdue"
-    #: Its state, inputs or dates cannot be read from here, or not be relied on.
-    UNKNOWN = "unknown"
-    #: The next run rotates it, takes the next step of its last rotation, or hands its consumers over to rotate then.
-    DUE = "due"
-    #: It is due, and waits for its window, its turn, or the end of a freeze or of a grace.
-    DEFERRED = "deferred"
-    #: Nothing rotates it until its owner ends the pause.
-    PAUSED = "paused"
-    #: No rule by time makes it due.
-    NEVER = "never-due"
-    #: Nothing is due.
-    OK = "ok"
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from ..errors import Error
+from .choices import Health, Order
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 FAILED: Final = 1
 #: The exit codes of `rekey due`, beside 0.
 DUE, OVERDUE, FAILING = 10, 11, 12
+#: The exit code of `rekey adopt --check` where something is unmanaged.
+UNMANAGED: Final = 13
 #: The years of --at: dates around them, too, are within the calendar.
 _YEARS: Final = range(1970, 9000)
 
@@ -194,7 +198,18 @@ def rekey(
 
 @app.command()
 def status(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME...]", help="Show these credentials in full.")
+    ] = None,
     *,
+    health: Annotated[
+        list[Health] | None, typer.Option("--health", help="Only credentials of this health; repeatable.")
+    ] = None,
+    endpoint: Annotated[
+        list[str] | None,
+        typer.Option("--endpoint", "-e", metavar="NAME", help="Only credentials of this endpoint; repeatable."),
+    ] = None,
+    sort: Annotated[Order, typer.Option("--sort", help="What to sort by.")] = Order.HEALTH,
     stack: Stacks = None,
     every: AllStacks = False,
     file: Files = None,
@@ -205,10 +220,33 @@ def status(
 ) -> None:
     """Show all credentials: health, age, next due date, failures.
 
-    Reads the state of the last run. It decrypts no secret, contacts no vendor and needs no passphrase.
+    Reads the state of the last run. It decrypts no secret, contacts no vendor and needs no passphrase. With names it
+    shows each in full: policy, dates, what consumers have, the last ten rotations, what a removal does.
     """
     found = _report(stacks=stack, every=every, files=file, folder=cwd, at=at, overdue_after=overdue_after)
-    _show(found, as_json=as_json)
+    for name in names or ():
+        if not any(row.credential.name == name for _, row in found.rows):
+            known = sorted({row.credential.name for _, row in found.rows})
+            close = get_close_matches(name, known, 1)
+            hint = f": did you mean {close[0]}?" if close else ""
+            typer.echo(f"rekey: there is no credential called {name}{hint}", err=True)
+            raise typer.Exit(FAILED)
+    found = found.where(
+        lambda row: (
+            (not names or row.credential.name in names)
+            and (not health or row.verdict.health in health)
+            and (not endpoint or row.credential.endpoint in endpoint)
+        )
+    )
+    if sort is not Order.HEALTH:
+        found = found.sorted(sort)
+    if names and not as_json:
+        from .report_detail import lines
+
+        for line in lines(found, _console().width if sys.stdout.isatty() else None):
+            typer.echo(line)
+    else:
+        _show(found, as_json=as_json)
 
 
 @app.command(
@@ -230,8 +268,6 @@ def due(
 
     Lists what is due, overdue, failing, expired or unreadable, from the state of the last run, as `status` does.
     """
-    from .health import Health
-
     codes = {
         Health.DUE: DUE,
         Health.OVERDUE: OVERDUE,
@@ -246,6 +282,117 @@ def due(
     else:
         typer.echo("nothing is due")
     raise typer.Exit(code)
+
+
+@app.command(
+    epilog="Exit codes: 0 if the next run rotates them, or with --up, if they were rotated. 1 if not: without --up, the"
+    " stack's configuration is then as it was. 2 on a usage error."
+)
+def rotate(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="The credentials' names in the program.")],
+    *,
+    reason: Annotated[
+        str, typer.Option("--reason", "-r", metavar="TEXT", help="Why, in one line; not secret, and new each time.")
+    ],
+    up: Annotated[
+        bool, typer.Option("--up", help="Rotate them now, and update what depends on them, without asking.")
+    ] = False,
+    stack: Annotated[
+        str | None, typer.Option("--stack", "-s", metavar="NAME", help="The stack. Default: the selected one.")
+    ] = None,
+    cwd: Folder = Path(),
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Order a rotation: write rekey:rotateNow.NAME into the stack's configuration.
+
+    Shows what the next `pulumi up` does about it. The order may stay there: each reason rotates once.
+    """
+    from .rotate import Rotate
+    from .rotate import as_json as document
+
+    done = False
+    with _errors_in_one_line():
+        todo = Rotate(cwd, stack, reason)
+        with _console().status("asking for a preview"):
+            ordered = todo.order(names)
+        if not as_json:
+            for order in ordered:
+                typer.echo(f"{order.setting} is set")
+                for line in order.preview:
+                    typer.echo(f"  {line}")
+        done = up and todo.up(ordered)
+    if as_json:
+        typer.echo(document(ordered, done=done))
+    elif not up:
+        typer.echo("The next `pulumi up` does this. Commit the stack's configuration: it is the record of why.")
+    if up and not done:
+        typer.echo("rekey: the run failed; the order is still in the stack's configuration: run `pulumi up`", err=True)
+        raise typer.Exit(FAILED)
+
+
+class Code(StrEnum):
+    """What adopts an object."""
+
+    PYTHON = "python"
+    YAML = "yaml"
+
+
+@app.command(
+    epilog="Exit codes: 0 on success; with --check, if nothing is unmanaged. 13 with --check if something is. 1 if"
+    " something could not be looked at, 2 on a usage error."
+)
+def adopt(
+    endpoint: Annotated[str, typer.Argument(metavar="ENDPOINT", help="The configured endpoint, such as vcd.")],
+    *,
+    code: Annotated[Code, typer.Option("--format", help="Print Python, or a YAML manifest.")] = Code.PYTHON,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only say what is unmanaged; exit with 13 if something is.")
+    ] = False,
+    stack: Annotated[
+        str | None, typer.Option("--stack", "-s", metavar="NAME", help="The stack. Default: the selected one.")
+    ] = None,
+    file: Files = None,
+    cwd: Folder = Path(),
+    instance: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="An instance of ROMA Connect; repeatable. Default: those of the stack."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Find what a vendor has and this stack does not manage, and print code that adopts it.
+
+    Compares ids, not names. What other stacks manage is known from their exports (--file). Changes nothing, and prints
+    no secret. Needs the passphrase or key of the stack's secrets.
+    """
+    from ..endpoints import Endpoints
+    from ..endpoints.session import Runtime
+    from . import adopt as adoption
+    from .stack_config import endpoints_of, kind_of
+    from .stack_export import export, read_file
+
+    with _errors_in_one_line():
+        configured = endpoints_of(cwd, stack)
+        kind = kind_of(endpoint, configured)
+        managed = [export(stack, cwd), *map(read_file, file or ())]
+        session = Endpoints(configured, Runtime(environment=os.environ)).session(endpoint, kind)
+        with _console().status("reading"):
+            found = adoption.look(session, kind, managed, instance or ())
+    if as_json:
+        typer.echo(found.as_json())
+    elif check:
+        for one in found.unmanaged:
+            typer.echo(f"unmanaged: {one.kind} {one.id} ({one.name})")
+        if not found.unmanaged and not found.unknown:
+            typer.echo("nothing is unmanaged")
+    else:
+        for line in (adoption.python if code is Code.PYTHON else adoption.manifest)(found):
+            typer.echo(line)
+    for unknown in found.unknown:
+        typer.echo(f"rekey: {unknown.kind} {unknown.what}: {unknown.why}", err=True)
+    if check and found.unmanaged:
+        raise typer.Exit(UNMANAGED)
+    if found.unknown:
+        raise typer.Exit(FAILED)
 
 
 class Format(StrEnum):

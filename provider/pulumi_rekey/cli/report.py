@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 from pydantic import Field, field_serializer
 
 from ..model import Model, Moment, rfc3339
 from ..policy.durations import in_words
-from .health import OVERDUE_AFTER, Health, Verdict, due_at, judge
+from . import facts
+from .choices import Health, Order
+from .health import OVERDUE_AFTER, Verdict, due_at, judge
 from .stack_state import Credential, Stack
 
 #: Raised when a field changes its meaning or is removed; new fields may come at any time.
@@ -58,6 +60,17 @@ class Row:
         return None if self.verdict.health is Health.NEVER else self.verdict.why
 
 
+_LATEST: Final = datetime.max.replace(tzinfo=UTC)
+_KEYS: Final[dict[Order, Callable[[Row], Any]]] = {
+    Order.HEALTH: lambda row: list(Health).index(row.verdict.health),
+    Order.NAME: lambda row: row.credential.name,
+    Order.DUE: lambda row: row.due or _LATEST,
+    Order.EXPIRES: lambda row: row.credential.state.expires_at or _LATEST,
+    # The oldest first.
+    Order.AGE: lambda row: row.credential.state.rotated_at or _LATEST,
+}
+
+
 @dataclass(frozen=True)
 class Section:
     """The credentials of one stack, worst first."""
@@ -100,11 +113,18 @@ class Report:
 
     def only(self, *healths: Health) -> Report:
         """Return the report, limited to credentials of the given healths."""
-        sections = (
-            Section(section.stack, tuple(row for row in section.rows if row.verdict.health in healths))
-            for section in self.sections
-        )
-        return Report(self.at, tuple(sections))
+        return self.where(lambda row: row.verdict.health in healths)
+
+    def where(self, wanted: Callable[[Row], bool]) -> Report:
+        """Return the report, limited to some credentials."""
+        return self._with_rows(lambda rows: filter(wanted, rows))
+
+    def sorted(self, order: Order) -> Report:
+        """Return the report in another order, which ends with those of which nothing is known."""
+        return self._with_rows(lambda rows: sorted(rows, key=_KEYS[order]))
+
+    def _with_rows(self, change: Callable[[tuple[Row, ...]], Iterable[Row]]) -> Report:
+        return Report(self.at, tuple(Section(found.stack, tuple(change(found.rows))) for found in self.sections))
 
     def as_json(self) -> str:
         """Return the report as JSON, one document, indented."""
@@ -161,11 +181,9 @@ def from_now(moment: datetime, now: datetime) -> str:
 
 def report(stacks: Sequence[Stack], at: datetime, overdue_after: timedelta = OVERDUE_AFTER) -> Report:
     """Judge the credentials of some stacks at one moment."""
-    order = list(Health)
-    latest = datetime.max.replace(tzinfo=at.tzinfo)
 
     def worst_first(row: Row) -> tuple[int, datetime, str]:
-        return order.index(row.verdict.health), row.due or latest, row.credential.urn
+        return _KEYS[Order.HEALTH](row), row.due or _LATEST, row.credential.urn
 
     sections = (
         Section(
@@ -177,6 +195,18 @@ def report(stacks: Sequence[Stack], at: datetime, overdue_after: timedelta = OVE
         for stack in stacks
     )
     return Report(at, tuple(sections))
+
+
+class RotationDocument(Model):
+    """One rotation that was."""
+
+    generation: int = Field(description="Number of the secret that it made; the first is 1.")
+    at: Moment = Field(description="When it was minted, or the object adopted (RFC 3339, UTC).")
+    reason: str = Field(description="Why.")
+
+    @field_serializer("at", when_used="json")
+    def _at(self, moment: datetime) -> str:
+        return rfc3339(moment)
 
 
 class CredentialDocument(Model):
@@ -205,6 +235,12 @@ class CredentialDocument(Model):
         description="Until when the previous secret works; null if there is none."
     )
     step: str | None = Field(description="The remaining step of an interrupted change; null if there is none.")
+    policy: tuple[str, ...] = Field(description="The policy in words, or why it cannot be read.")
+    consumers: tuple[str, ...] = Field(description="What whoever reads the outputs has, in words.")
+    removal: str | None = Field(
+        description="What a removal does at the vendor, in words; null where the state cannot be read."
+    )
+    rotations: tuple[RotationDocument, ...] = Field(description="The last ten rotations, newest first.")
 
     @field_serializer(
         "rotated_at", "next_rotation_at", "expires_at", "previous_expires_at", when_used="json-unless-none"
@@ -270,4 +306,10 @@ def _credential_document(row: Row, at: datetime) -> CredentialDocument:
         expires_at=s.expires_at,
         previous_expires_at=s.previous_expires_at,
         step=s.step,
+        policy=tuple(facts.policy_of(found)),
+        consumers=tuple(facts.consumers_of(found, at)),
+        removal=facts.removal_of(found),
+        rotations=tuple(
+            RotationDocument(generation=one.generation, at=one.at, reason=one.reason) for one in facts.rotations(found)
+        ),
     )

@@ -15,7 +15,7 @@ from itertools import groupby
 from typing import Final
 
 from ..model import rfc3339
-from .health import Health
+from .choices import Health
 from .report import Remark, Report, Row, Section, from_now, particulars, remarks, spans
 from .report_axis import Axis, axis
 from .report_timeline import frozen, labels, parts, picture, rhythm

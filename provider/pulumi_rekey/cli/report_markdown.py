@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from ..model import rfc3339
-from .health import Health
+from .choices import Health
 from .report import Report, Row, from_now, remarks, spans
 
 _SIGNS: Final = {

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from ..model import rfc3339
-from .health import Health
+from .choices import Health
 from .report import Report, Row, Section, from_now
 
 if TYPE_CHECKING:

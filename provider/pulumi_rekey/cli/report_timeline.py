@@ -14,7 +14,7 @@ from typing import Final
 
 from ..policy.durations import in_words
 from ..policy.windows import Freeze, Window
-from .health import Health
+from .choices import Health
 from .report import Row
 from .report_axis import Axis, Tick
 

@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..endpoints import KINDS
+from ..endpoints.config import one_of
+from ..errors import Misconfigured
 from .stack_export import pulumi
+from .stack_state import printable
 
 
 def stack_config(folder: Path, stack: str | None) -> dict[str, Any]:
@@ -30,3 +34,31 @@ def configured_endpoints(config: Mapping[str, Any]) -> dict[str, Any] | None:
         except ValueError:
             return None
     return value if isinstance(value, dict) else None
+
+
+def endpoints_of(folder: Path, stack: str | None) -> Mapping[str, Any]:
+    """Return the endpoints of a stack; none where there is no project, so that the environment says it all."""
+    if stack is None and not any((folder / name).is_file() for name in ("Pulumi.yaml", "Pulumi.yml")):
+        return {}
+    endpoints = configured_endpoints(stack_config(folder, stack))
+    if endpoints is None:
+        raise Misconfigured("rekey:endpoints is not a map", todo="set its keys with --path")
+    return endpoints
+
+
+def kind_of(endpoint: str, configured: Mapping[str, Any]) -> str:
+    """Return the kind of an endpoint, configured or not.
+
+    :raises Misconfigured: There is no such endpoint, or its kind is none.
+    """
+    settings = configured.get(endpoint, {})
+    kind = settings.get("kind", endpoint) if isinstance(settings, dict) else None
+    if kind in KINDS:
+        return str(kind)
+    if endpoint in configured:
+        raise Misconfigured(
+            f"rekey:endpoints.{printable(endpoint)}.kind is not a kind of endpoint", todo=one_of(KINDS, kind)
+        )
+    raise Misconfigured(
+        f"endpoint {printable(endpoint)!r} is not configured", todo=one_of([*configured, *KINDS], endpoint)
+    )

@@ -38,23 +38,38 @@ def pulumi(arguments: Sequence[str], folder: Path) -> bytes:
 
     :raises Misconfigured: there is no pulumi on PATH, or it failed; with its complaint in one line.
     """
+    done = pulumi_result(arguments, folder)
+    if done.returncode:
+        complaint = printable(" ".join(done.stderr.decode(errors="replace").split()))[:_COMPLAINT]
+        raise Misconfigured(f"pulumi {arguments[0]}: {complaint.removeprefix('error: ')}", todo=_advice(complaint))
+    return done.stdout
+
+
+def pulumi_result(
+    arguments: Sequence[str], folder: Path, *, captured: bool = True
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a pulumi command to its end, whatever that is; what is not captured, the user sees.
+
+    :raises Misconfigured: there is no pulumi on PATH.
+    """
     program = shutil.which("pulumi")
     if program is None:
         raise Misconfigured("there is no pulumi on PATH", todo="install the Pulumi CLI, or give exports with --file")
     if not folder.is_dir():
         raise Misconfigured(f"the folder {printable(folder)} does not exist")
-    done = subprocess.run(  # noqa: S603 - the user's own pulumi, by its full path
-        [program, *arguments, "--non-interactive", "--color", "never"],
+    # Options come before what follows `--`.
+    split = arguments.index("--") if "--" in arguments else len(arguments)
+    plain = ["--non-interactive", "--color", "never"] if captured else ["--non-interactive"]
+    return subprocess.run(  # noqa: S603 - the user's own pulumi, by its full path
+        [program, *arguments[:split], *plain, *arguments[split:]],
         cwd=folder,
         env=os.environ | {"PULUMI_SKIP_UPDATE_CHECK": "true"},
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        # Standard output is for what programs read.
+        stdout=subprocess.PIPE if captured else sys.stderr,
+        stderr=subprocess.PIPE if captured else None,
         check=False,
     )
-    if done.returncode:
-        complaint = printable(" ".join(done.stderr.decode(errors="replace").split()))[:_COMPLAINT]
-        raise Misconfigured(f"pulumi {arguments[0]}: {complaint.removeprefix('error: ')}", todo=_advice(complaint))
-    return done.stdout
 
 
 def _advice(complaint: str) -> str:

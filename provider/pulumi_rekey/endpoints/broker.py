@@ -81,14 +81,14 @@ class Broker(Session[BrokerEndpoint]):
             return self.get(path, directory_id)
         except NotFound as refused:
             try:
-                listed = self._directories(path.partition("/{}")[0])
+                listed = self.directories(path.partition("/{}")[0])
             except (Forbidden, NotFound) as failed:
                 raise self.not_proven_gone(failed, "the list itself is not shown") from None
             if directory_id in listed:
                 raise self.not_proven_gone(refused, "the directory is there, and has no sync client") from None
             return None
 
-    def _directories(self, path: str) -> set[str]:
+    def directories(self, path: str) -> set[str]:
         """GET the ids of all directories of a tenant; a list with another page is not documented, and not whole."""
         headers = {"accept": _DIRECTORY_LIST} if self.endpoint.dialect == "vcenter" else self.headers()
         source, answer = self.get_at(self.endpoint.url + path, headers=headers)

@@ -177,14 +177,14 @@ class Roma(Session[RomaEndpoint]):
             if refused.code != _NO_APPLICATION:
                 raise self.not_proven_gone(refused) from None
             try:
-                listed = self._applications(project_id, instance_id)
+                listed = self.applications(project_id, instance_id)
             except (Forbidden, NotFound) as failed:
                 raise self.not_proven_gone(failed, "the list itself is not shown") from None
             if app_id in listed:
                 raise self.not_proven_gone(refused, "it is in the list") from None
             return None
 
-    def _applications(self, project_id: str, instance_id: str) -> set[str]:
+    def applications(self, project_id: str, instance_id: str) -> set[str]:
         """GET the ids of all applications of an instance; the pages must agree with the total that they name."""
         found: list[str] = []
         totals = set()

@@ -20,6 +20,7 @@ from ..reconciler.apply import Reconciler, refused
 from ..reconciler.contract import Inputs, InSteps, Resource, State, claimed, claims, creates, object_id, object_named
 from ..reconciler.plan import Plan, plan, plan_creation, policy_problems
 from ..reconciler.preview import foresee_creation, foresee_update
+from . import orders
 from .differences import Kind, differences, top_of
 from .instance import Instance
 from .values import UNKNOWN, Properties, Secret, holds_unknown, without_unknowns
@@ -30,6 +31,11 @@ _NO_OWNER: Final = "needs the stack's owner id: run `pulumi config set --secret 
 ENDPOINT_OF_ID: Final = "::"
 _NATIVE_TYPE: Final = re.compile(r"(?:^|(?<=\$))rekey:index:(?=\w+(?:\$|$))")
 _DYNAMIC_TYPE: Final = "pulumi-python:dynamic/rekey:"
+#: The engine asks no provider in the preview of a removal: said when there is a preview.
+_REMOVAL: Final = (
+    "is taken over: its removal from the program leaves it at the vendor, and replaces a secret that rekey has minted"
+    " or stored by one that nobody keeps; with retain_on_delete=True everything is left alone"
+)
 _MAY_ROTATE: Final = "may rotate: what decides it is known during `pulumi up` only"
 
 
@@ -112,10 +118,19 @@ class Answers:
         """Validate what is known of the inputs, naming each property that is wrong."""
         if call.urn is not None:
             self._instance.declare(call.urn)
-        inputs = dict(news)
+        name = None if call.urn is None else orders.name_of(call.urn)
+        order = None if name is None else self._instance.order(name)
+        refused_order = None if name is None or order is None else orders.conflict(news, name)
+        if refused_order is not None:
+            return Checked(dict(news), [refused_order])
+        # A policy that is not known as a whole gets its order when it is; what is no policy is refused as such.
+        obeyed = order is not None and isinstance(news.get("rotation") or {}, dict)
+        inputs = orders.with_order(news, order) if order is not None and obeyed else dict(news)
         found = problems(self.resource.inputs, inputs, holds_unknown)
         if not found:
             found = list(self._policy_problems(inputs))
+        if name is not None and obeyed:
+            found = [orders.with_source(problem, name) for problem in found]
         if not found and not holds_unknown(inputs):
             found = list(self._rule_problems(call, inputs, is_new=not olds))
         found += self._misconfigurations(call, inputs)
@@ -146,6 +161,8 @@ class Answers:
             remarks = self.resource.remarks(i, None)
             for text in (*warnings(i.rotation, self._instance.now()), *creation.says, *remarks):
                 call.remark("WARNING", text)
+            if creation.adopted is not None:
+                call.remark("INFO", _REMOVAL)
 
     def _misconfigurations(self, call: Call, inputs: Properties) -> Iterator[tuple[str, str]]:
         endpoint, vendor = inputs.get("endpoint"), self.resource.vendor

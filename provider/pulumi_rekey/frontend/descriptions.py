@@ -16,6 +16,7 @@ SHARED_OUTPUTS: Final = (
     "generation",
     "rotated_at",
     "rotation_reason",
+    "history",
     "next_rotation_at",
     "expires_at",
     "previous_expires_at",

@@ -16,6 +16,7 @@ from ..endpoints.no_vendor import NoVendor
 from ..endpoints.session import Runtime, Session
 from ..errors import Misconfigured
 from ..policy.durations import parse
+from . import orders
 from .neighbours import Neighbours
 from .values import Scope
 
@@ -54,6 +55,7 @@ class Instance:
         self._lock = threading.Lock()
         self._endpoints: Endpoints | None = None
         self._configured: str | None = None
+        self._ordered: str | None = None
         #: The stack's ``rekey:owner``.
         self.owner: str | None = None
         self._claims: dict[tuple[str, str], Claim] = {}
@@ -67,6 +69,14 @@ class Instance:
     def configure(self, get: Callable[[str], str | None]) -> None:
         """Take the stack's configuration; every resource of the process is handed the same."""
         self._configured, self.owner = get("rekey:endpoints"), get("rekey:owner")
+        self._ordered = get(orders.SETTING)
+
+    def order(self, name: str) -> str | None:
+        """Return the reason for which the configuration has a resource rotate now, if it does.
+
+        :raises Misconfigured: if what is configured is no map of reasons.
+        """
+        return orders.read(self._ordered).get(name)
 
     # -- endpoints and clock ----------------------------------------------------------------------------------------
 

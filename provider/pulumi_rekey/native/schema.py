@@ -47,6 +47,12 @@ _SETTINGS: Final[dict[str, Any]] = {
         "type": "string",
         "secret": True,
     },
+    "rotateNow": {
+        "description": "For each resource that is to rotate now, by its name, the reason: a new text rotates, once. Not"
+        " secret.",
+        "type": "object",
+        "additionalProperties": {"type": "string"},
+    },
 }
 
 

@@ -1,4 +1,4 @@
-"""The settings of a provider: ``endpoints`` and ``owner``, as stack configuration or as arguments of a provider."""
+"""The settings of a provider, as stack configuration or as arguments: ``endpoints``, ``owner`` and ``rotateNow``."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from ..endpoints.config import one_of
 from ..frontend.values import Properties, Secret, holds_unknown
 from ..frontend.version import package_version
 
-_SETTINGS: Final = ("endpoints", "owner")
+_SECRET: Final = ("endpoints", "owner")
+_SETTINGS: Final = (*_SECRET, "rotateNow")
 #: What stands beside them in a stack's configuration, or is the engine's own.
 _OTHERS: Final = frozenset({"frontend", "version", "pluginDownloadURL"})
 
 
 def checked(settings: Properties) -> tuple[Properties, list[tuple[str, str]]]:
     """Return the settings, marked secret, and (path, reason) for each that does not exist."""
-    marked = {name: Secret(value) if name in _SETTINGS else value for name, value in settings.items()}
+    marked = {name: Secret(value) if name in _SECRET else value for name, value in settings.items()}
     return marked, list(_failures(settings))
 
 

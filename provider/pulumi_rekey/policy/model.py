@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, StrictBool, ValidationInfo, WithJsonSchema, field_validator
 
-from ..model import OPEN, Mark, Model, Moment, Secret
+from ..model import OPEN, Mark, Model, Moment, Secret, rfc3339
 from .durations import as_text
 from .fields import Duration, within
 from .slots import Handover, Turn
@@ -29,6 +29,10 @@ def _as_text(value: Any) -> Any:
 
 TriggerValue = Annotated[str, BeforeValidator(_as_text), WithJsonSchema({"type": ["string", "number", "boolean"]})]
 
+
+#: What a state keeps of the rotations before the last: with that one they are ten.
+_MAX_REMEMBERED: Final = 9
+_MAX_REMEMBERED_REASON: Final = 100
 
 #: How :attr:`AppliedPolicy.pending` names ``rotate_now``; a trigger is ``triggers.NAME``.
 ROTATE_NOW: Final = "rotate_now"
@@ -240,9 +244,23 @@ class RotationState(Model):
         description="For one of a pair: the last time that it handed consumers over. Of the two sides the higher"
         " `number` counts, and consumers hold the side that it names in `to`.",
     )
+    history: Annotated[tuple[str, ...], Mark.MINTED] = Field(
+        default=(),
+        description="The rotations before the present secret's, oldest first and at most nine: generation, time and"
+        " reason of each, in one text.",
+    )
     spread: Annotated[float, Mark.MINTED] = Field(
         default=0.0, ge=0, le=1, description="Which part of the policy's jitter is taken off; drawn at minting."
     )
     rotation: Annotated[AppliedPolicy, Mark.MINTED] = Field(
         default_factory=AppliedPolicy, description="What the last rotation knew of the policy."
     )
+
+    def history_with_this(self) -> tuple[str, ...]:
+        """Return the history for the secret after this one; before that, a state holds no byte of it."""
+        if self.generation == 0 or self.rotated_at is None:
+            return self.history
+        reason = self.rotation_reason or ""
+        if len(reason) > _MAX_REMEMBERED_REASON:
+            reason = f"{reason[:_MAX_REMEMBERED_REASON]}\u2026"
+        return (*self.history, f"{self.generation} {rfc3339(self.rotated_at)} {reason}".rstrip())[-_MAX_REMEMBERED:]

@@ -14,6 +14,7 @@ from ..dynamic.engine import PROVIDER_KEY, pickled_name, source_position_only
 from ..frontend.version import package_version
 from .arguments import judge, types_of
 from .front_end import PACKAGE, is_native
+from .rotate_now import note_declared
 from .rotation import as_rotation
 
 _PACKAGE: Final = str(Path(__file__).parent.parent)
@@ -43,6 +44,10 @@ class Credential(Resource):
     """When the present secret was minted, or the object adopted (RFC 3339, UTC)."""
     rotation_reason: pulumi.Output[str]
     """Why the present secret was minted."""
+    history: pulumi.Output[list[str] | None]
+    """The rotations before the present secret's, oldest first and at most nine: generation, time and reason of each, in
+    one text.
+    """
     next_rotation_at: pulumi.Output[str | None]
     """When the next rotation is due by age or expiry (RFC 3339, UTC); unset if never. It happens at the first
     ``pulumi up`` after it that windows and freezes allow.
@@ -79,6 +84,7 @@ class Credential(Resource):
         if given is not None:
             inputs = {**inputs, "rotation": as_rotation(given).properties()}
         _refuse_plain_credentials()
+        note_declared(name)
         # Pulumi resolves only what stands among the properties, so every output is named there.
         props: dict[str, Any] = dict.fromkeys(self.output_names())
         for key, value in inputs.items():

@@ -38,6 +38,8 @@ class Provider(pulumi.ProviderResource):
         settings = {
             "endpoints": pulumi.Output.secret(endpoints),
             "owner": None if owner is None else pulumi.Output.secret(owner),
+            # The stack's configuration is for the default provider, and resources of all are rotated by it.
+            "rotateNow": pulumi.Config(PACKAGE).get_object("rotateNow"),
         }
         options = pulumi.ResourceOptions(version=package_version())
         super().__init__(PACKAGE, name, settings, pulumi.ResourceOptions.merge(options, opts))

@@ -588,6 +588,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         kept = s.model_copy(
             update={
                 "generation": generation,
+                "history": s.history if generation <= s.generation else s.history_with_this(),
                 # The vendor decides by its own clock when a secret ends.
                 "rotated_at": (self.now + self.api.clock_offset).replace(microsecond=0),
                 "rotation_reason": reason,

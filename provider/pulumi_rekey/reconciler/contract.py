@@ -8,7 +8,7 @@ secret is marked on the fields (see :class:`~pulumi_rekey.model.Mark`).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Generic, Protocol, Self, TypeVar
 
@@ -165,6 +165,24 @@ class Importable(Resource[InputsT, StateT, SessionT]):
     def find(self, api: SessionT, at: Mapping[str, str], mark: str | None) -> StateT | None:
         """Return the object that exists under these inputs of ``import_id``, to be taken over; nothing if none does."""
 
+    def existing(self, api: SessionT, within: Collection[str]) -> Iterable[Mapping[str, str]] | None:
+        """Return what :meth:`find` takes for each object that there is; nothing where the vendor documents no list.
+
+        ``within`` are the ids of what the objects are in, where the vendor does not list that.
+        """
+        return None
+
+    def removal(self, s: StateT) -> str:
+        """Return in words what a destroy, or the removal from the program, does at the vendor."""
+        if creates(self) and not getattr(s, "adopted", False):
+            return "is deleted at the vendor, and its secret ends with it"
+        if any(getattr(s, name) is not None for name in secret_fields(self.state)):
+            return (
+                "stays at the vendor, but its secret is replaced by one that nobody keeps, if it is still the one in"
+                " the state: whoever uses it is locked out"
+            )
+        return "stays at the vendor as it is, and so does its secret"
+
     def inputs_as_found(self, s: StateT) -> dict[str, Any]:
         """Return the inputs that say what there is: a program with these has nothing to change."""
         names = settings_of(self) | (fields_marked(self.inputs, IMMUTABLE) & self.state.model_fields.keys())
@@ -208,7 +226,7 @@ class TwoSecretsState(State):
 
     def with_candidate_pending(self, before: Self) -> Self:
         """Return a state that was just minted with its secret as the next one, beside the one before."""
-        kept = ("generation", "rotated_at", "rotation_reason", "next_rotation_at", "spread", "secret")
+        kept = ("generation", "rotated_at", "rotation_reason", "history", "next_rotation_at", "spread", "secret")
         old = {name: getattr(before, name) for name in kept}
         minted = Candidate(rotated_at=self.rotated_at, rotation_reason=self.rotation_reason, spread=self.spread)
         ends = {"expires_at": self.previous_expires_at, "previous_secret": None, "previous_expires_at": None}
@@ -228,7 +246,8 @@ class TwoSecretsState(State):
         previous = self.secret if self.expires_at else None
         secrets = {"secret": self.next_secret, "previous_secret": previous, "next_secret": None, "candidate": None}
         ends = {"previous_expires_at": self.expires_at, "expires_at": None}
-        return self.model_copy(update={**minted, **secrets, **ends, "generation": self.generation + 1})
+        counted = {"generation": self.generation + 1, "history": self.history_with_this()}
+        return self.model_copy(update={**minted, **secrets, **ends, **counted})
 
     def without_candidate(self) -> Self:
         """Return it as it was before the next secret, which is not in force."""

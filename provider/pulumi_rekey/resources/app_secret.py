@@ -9,7 +9,7 @@ A grace cannot be set: the old secret ends with the reset.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, SecretStr
@@ -82,6 +82,11 @@ class AppSecret(Importable[AppSecretInputs, AppSecretState, Roma]):
         project_id = api.in_project(i.project_id).project_id
         s = AppSecretState(instance_id=i.instance_id, app_id=i.app_id, project_id=project_id)
         return self._put(api, s, i.secret, save) if i.secret else _as_shown(s, self._shown(api, s))
+
+    def existing(self, api: Roma, within: Collection[str]) -> Iterable[Mapping[str, str]] | None:
+        """GET all pages of each instance's applications; of instances this API has no list."""
+        found = [(instance, app) for instance in sorted(within) for app in api.applications(api.project_id, instance)]
+        return [{"instance_id": instance, "app_id": app} for instance, app in sorted(found)] if within else None
 
     def find(self, api: Roma, at: Mapping[str, str], mark: str | None) -> AppSecretState | None:
         """GET the secret that is there."""

@@ -8,7 +8,7 @@ A grace cannot be set: nothing documents that the old secret survives its regene
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
@@ -127,6 +127,10 @@ class OidcRelyingParty(
             ):
                 raise _in_the_way(api, party.id("id"), begun=name != i.client_name)
         return None
+
+    def existing(self, api: Vcd, within: Collection[str]) -> Iterable[Mapping[str, str]]:
+        """GET all pages of the list."""
+        return [{"adopt": found.id("id")} for found in api.all_of(_PARTIES)]
 
     def find(self, api: Vcd, at: Mapping[str, str], mark: str | None) -> OidcRelyingPartyState | None:
         """GET it; the secret in use is not shown."""

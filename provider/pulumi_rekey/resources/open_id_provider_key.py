@@ -12,7 +12,7 @@ and keeps no copy).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
@@ -222,6 +222,10 @@ class OpenIdProviderKey(
             return s
         # Whoever names a key has decided that it signs, whichever key does now: also that of the one adopted before.
         return self._activated(api, s, save, named=i.adopt is not None)
+
+    def existing(self, api: Vcd, within: Collection[str]) -> Iterable[Mapping[str, str]]:
+        """GET all pages of the list."""
+        return [{"adopt": found.id("id")} for found in api.all_of(_KEYS)]
 
     def find(self, api: Vcd, at: Mapping[str, str], mark: str | None) -> OpenIdProviderKeyState | None:
         """GET the key, and which one signs; of rekey's mark it has one that tells it from the keys that follow."""

@@ -298,6 +298,10 @@ class OrgOAuthApp(
         """Ask for an access token with the id and secret."""
         return _accepts(api, s, s.secret)
 
+    def removal(self, s: OrgOAuthAppState) -> str:
+        """Say that no app is deleted, whoever made it."""
+        return super().removal(s.model_copy(update={"adopted": True}))
+
     def delete(self, api: Navigator, s: OrgOAuthAppState, save: Save[OrgOAuthAppState]) -> str | None:
         """PUT a secret of the vendor's making and throw the answer away, if the present one is still ours."""
         found = api.find(_APP, s.org_id, s.oauth_app_id)

@@ -11,8 +11,8 @@ A grace cannot be set: the old credentials end with the minting of the new ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 
@@ -25,7 +25,8 @@ from ..errors import Conflict, NotFound
 from ..model import IMMUTABLE, NO_FLAG, OPEN, Mark, Model, Secret, VendorId
 from ..reconciler.contract import Adjustable, Clock, Importable, Inputs, Save, State
 
-_PATH: Final = "/broker/directories/{}/sync-client"
+_DIRECTORIES: Final = "/broker/directories"
+_PATH: Final = f"{_DIRECTORIES}/{{}}/sync-client"
 _SETTINGS: Final = ("generate_token", "token_ttl")
 
 
@@ -152,6 +153,16 @@ class SyncClientCredentials(
             answer = api.get(api.base("usergroup", tenant) + _PATH, i.directory_id)
         s = _as_saved(SyncClientCredentialsState(directory_id=i.directory_id, tenant=tenant), answer)
         return s.model_copy(update={name: _asked(i, s, name) for name in _SETTINGS})
+
+    def existing(self, api: Broker, within: Collection[str]) -> Iterable[Mapping[str, str]]:
+        """GET the directories of the endpoint's tenant; one that has no sync client has nothing to adopt."""
+        base = api.base("usergroup", api.tenant(None))
+        for id_ in sorted(api.directories(base + _DIRECTORIES)):
+            with suppress(NotFound):
+                # What else is wrong with one is said where it is read.
+                with suppress(Conflict):
+                    api.get(base + _PATH, id_)
+                yield {"directory_id": id_}
 
     def find(self, api: Broker, at: Mapping[str, str], mark: str | None) -> SyncClientCredentialsState | None:
         """GET the sync client that is there; its credentials are not shown."""

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ...endpoints import KINDS, Endpoints
-from ...endpoints.config import one_of
 from ...endpoints.session import Runtime
 from ...errors import Error, Misconfigured
-from ..stack_config import configured_endpoints, stack_config
+from ..stack_config import endpoints_of, kind_of
 from ..stack_state import printable
 from . import run
 from .lab import Lab, Options, as_option
@@ -47,7 +46,7 @@ class Command:
 
         :raises Misconfigured: if there is none of that name, or its settings are wrong.
         """
-        configured = _configured(folder, stack)
+        configured = endpoints_of(folder, stack)
         runtime = Runtime(environment=os.environ, warn=_warn)
         return cls.in_configuration(endpoint, configured, runtime, options)
 
@@ -56,7 +55,7 @@ class Command:
         cls, endpoint: str, configured: Mapping[str, Any], runtime: Runtime, options: Options
     ) -> Command:
         """Find an endpoint among those that are configured."""
-        kind, given = _kind(endpoint, configured), options.given()
+        kind, given = kind_of(endpoint, configured), options.given()
         recorder = Recorder()
         session = Endpoints(configured, replace(runtime, heard=recorder.heard)).session(endpoint, kind)
         if kind == "navigator" and options.org is None:
@@ -129,30 +128,6 @@ def _writable(file: Path) -> Iterator[None]:
         raise Misconfigured(
             f"--record {printable(str(file))}: {wrong.strerror}", todo="name a file that can be written"
         ) from None
-
-
-def _configured(folder: Path, stack: str | None) -> Mapping[str, Any]:
-    """Return the endpoints of a stack; none where there is no project, so that the environment says it all."""
-    if stack is None and not any((folder / name).is_file() for name in ("Pulumi.yaml", "Pulumi.yml")):
-        return {}
-    endpoints = configured_endpoints(stack_config(folder, stack))
-    if endpoints is None:
-        raise Misconfigured("rekey:endpoints is not a map", todo="set its keys with --path")
-    return endpoints
-
-
-def _kind(endpoint: str, configured: Mapping[str, Any]) -> str:
-    settings = configured.get(endpoint, {})
-    kind = settings.get("kind", endpoint) if isinstance(settings, dict) else None
-    if kind in KINDS:
-        return str(kind)
-    if endpoint in configured:
-        raise Misconfigured(
-            f"rekey:endpoints.{printable(endpoint)}.kind is not a kind of endpoint", todo=one_of(KINDS, kind)
-        )
-    raise Misconfigured(
-        f"endpoint {printable(endpoint)!r} is not configured", todo=one_of([*configured, *KINDS], endpoint)
-    )
 
 
 def _warn(text: str) -> None:

@@ -1,0 +1,103 @@
+"""`rekey rotate`: what it writes, what it refuses, and what the next run makes of it."""
+
+import json
+
+import pytest
+from pulumi_rekey.errors import Misconfigured
+from pulumi_rekey.frontend import orders
+from pulumi_rekey.programs.rotate_now import unknown
+
+from tests.engine import Stack
+
+from .conftest import Rekey
+
+PROGRAM = """
+import pulumi, pulumi_rekey as rekey
+made = rekey.GeneratedSecret("made", vendor="navigator")
+rekey.GeneratedSecret("still", vendor="navigator", rotation=rekey.Rotation(paused=True))
+rekey.GeneratedSecret("asked", vendor="navigator", rotation=rekey.Rotation(rotate_now="INC-1"))
+rekey.Pair("portal", lambda side, its: rekey.OidcRelyingParty(client_name=f"portal {side}",
+    redirect_uris=["https://portal.example.com/callback"], **its), every="30d")
+pulumi.export("made", made.secret)
+"""
+URN = "urn:pulumi:dev::shop::rekey:index:GeneratedSecret::a::b"
+
+
+def test_order_is_read_as_text() -> None:
+    assert orders.read('{"a": "INC-1", "b": 4711, "c": true, "d": null}') == {"a": "INC-1", "b": "4711", "c": "true"}
+    assert orders.read(None) == {}
+    assert orders.name_of(URN) == "a::b"
+
+
+@pytest.mark.parametrize("wrong", ["INC-1", '["a"]', '{"a": {"blue": "INC-1"}}'])
+def test_order_that_is_no_map_of_reasons_is_refused(wrong: str) -> None:
+    with pytest.raises(Misconfigured, match="rekey:rotateNow is not a map of reasons"):
+        orders.read(wrong)
+
+
+def test_order_joins_the_policy_of_the_program() -> None:
+    said = {"rotation": {"max_age": "90d"}, "vendor": "roma"}
+    policy = {"max_age": "90d", "rotate_now": "INC-1", "rotate_now_is_secret": False}
+    assert orders.with_order(said, "INC-1") == {"rotation": policy, "vendor": "roma"}
+    assert said["rotation"] == {"max_age": "90d"}
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("portal-blue", "rekey:rotateNow.portal-blue"),
+        ("a.b", 'rekey:rotateNow["a.b"]'),
+        ('"', 'rekey:rotateNow["\\""]'),
+    ],
+)
+def test_order_has_a_place_that_pulumi_reads_as_one_name(name: str, place: str) -> None:
+    assert orders.place(name) == place
+
+
+def test_order_for_nobody_is_said() -> None:
+    [said] = unknown({"portl": "INC-1", "made": "INC-2"}, {"portal", "made"})
+    assert said.startswith("rekey:rotateNow.portl rotates nothing")
+    assert "did you mean portal?" in said
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_rotate_and_up(rekey: Rekey, stack: Stack) -> None:
+    """One stack for all of it: orders, refusals, a run, and the run after it."""
+    stack.program(PROGRAM)
+    stack.up()
+    before, file = stack.outputs()["made"], stack.folder / "Pulumi.dev.yaml"
+    configured = file.read_text()
+
+    def rotate(*words: str, code: int) -> str:
+        ended = rekey("rotate", *words, "--cwd", str(stack.folder), "--stack", "dev", env=stack.environment)
+        assert ended.code == code, ended
+        return ended.out + ended.err
+
+    for names, reason, said in [
+        (["mad"], "INC-2", "no credential called mad: did you mean made?"),
+        (["portal"], "INC-2", "name a side: portal-blue or portal-green"),
+        (["made"], "two\nlines", "--reason must be one line"),
+        (["made", "still"], "INC-2", "does not rotate: paused"),
+        (["asked"], "INC-2", "is set in the program, and rekey:rotateNow.asked"),
+    ]:
+        assert said in rotate(*names, "--reason", reason, code=1)
+        assert file.read_text() == configured
+    said = rotate("made", "portal-blue", "--reason", "4711", code=0)
+    assert "made: rotates: rotate_now: 4711" in said
+    assert "portal-blue: rotates: rotate_now: 4711" in said
+    assert stack.outputs()["made"] == before
+    found = json.loads(rotate("made", "--reason", "INC-5", "--up", "--json", code=0).partition("\n}\n")[0] + "}")
+    assert found["done"] is True
+    assert stack.outputs()["made"] != before
+    resources = stack.resources()
+    assert resources["made"]["outputs"]["rotation_reason"] == "rotate_now: INC-5"
+    assert resources["portal-blue"]["outputs"]["generation"] == 1
+    assert "has rotated for this reason already" in rotate("made", "--reason", "INC-5", code=1)
+    stack.run("config", "set", "--path", "--plaintext", "rekey:rotateNow.gone", "INC-6")
+    run = stack.up()
+    assert run.steps == ["update portal-blue"]
+    assert "rekey:rotateNow.gone rotates nothing" in run.text
+    stack.run("config", "rm", "rekey:rotateNow")
+    assert stack.up("--expect-no-changes").steps == []
+    stack.run("config", "set", "--path", "--secret", "rekey:rotateNow.made", "INC-7")
+    assert "rekey:rotateNow is encrypted" in stack.preview(fails=True).text
