@@ -331,6 +331,16 @@ def test_shell_blocks_parse(block: Block) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+#: Options that the curl of Ubuntu 22.04, 7.81, does not have.
+NEWER_THAN_7_81 = {"--json", "--url-query", "--rate", "--no-clobber", "--remove-on-error", "--variable", "--expand-url"}
+
+
+def test_shell_blocks_run_with_an_older_curl() -> None:
+    called = [line for block in blocks("sh", "yaml") for line in block.text.splitlines() if "curl " in line]
+    assert called
+    assert [line for line in called if NEWER_THAN_7_81 & set(flags_of(line.split()))] == []
+
+
 def test_shell_blocks_name_targets_of_make() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     asked = {word for _, words in commands("make") for word in words if "=" not in word}
