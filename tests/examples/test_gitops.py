@@ -149,6 +149,10 @@ class Repository:
             command, cwd=folder, env=self.environment, capture_output=True, text=True, check=True
         ).stdout
 
+    def credentials_in(self, text: str) -> list[str]:
+        """Which of the vendors' secrets stand in a text."""
+        return [name for name, value in self.credentials().items() if name not in IDENTIFY and value in text]
+
     def outputs(self, name: str) -> dict[str, str]:
         """A credential's outputs, as consumers get them; nobody else sees them."""
         resources = json.loads(self.state())["deployment"]["resources"]
@@ -210,8 +214,7 @@ def test_gitops_pipeline_over_a_day(repository: Repository) -> None:
     first = repository.job("apply")
     assert "create" in first
     # Whoever may decrypt the state, as a preview may, has no credential of a vendor by it.
-    secrets_of_vendors = {value for name, value in repository.credentials().items() if name not in IDENTIFY}
-    assert [secret for secret in secrets_of_vendors if secret in repository.state()] == []
+    assert repository.credentials_in(repository.state()) == []
     secrets = {repository.outputs("billing")["secret"], repository.outputs("portal-blue")["client_secret"]}
 
     # A pull request with a mistake: every line of it is named, and nothing is asked.
@@ -234,7 +237,6 @@ def test_gitops_pipeline_over_a_day(repository: Repository) -> None:
     # While the vendor fails, another stack reads the secret that still works, and never the engine's "unknown".
     sandbox.fault("/regenerateSecret$", method="POST", status=503, count=0)
     failed = repository.job("apply", fails=True)
-    assert ": 503: " in failed
     assert repository.exported() == repository.outputs("portal-dr")["client_secret"] == before
     sandbox.clear_faults()
     repository.job("apply")

@@ -149,8 +149,8 @@ def environment_names(model: type[Endpoint]) -> dict[str, str]:
 def variables_of(model: type[Endpoint], name: str, environment: Mapping[str, str]) -> tuple[dict[str, str], bool]:
     """Return the variables that count for the endpoint called ``name``, and whether they are its own.
 
-    An endpoint that is not called like its kind has variables of its own, such as ``DR_SITE_VCD_API_TOKEN``. Where none of
-    them is set, its kind's count, but only beside its address.
+    An endpoint that is not called like its kind has variables of its own, such as ``DR_SITE_VCD_API_TOKEN``. Where none
+    of them is set, its kind's count, but only beside its address.
     """
     of_kind = environment_names(model)
     if name == model.kind:
@@ -177,7 +177,7 @@ def gather(
         for field, value in from_environment.items()
         if field not in credential_names | {"allow_unverified_ssl"} | settings.keys() and own
     }
-    belongs = _belongs(model, own, settings | taken, from_environment)
+    belongs = _belongs(model, settings | taken, from_environment, own=own)
     if belongs and "url" in from_environment and own and "allow_unverified_ssl" not in settings:
         taken |= {field: value for field, value in from_environment.items() if field == "allow_unverified_ssl"}
     if belongs:
@@ -193,7 +193,7 @@ def gather(
 
 
 def _belongs(
-    model: type[Endpoint], own: bool, settings: Mapping[str, Any], from_environment: Mapping[str, str]
+    model: type[Endpoint], settings: Mapping[str, Any], from_environment: Mapping[str, str], *, own: bool
 ) -> bool:
     """Tell whether a credential in the environment is for this endpoint: it must not be sent to another host.
 
