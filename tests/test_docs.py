@@ -25,6 +25,8 @@ import yaml
 from pulumi_rekey.cli.choices import Health
 from pulumi_rekey.cli.probe.recording import Call
 from pulumi_rekey.cli.report_openmetrics import openmetrics
+from pulumi_rekey.endpoints import session_class
+from pulumi_rekey.endpoints.config import resolve
 from pulumi_rekey.manifest.entries import read
 from pulumi_rekey.policy.decide import warnings
 from pulumi_rekey.policy.model import Policy
@@ -121,7 +123,7 @@ def test_python_blocks_type_check_for_users(tmp_path: Path) -> None:
     programs = {f"block_{number}": block for number, block in enumerate(PYTHON)}
     for name, block in programs.items():
         (tmp_path / f"{name}.py").write_text(block.text)
-    for example in ROOT.glob("examples/**/*.py"):
+    for example in (*ROOT.glob("examples/**/*.py"), *ROOT.glob("template/*.py")):
         if not any(need in example.read_text() for need in OF_CONSUMERS):
             name = f"example_{example.parent.name}" if example.stem == "__main__" else example.stem
             (tmp_path / f"{name}.py").write_text(example.read_text())
@@ -177,6 +179,16 @@ def test_yaml_blocks_fit_their_schemas(block: Block, tmp_path: Path) -> None:
         assert block.page.name == "tutorial.md", "its test runs the project"
     elif "groups" in first:
         judge_alerts(first)
+    elif block.file == "esc.yaml":
+        # What ESC hides in `fn::secret` is what a program gets.
+        given = yaml.safe_load(re.sub(r"\n +fn::secret:", "", block.text))["values"]
+        assert given.keys() <= {"pulumiConfig", "environmentVariables", "imports"}
+        assert given["pulumiConfig"].keys() == {"rekey:endpoints", "rekey:owner"}
+        for name, settings in given["pulumiConfig"]["rekey:endpoints"].items():
+            found = resolve(session_class(name).model, name, settings, given["environmentVariables"])
+            assert found.usable_credentials()
+    elif re.fullmatch(r"Pulumi\.\w+\.yaml", block.file):
+        assert first.keys() == {"environment"}
     elif "apiVersion" in first:
         *_, known = yaml.safe_load_all(OPERATOR.read_text())
         assert fields(first) <= fields(known)
@@ -205,6 +217,20 @@ def fields(document: Any, above: str = "") -> set[str]:
         return {above}
     chosen = above in {"/spec/envRefs", "/metadata"}
     return set().union(*(fields(value, above if chosen else f"{above}/{key}") for key, value in document.items()))
+
+
+@pytest.mark.parametrize("block", judged("dockerfile"), ids=str)
+def test_dockerfile_blocks_are_read(block: Block) -> None:
+    """Each line is an instruction, what is run is a command, and what is copied is the project's."""
+    lines = [line.partition(" ") for line in block.text.splitlines()]
+    assert {word for word, _, _ in lines} <= {"FROM", "WORKDIR", "COPY", "RUN", "ENTRYPOINT"}
+    for word, _, rest in lines:
+        if word == "ENTRYPOINT":
+            assert all(isinstance(argument, str) for argument in json.loads(rest))
+        elif word == "RUN":
+            subprocess.run(["bash", "-n"], input=rest, text=True, check=True)
+        elif word == "COPY":
+            assert rest.split()[0] in {"requirements.txt", "vendor/", "."}
 
 
 @pytest.mark.parametrize("block", judged("json"), ids=str)
@@ -348,6 +374,16 @@ def test_text_blocks_of_manifest_folders(tmp_path: Path) -> None:
 def test_shell_blocks_parse(block: Block) -> None:
     done = subprocess.run(["bash", "-n"], input=block.text, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+#: Options that the curl of Ubuntu 22.04, 7.81, does not have.
+NEWER_THAN_7_81 = {"--json", "--url-query", "--rate", "--no-clobber", "--remove-on-error", "--variable", "--expand-url"}
+
+
+def test_shell_blocks_run_with_an_older_curl() -> None:
+    called = [line for block in blocks("sh", "yaml") for line in block.text.splitlines() if "curl " in line]
+    assert called
+    assert [line for line in called if NEWER_THAN_7_81 & set(flags_of(line.split()))] == []
 
 
 def test_shell_blocks_name_targets_of_make() -> None:

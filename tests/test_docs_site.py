@@ -153,7 +153,7 @@ class Quiet(SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="session")
 def served(site: Path) -> Iterator[str]:
-    """The address of the site, since a browser lets nothing search in files."""
+    """The address of the site."""
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site))) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
@@ -175,11 +175,16 @@ def test_site_is_readable(chromium: Browser, served: str, screen: str) -> None:
             chromium.picture(Path(os.environ["REKEY_PICTURES"]) / picture)
 
 
-def test_site_can_be_searched(chromium: Browser, served: str) -> None:
+@pytest.mark.parametrize("opened", ["served", "as a file"])
+@pytest.mark.parametrize("page", ["index.html", "resources/app_secret.html"])
+def test_site_can_be_searched(chromium: Browser, site: Path, served: str, opened: str, page: str) -> None:
     """Also for what stands in an example, which is not in docs/."""
-    chromium.open(f"{served}/index.html?q=SecretFile")
+    address = served if opened == "served" else site.as_uri()
+    chromium.complaints()
+    chromium.open(f"{address}/{page}?q=SecretFile")
     found = "return [...document.querySelectorAll('#properdocs-search-results a')].map(link => link.href)"
     give_up = time.monotonic() + 20
     while not (links := chromium.run(found)) and time.monotonic() < give_up:
         time.sleep(0.05)  # another thread of the browser searches, and tells nobody when it is done
-    assert any("examples/consumers/file/" in link for link in links)
+    assert any(link.startswith(f"{address}/examples/consumers/file/") for link in links)
+    assert chromium.complaints() == []

@@ -29,6 +29,7 @@ OF_EXAMPLES = (
     "tsconfig.json",
     "requirements.txt",
     "stack.yaml",
+    ".gitignore",
     ".gitlab-ci.yml",
     ".github/workflows/*.yml",
     "credentials/**/*.yaml",
@@ -103,6 +104,12 @@ def on_page_markdown(
         parts += [LINK.sub(led, _rows(markdown[at : fence.start()])), fence[0]]
         at = fence.end()
     return "".join([*parts, LINK.sub(led, _rows(markdown[at:]))])
+
+
+def on_post_build(config: ProperDocsConfig) -> None:
+    """Write the index of the search as a script, too: a page that is opened as a file can load no other form."""
+    index = Path(config.site_dir, "search", "search_index.json")
+    index.with_suffix(".js").write_text(f"var searchIndex = {index.read_text()};\n")
 
 
 def _rows(text: str) -> str:

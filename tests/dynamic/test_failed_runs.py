@@ -136,7 +136,7 @@ def test_outputs_after_the_pages_script_are_those_of_the_state(
 
 def sh(script: str, stack: Stack) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["/bin/sh", "-eu", "-c", script],
+        ["/bin/sh", "-eu", "-c", script, "rotate.sh", "dev"],
         cwd=stack.folder,
         env=stack.environment,
         stdin=subprocess.DEVNULL,

@@ -181,6 +181,26 @@ def test_a_login_in_the_environment_is_not_for_another_iam() -> None:
     assert found("roma", configured, HW_AUTH_URL="https://iam.example.com/v3", **login).usable_credentials() != ()
 
 
+@pytest.mark.parametrize(("kind", "key", "variable"), CREDENTIALS)
+def test_variables_of_an_endpoint_of_another_name_begin_with_it(kind: str, key: str, variable: str) -> None:
+    """It needs no address beside it, and no other endpoint gets it."""
+    own = {f"DR_SITE_{variable}": "e"}
+    assert opened(getattr(found(kind, {"url": HERE, key: "c"}, "dr-site", **own), field(key))) == "e"
+    assert getattr(found(kind, {"url": HERE}, "dr-site-2", **own), field(key)) is None
+    assert getattr(found(kind, {"url": HERE}, **own), field(key)) is None
+    # That of its kind is then another system's, whatever its address is.
+    both = own | {variable: "kind's", URLS[kind]: HERE}
+    assert opened(getattr(found(kind, {"url": HERE}, "dr-site", **both), field(key))) == "e"
+
+
+@pytest.mark.parametrize(("kind", "variable"), URLS.items())
+def test_own_credential_is_for_the_address_beside_it(kind: str, variable: str) -> None:
+    key, secret = next((key, secret) for of, key, secret in CREDENTIALS if of == kind)
+    own = {f"DR_SITE_{variable}": HERE, f"DR_SITE_{secret}": "e"}
+    assert opened(getattr(found(kind, {}, "dr-site", **own), field(key))) == "e"
+    assert getattr(found(kind, {"url": THERE}, "dr-site", **own), field(key)) is None
+
+
 def test_an_alias_gets_the_environments_credential_only_beside_its_own_address() -> None:
     environment = {"VCD_API_TOKEN": "e"}
     assert found("vcd", {"url": HERE}, "dr-site", **environment).api_token is None

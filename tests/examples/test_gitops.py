@@ -24,6 +24,15 @@ STACK = "prod"
 DR_CALLBACK = "https://dr.portal.example.com/callback"
 
 
+#: A program that passes a secret on to another stack.
+PROGRAM = """
+import pulumi
+import pulumi_rekey as rekey
+
+pulumi.export("dr", rekey.load("credentials")["portal-dr"].client_secret)
+"""
+
+
 class Repository:
     """The bare remote that everybody clones, and the state that every run shares."""
 
@@ -46,6 +55,8 @@ class Repository:
         """What the README says is done once."""
         first = self.folder / "first"
         shutil.copytree(EXAMPLE, first, ignore=shutil.ignore_patterns("__pycache__"))
+        # For another stack that reads it.
+        (first / "__main__.py").write_text(PROGRAM)
         self.run("git", "init", "--quiet", "--bare", "--initial-branch=main", str(self.remote), cwd=self.folder)
         self.run("git", "init", "--quiet", "--initial-branch=main", cwd=first)
         self.run("pulumi", "stack", "init", STACK, cwd=first)
@@ -98,7 +109,7 @@ class Repository:
         known = self.sandbox.credentials
         return {
             "VCD_API_TOKEN": known["vcd"]["api_token"],
-            "DR_SITE_API_TOKEN": known["vcd"]["api_token"],
+            "DR_SITE_VCD_API_TOKEN": known["vcd"]["api_token"],
             "BROKER_CLIENT_ID": known["broker"]["client_id"],
             "BROKER_CLIENT_SECRET": known["broker"]["client_secret"],
             "CPN_API_TOKEN": known["navigator"]["api_token"],
@@ -123,12 +134,28 @@ class Repository:
         assert (done.returncode != 0) == fails, done.stdout
         return done.stdout
 
-    def outputs(self, name: str) -> dict[str, str]:
-        """A credential's outputs, as consumers get them; nobody else sees them."""
-        command = ["pulumi", "stack", "export", "--stack", STACK, "--show-secrets"]
+    def exported(self) -> str:
+        """What another stack reads."""
+        command = ["pulumi", "stack", "output", "dr", "--stack", STACK, "--show-secrets"]
         folder = self.folder / "first"
         done = subprocess.run(command, cwd=folder, env=self.environment, capture_output=True, text=True, check=True)
-        resources = json.loads(done.stdout)["deployment"]["resources"]
+        return done.stdout.strip()
+
+    def state(self) -> str:
+        """The state as whoever may decrypt it sees it, such as a preview's role."""
+        command = ["pulumi", "stack", "export", "--stack", STACK, "--show-secrets"]
+        folder = self.folder / "first"
+        return subprocess.run(
+            command, cwd=folder, env=self.environment, capture_output=True, text=True, check=True
+        ).stdout
+
+    def credentials_in(self, text: str) -> list[str]:
+        """Which of the vendors' secrets stand in a text."""
+        return [name for name, value in self.credentials().items() if name not in IDENTIFY and value in text]
+
+    def outputs(self, name: str) -> dict[str, str]:
+        """A credential's outputs, as consumers get them; nobody else sees them."""
+        resources = json.loads(self.state())["deployment"]["resources"]
         outputs = next(resource["outputs"] for resource in resources if resource["urn"].endswith(f"::{name}"))
         return {key: value for key, value in outputs.items() if isinstance(value, str)} | {
             key: json.loads(value["plaintext"])
@@ -150,6 +177,8 @@ class Repository:
         http.put(f"{address}/{party['id']}", headers=headers, json=changed).raise_for_status()
 
 
+#: Those that are no secret, under the names that the jobs have.
+IDENTIFY = {"BROKER_CLIENT_ID", "HW_ACCESS_KEY"}
 #: Parts of credentials that are not secret; the jobs have them beside the secret part.
 IDENTITIES = {"clientId", "accessKey"}
 
@@ -184,6 +213,8 @@ def test_gitops_pipeline_over_a_day(repository: Repository) -> None:
     sandbox = repository.sandbox
     first = repository.job("apply")
     assert "create" in first
+    # Whoever may decrypt the state, as a preview may, has no credential of a vendor by it.
+    assert repository.credentials_in(repository.state()) == []
     secrets = {repository.outputs("billing")["secret"], repository.outputs("portal-blue")["client_secret"]}
 
     # A pull request with a mistake: every line of it is named, and nothing is asked.
@@ -203,9 +234,15 @@ def test_gitops_pipeline_over_a_day(repository: Repository) -> None:
     # Merged: that one rotates and nothing else does.
     before = repository.outputs("portal-dr")["client_secret"]
     repository.merge("leak")
+    # While the vendor fails, another stack reads the secret that still works, and never the engine's "unknown".
+    sandbox.fault("/regenerateSecret$", method="POST", status=503, count=0)
+    failed = repository.job("apply", fails=True)
+    assert repository.exported() == repository.outputs("portal-dr")["client_secret"] == before
+    sandbox.clear_faults()
     repository.job("apply")
     after = repository.outputs("portal-dr")
     assert after["client_secret"] != before
+    assert repository.exported() == after["client_secret"]
     assert after["rotation_reason"] == "rotate_now: INC-4711 leaked"
     assert {repository.outputs("billing")["secret"], repository.outputs("portal-blue")["client_secret"]} == secrets
     repository.job("drift")
@@ -235,7 +272,7 @@ def test_gitops_pipeline_over_a_day(repository: Repository) -> None:
 
     report = repository.run("rekey", "report", "--stack", STACK, cwd=repository.clone())
     assert "portal-dr" in report
-    printed = first + refused + preview + nightly + drift + report
+    printed = first + refused + preview + failed + nightly + drift + report
     assert not any(
         secret in printed for secret in (*secrets, after["client_secret"], new["secret"], dr["client_secret"])
     )

@@ -21,7 +21,7 @@ from pydantic.alias_generators import to_camel
 
 from ..endpoints import KINDS, Endpoints, session_class
 from ..endpoints.address import is_loopback, origin
-from ..endpoints.config import CREDENTIAL, environment_names, gather
+from ..endpoints.config import CREDENTIAL, environment_names, gather, variables_of
 from ..endpoints.proxies import proxy_setting
 from ..endpoints.session import Runtime, Session
 from ..errors import Error, Misconfigured
@@ -177,7 +177,7 @@ class Doctor:
     ) -> Iterator[Finding]:
         """Report where each setting comes from, and any credential that the configuration holds in plain text."""
         model = session_class(kind).model
-        variables = environment_names(model)
+        variables, _ = variables_of(model, name, self.environment)
         gathered, taken = gather(model, name, settings, self.environment)
         used |= {variables[field] for field in taken}
         sources = [

@@ -143,15 +143,28 @@ def environment_names(model: type[Endpoint]) -> dict[str, str]:
     }
 
 
+def variables_of(model: type[Endpoint], name: str, environment: Mapping[str, str]) -> tuple[dict[str, str], bool]:
+    """Return the variables that count for the endpoint called ``name``, and whether they are its own.
+
+    An endpoint that is not called like its kind has variables of its own, such as ``DR_SITE_VCD_API_TOKEN``. Where none
+    of them is set, its kind's count, but only beside its address.
+    """
+    of_kind = environment_names(model)
+    if name == model.kind:
+        return of_kind, True
+    prefix = re.sub(r"[^A-Z0-9]", "_", name.upper())
+    own = {field: f"{prefix}_{variable}" for field, variable in of_kind.items()}
+    return (own, True) if any(environment.get(variable) for variable in own.values()) else (of_kind, False)
+
+
 def gather(
     model: type[Endpoint], name: str, configured: Mapping[str, Any], environment: Mapping[str, str]
 ) -> tuple[dict[str, Any], frozenset[str]]:
     """Return the settings of the endpoint called ``name``, unchecked, and which of them the environment gives."""
     credential_names = fields_marked(model, CREDENTIAL) | secret_fields(model)
+    variables, own = variables_of(model, name, environment)
     from_environment = {
-        field: environment[variable]
-        for field, variable in environment_names(model).items()
-        if environment.get(variable)
+        field: environment[variable] for field, variable in variables.items() if environment.get(variable)
     }
     by_key = {to_camel(field): field for field in model.model_fields}
     settings: dict[str, Any] = {by_key.get(key, key): value for key, value in configured.items() if key != "kind"}
@@ -159,10 +172,10 @@ def gather(
     taken = {
         field: value
         for field, value in from_environment.items()
-        if field not in credential_names | {"allow_unverified_ssl"} | settings.keys() and name == model.kind
+        if field not in credential_names | {"allow_unverified_ssl"} | settings.keys() and own
     }
-    belongs = _belongs(model, name, settings | taken, from_environment)
-    if belongs and "url" in from_environment and name == model.kind and "allow_unverified_ssl" not in settings:
+    belongs = _belongs(model, settings | taken, from_environment, own=own)
+    if belongs and "url" in from_environment and own and "allow_unverified_ssl" not in settings:
         taken |= {field: value for field, value in from_environment.items() if field == "allow_unverified_ssl"}
     if belongs:
         given = {field: value for field, value in from_environment.items() if field in credential_names}
@@ -177,17 +190,15 @@ def gather(
 
 
 def _belongs(
-    model: type[Endpoint], name: str, settings: Mapping[str, Any], from_environment: Mapping[str, str]
+    model: type[Endpoint], settings: Mapping[str, Any], from_environment: Mapping[str, str], *, own: bool
 ) -> bool:
     """Tell whether a credential in the environment is for this endpoint: it must not be sent to another host.
 
-    It belongs to the addresses beside it, or, where none is beside it, to the endpoint that bears its kind's own name.
+    It belongs to the addresses beside it, or, where none is beside it, to the endpoint whose own variables these are.
     """
     here = {**model.implied(settings), **settings}
     beside = [field for field in model.addresses if field in from_environment and here.get(field) is not None]
-    return ("url" in beside or name == model.kind) and all(
-        same_system(from_environment[field], str(here[field])) for field in beside
-    )
+    return ("url" in beside or own) and all(same_system(from_environment[field], str(here[field])) for field in beside)
 
 
 def _has_whole_set(model: type[Endpoint], settings: Mapping[str, Any]) -> bool:
@@ -219,7 +230,7 @@ def resolve(
     field = property_path(error["loc"])
     # What is missing is named by its key, and what is wrong by its field.
     field = by_key.get(field, field)
-    key, variable = to_camel(field), environment_names(model).get(field)
+    key, variable = to_camel(field), variables_of(model, name, environment)[0].get(field)
     source = f"rekey:endpoints.{name}.{key}"
     if error["type"] == "missing":
         either = f" or the environment variable {variable}" if variable and name == model.kind else ""
@@ -256,4 +267,5 @@ __all__ = [
     "one_of",
     "plain",
     "resolve",
+    "variables_of",
 ]
