@@ -36,3 +36,21 @@ def test_sequence_goes_on_as_a_kept_key_says(sandbox: Sandbox) -> None:
         Step("up", carry_on=True),
     )
     assert tried(sandbox, Script(("key",), steps)) is None
+
+
+def test_sequence_keeps_a_former_key_that_the_program_adopts(sandbox: Sandbox) -> None:
+    """Its own replacement has the key from before the rotation: what is replaced must not be deleted with that one."""
+    steps = (
+        Step("up"),
+        Step("edit", "key", "release"),
+        Step("up"),
+        Step("time", minutes=11520),
+        Step("up"),
+        Step("time", minutes=57600),
+        Step("edit", "key", "release"),
+        Step("up", fault="not JSON, after the change", skip=3),
+        Step("edit", "key", "adopt_own"),
+        Step("state", "app", "clock"),
+        Step("up", fault="not JSON", skip=6),
+    )
+    assert tried(sandbox, Script(("app", "key"), steps)) is None

@@ -399,17 +399,34 @@ class Answers:
         if self._instance.scope == "part" and self.resource.vendor is not None:
             call.remark("WARNING", self._left_alone(state))
             return
+        if self._is_kept_for_another(call, state, address):
+            return
+        if is_replaced:
+            call.remark("WARNING", "ends the secret that rekey minted: what replaces it keeps none")
+        self._reconciler(state.endpoint, call).delete(state)
+
+    def _is_kept_for_another(self, call: Call, state: State, address: str) -> bool:
+        """Tell whether the object stays, since its deletion would end another that its own replacement manages.
+
+        :raises Stopped: Another resource does.
+        """
         for id_ in self._beside(state):
             other = self._instance.holder(address, object_named(self.resource, id_))
-            if other is not None and other.urn != call.urn:
+            if other is None:
+                continue
+            if other.urn != call.urn:
                 raise self._kept(
                     state,
                     f"is kept: deleting it ends {id_} with it, which is managed by another resource now: {other.urn}",
                     f"run `pulumi state delete '{call.urn}'`, which keeps both at the vendor",
                 )
-        if is_replaced:
-            call.remark("WARNING", "ends the secret that rekey minted: what replaces it keeps none")
-        self._reconciler(state.endpoint, call).delete(state)
+            call.remark(
+                "WARNING",
+                f"{object_id(state)} leaves the state and stays at the vendor: {id_}, which would be deleted with it,"
+                " is what replaces it; delete it there when nobody needs it",
+            )
+            return True
+        return False
 
     def _leaving(self, state: State, name: str | None = None) -> Iterator[str]:
         """Yield what lives on and leaves the state; ``name`` manages the object now, and cannot read its secret."""
