@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
+
 from bench.scale.backends import BACKENDS, missing
 from bench.scale.scenario import Scale, second_run
-
 from tests.engine import Engine
 from tools.vendors import Sandbox
 

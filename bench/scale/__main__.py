@@ -36,10 +36,9 @@ def main() -> None:
     parser.add_argument("--backend", choices=BACKENDS, action="append", help="both, unless one is named")
     arguments = parser.parse_args()
     scale = Scale(arguments.stacks, arguments.credentials, arguments.at_once)
-    print(
-        f"{scale.stacks} stacks of {scale.credentials} credentials, {scale.at_once} at a time, {os.cpu_count()} processors"
-    )
-    print("| backend | operation | all stacks | slowest stack | vendor calls | peak memory of a stack | bytes of states |")
+    at_once = f"{scale.at_once} at a time, {os.cpu_count()} processors"
+    print(f"{scale.stacks} stacks of {scale.credentials} credentials, {at_once}")
+    print("| backend | operation | all | slowest stack | vendor calls | peak memory of a stack | bytes of states |")
     print("| --- | --- | --- | --- | --- | --- | --- |", flush=True)
     for name in arguments.backend or BACKENDS:
         if reason := missing(name):

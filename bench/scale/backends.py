@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -32,7 +32,7 @@ class Backend:
 
 
 @contextlib.contextmanager
-def postgres() -> Iterator[Backend]:
+def postgres() -> Generator[Backend]:
     """Serve an empty PostgreSQL database, as an unprivileged user, in a temporary folder."""
     programs = postgres_programs()
     if not programs:
@@ -49,13 +49,21 @@ def postgres() -> Iterator[Backend]:
         shutil.chown(home, user)
         shutil.chown(file, user)
         data = home / "data"
-        init = [programs / "initdb", "--pgdata", data, "--auth", "scram-sha-256", "--username", "rekey"]
+        init: list[str | Path] = [
+            programs / "initdb",
+            "--pgdata",
+            data,
+            "--auth",
+            "scram-sha-256",
+            "--username",
+            "rekey",
+        ]
         environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
         subprocess.run(
             [*init, "--pwfile", file], user=user, cwd=home, env=environment, check=True, stdout=subprocess.DEVNULL
         )
         file.unlink()
-        serve = [programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", home]
+        serve: list[str | Path] = [programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", home]
         with (
             (home / "log").open("w") as log,
             subprocess.Popen(serve, user=user, cwd=home, env=environment, stdout=log, stderr=log) as server,
@@ -64,16 +72,14 @@ def postgres() -> Iterator[Backend]:
                 # Its file of the process says "ready" in the last line when it takes connections.
                 pid_file = data / "postmaster.pid"
                 _wait(server, lambda: pid_file.exists() and pid_file.read_text().rstrip().endswith("ready"))
-                yield Backend(
-                    f"postgres://rekey@127.0.0.1:{port}/postgres?sslmode=disable", {"PGPASSWORD": password}
-                )
+                yield Backend(f"postgres://rekey@127.0.0.1:{port}/postgres?sslmode=disable", {"PGPASSWORD": password})
             finally:
                 # Its fast shutdown; SIGTERM would wait for clients.
                 server.send_signal(signal.SIGINT)
 
 
 @contextlib.contextmanager
-def s3() -> Iterator[Backend]:
+def s3() -> Generator[Backend]:
     """Serve an empty bucket by an S3-compatible server, which keeps it in memory."""
     if not s3_is_ready():
         raise RuntimeError("there is no S3 server: `make backend-servers` installs it")
@@ -85,7 +91,7 @@ def s3() -> Iterator[Backend]:
         # It sends no checksums; without this the engine warns of each answer, between the lines of an export.
         "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
     }
-    serve = [S3_SERVER, "-H", "127.0.0.1", "-p", str(port)]
+    serve: list[str | Path] = [S3_SERVER, "-H", "127.0.0.1", "-p", str(port)]
     with (
         subprocess.Popen(serve, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server,
         httpx.Client(base_url=f"http://{address}", trust_env=False) as client,

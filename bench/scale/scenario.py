@@ -65,7 +65,7 @@ class Scale:
                 stack.run("config", "set", "release", operation)
         started = time.perf_counter()
         with ThreadPoolExecutor(self.at_once) as pool:
-            took = list(pool.map(lambda stack: _timed(stack, operation), stacks))
+            took = list(pool.map(_timed, stacks, [operation] * len(stacks)))
         seconds = time.perf_counter() - started
         state_bytes = sum(len(stack.run("stack", "export").text) for stack in stacks)
         slowest, megabytes = (max(column) for column in zip(*took, strict=True))
