@@ -2,8 +2,8 @@
 """Make sure that PostgreSQL and an S3 server are here, for `make scale` and the test of shared backends.
 
 PostgreSQL comes from this machine's packages, where it is a Debian machine's root. The S3 server comes from the
-registry of Python packages, by the pins in `backend_servers.txt`, into an environment of its own in `.build/s3`. What cannot be
-had is said; its test is then skipped, or fails if CI is set.
+registry of Python packages, by the pins in `backend_servers.txt`, into an environment of its own in `.build/s3`. What
+cannot be had is said; its test is then skipped, or fails if CI is set.
 """
 
 import os
