@@ -10,8 +10,8 @@ venv := $(VENV)/installed
 pip := $(bin)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 pytest := -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help demo test check coverage pythons dist chaos acceptance bench lint audit fmt constructors schemas reference docs sandbox engine \
-  languages govcd browser consumers clean
+.PHONY: help demo test check coverage pythons dist chaos acceptance bench scale lint audit fmt constructors schemas reference docs sandbox engine \
+  languages govcd browser backend-servers consumers clean
 
 help:
 	@echo "make demo      watch a real pulumi up manage five credentials, on a sandbox of the vendors"
@@ -23,6 +23,7 @@ help:
 	@echo "make chaos     make every call fail, every process die, then anything happen (two hours; make test has a sample)"
 	@echo "make acceptance  take each resource through its life at the live systems that the environment names"
 	@echo "make bench     measure it beside the engine's own floor"
+	@echo "make scale     measure ten stacks of 200 credentials on PostgreSQL and on an S3 server"
 	@echo "make lint      check style and types            make fmt      put the style right"
 	@echo "make audit     look the versions of all dependencies up in the database of vulnerabilities (needs a network)"
 	@echo "make constructors  write programs/constructors.py from the models of the resources"
@@ -34,13 +35,13 @@ help:
 demo: $(venv) engine
 	@$(bin)/python -m tools.demo
 
-test: $(venv) engine languages govcd browser consumers
+test: $(venv) engine languages govcd browser backend-servers consumers
 	@$(bin)/python $(pytest) $(ARGS)
 
 check: lint test
 
 coverage: export COVERAGE_FILE = $(CURDIR)/.build/coverage/data
-coverage: $(venv) engine languages govcd browser consumers
+coverage: $(venv) engine languages govcd browser backend-servers consumers
 	@rm -rf .build/coverage && mkdir -p .build/coverage
 	@$(bin)/coverage run $(pytest) $(ARGS)
 	@$(bin)/coverage combine --quiet
@@ -64,6 +65,9 @@ acceptance: $(venv) engine
 
 bench: $(venv) engine
 	@$(bin)/python -m bench $(ARGS)
+
+scale: $(venv) engine backend-servers
+	@$(bin)/python -m bench.scale $(ARGS)
 
 lint: $(venv)
 	@$(bin)/ruff check
@@ -105,6 +109,9 @@ govcd: $(venv)
 
 browser: $(venv)
 	@$(bin)/python tools/browser.py
+
+backend-servers: $(venv)
+	@$(bin)/python -m tools.backend_servers
 
 $(venv): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \

@@ -1,0 +1,1 @@
+"""Many stacks beside each other on shared backends: what they take, and that their locks hold."""
