@@ -52,7 +52,7 @@ def sandbox(sandbox_process: Sandbox) -> Sandbox:
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     """The engine with a home of its own."""
-    return Engine(tmp_path_factory.mktemp("engine"))
+    return Engine(tmp_path_factory.mktemp("engine")).ask_pip_once()
 
 
 @pytest.fixture(scope="session")
