@@ -22,6 +22,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--front-end", choices=FRONT_ENDS, default="dynamic")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let each worker's share begin with tests that run the engine, so that the workers end together.
+
+    A share is a piece of the list; who has finished early takes from the end of another's (`--dist worksteal`).
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    uses_engine = [item for item in items if "engine" in getattr(item, "fixturenames", ())]
+    others = [item for item in items if "engine" not in getattr(item, "fixturenames", ())]
+    items[:] = [
+        item
+        for worker in range(workers)
+        for tests in (uses_engine, others)
+        for item in tests[len(tests) * worker // workers : len(tests) * (worker + 1) // workers]
+    ]
+
+
 @pytest.fixture
 def front_end(request: pytest.FixtureRequest) -> str:
     """What answers the engine for the resources of a test's stack."""
@@ -52,7 +69,7 @@ def sandbox(sandbox_process: Sandbox) -> Sandbox:
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     """The engine with a home of its own."""
-    return Engine(tmp_path_factory.mktemp("engine"))
+    return Engine(tmp_path_factory.mktemp("engine")).ask_pip_once()
 
 
 @pytest.fixture(scope="session")

@@ -40,6 +40,7 @@ from typing import Any
 from tools.engine.install import heed_interrupts, isolated_environment
 
 from .network import PROXIES
+from .state_file import decrypted
 
 PROJECT = "probe"
 #: Where the environment has the plugin's script: the engine does not look there by itself.
@@ -47,6 +48,8 @@ BIN = Path(sys.executable).parent
 STACK = "dev"
 #: The entries of Pulumi.yaml that let the native plugin answer.
 NATIVE = f"config: {{rekey:frontend: native}}\nplugins: {{providers: [{{name: rekey, path: {BIN}}}]}}\n"
+#: What the Python language host asks pip in every command that runs a program, to find plugins that packages need.
+_PACKAGES = "-m pip list -v --format json"
 PATIENCE = 120  # seconds until a command that hangs is ended, with everything that it started
 
 
@@ -68,12 +71,26 @@ class Engine:
 
     def __init__(self, home: Path) -> None:
         heed_interrupts()
+        self._home = home
         self.environment = isolated_environment(home) | {
             **PROXIES,
             "PULUMI_DEBUG_COMMANDS": "true",  # --event-log, from which the steps are read
             # Branches that run in the engine's processes count too.
             **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
         }
+
+    def ask_pip_once(self) -> "Engine":
+        """Answer the language host's question what is installed with what pip says now: a fifth of a short command.
+
+        No test of this session installs a package where the engine's Python looks.
+        """
+        answer = self._home / "packages.json"
+        answer.write_bytes(subprocess.check_output([sys.executable, *_PACKAGES.split()], env=self.environment))
+        python = self._home / "python"
+        python.write_text(f'#!/bin/sh\n[ "$*" = "{_PACKAGES}" ] && exec cat "{answer}"\nexec "{sys.executable}" "$@"\n')
+        python.chmod(0o700)
+        self.environment["PULUMI_PYTHON_CMD"] = str(python)
+        return self
 
     def new_stack(self, folder: Path) -> "Stack":
         """An empty stack of the project in a folder, which is made if there is none."""
@@ -143,9 +160,11 @@ class Stack:
         return self._operate("destroy", "--yes", "--skip-preview", *arguments, fails=fails)
 
     def export(self, *, show_secrets: bool = False) -> dict[str, Any]:
-        """`pulumi stack export`: the state."""
-        flags = ["--show-secrets"] if show_secrets else []
-        state: dict[str, Any] = json.loads(self.run("stack", "export", *flags).text)
+        """The state: what `pulumi stack export` prints, or its file, with the secrets in plain text."""
+        if show_secrets:
+            (file,) = (self.state / ".pulumi" / "stacks").glob(f"*/{STACK}.json")
+            return decrypted(file, self.environment["PULUMI_CONFIG_PASSPHRASE"])
+        state: dict[str, Any] = json.loads(self.run("stack", "export").text)
         return state
 
     def resources(self, *, show_secrets: bool = True) -> dict[str, dict[str, Any]]:
@@ -158,10 +177,13 @@ class Stack:
         return self.resources(show_secrets=show_secrets)[name]
 
     def outputs(self, *, show_secrets: bool = True) -> dict[str, Any]:
-        """`pulumi stack output`: what the program exports."""
-        flags = ["--show-secrets"] if show_secrets else []
-        outputs: dict[str, Any] = json.loads(self.run("stack", "output", "--json", *flags).text)
-        return outputs
+        """What the program exports: decrypted, or as `pulumi stack output` shows it."""
+        if not show_secrets:
+            shown: dict[str, Any] = json.loads(self.run("stack", "output", "--json").text)
+            return shown
+        found = self.export(show_secrets=True)["deployment"].get("resources", ())
+        exported = (one.get("outputs", {}) for one in found if one["type"] == "pulumi:pulumi:Stack")
+        return dict(_opened(next(exported, {})))
 
     def configure(self, plain: Mapping[str, str], secret: Mapping[str, str] | None = None) -> None:
         """Set config at the given paths, e.g. `rekey:endpoints.vcd.url`; all in one command."""

@@ -78,6 +78,9 @@ pulumi.export("word", pulumi.Output.secret("sesame"))
     assert bare_stack.up().steps == ["create part"]
     assert bare_stack.up("--expect-no-changes").steps == []
     assert bare_stack.outputs() == {"word": "sesame"}
+    exported, shown = ("stack", "export", "--show-secrets"), ("stack", "output", "--json", "--show-secrets")
+    assert bare_stack.export(show_secrets=True) == json.loads(bare_stack.run(*exported).text)
+    assert bare_stack.outputs() == json.loads(bare_stack.run(*shown).text)
     assert bare_stack.outputs(show_secrets=False) == {"word": "[secret]"}
     assert bare_stack.destroy().steps == ["delete part"]
     assert bare_stack.export()["deployment"].get("resources", []) == []
