@@ -80,14 +80,17 @@ class Engine:
         }
 
     def ask_pip_once(self) -> "Engine":
-        """Answer the language host's question what is installed with what pip says now: a fifth of a short command.
+        """Answer the language host's question what is installed with what pip says now: a quarter of a short command.
 
-        No test of this session installs a package where the engine's Python looks.
+        Only this Python is answered for; one that a test puts before it on PATH is asked.
         """
-        answer = self._home / "packages.json"
+        answer, python = self._home / "packages.json", self._home / "python"
         answer.write_bytes(subprocess.check_output([sys.executable, *_PACKAGES.split()], env=self.environment))
-        python = self._home / "python"
-        python.write_text(f'#!/bin/sh\n[ "$*" = "{_PACKAGES}" ] && exec cat "{answer}"\nexec "{sys.executable}" "$@"\n')
+        python.write_text(
+            "#!/bin/sh\n"
+            f'[ "$(command -v python3)" = "{BIN / "python3"}" ] && [ "$*" = "{_PACKAGES}" ] && exec cat "{answer}"\n'
+            'exec python3 "$@"\n'
+        )
         python.chmod(0o700)
         self.environment["PULUMI_PYTHON_CMD"] = str(python)
         return self
