@@ -269,7 +269,7 @@ def test_state_of_another_version_is_read() -> None:
     )
     assert decide(policy(max_age="90d", jitter="10d"), old, day(90)).reason == "90 d old, max_age 90 d"
     assert decide(policy(max_age="90d", jitter="10d"), old, day(90) - SECOND) == Decision()
-    nothing = dict.fromkeys(RotationState.model_fields) | {"generation": 0, "spread": 0.0}
+    nothing = dict.fromkeys(RotationState.model_fields) | {"generation": 0, "spread": 0.0, "history": ()}
     assert RotationState.model_validate({}).model_dump() == nothing | {
         "rotation": {"key": None, "triggers": {}, "rotate_now": None, "pending": None}
     }
