@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-#: Seconds that the endpoints of these tests wait for an answer, and that a late answer takes.
+#: Seconds that an endpoint waits for an answer that is to come too late, and that such an answer takes.
 PATIENCE: Final = 4
 _LATE: Final = PATIENCE + 1.5
 _PAGE: Final = {"status": 200, "body": "<html><body>Sign in</body></html>", "content_type": "text/html"}
@@ -18,6 +18,11 @@ class Fault:
     rule: dict[str, Any] = field(default_factory=dict)
     #: Whether the instance refuses connections instead, from this call on.
     refused: bool = False
+
+    @property
+    def late(self) -> bool:
+        """Whether the answer comes when nobody waits for it any more."""
+        return "latency" in self.rule
 
 
 FAULTS: Final = (
