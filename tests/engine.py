@@ -37,6 +37,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from tools.engine.install import heed_interrupts, isolated_environment
 
 from .network import PROXIES
@@ -164,10 +166,12 @@ class Stack:
 
     def export(self, *, show_secrets: bool = False) -> dict[str, Any]:
         """The state: what `pulumi stack export` prints, or its file, with the secrets in plain text."""
-        if show_secrets:
-            (file,) = (self.state / ".pulumi" / "stacks").glob(f"*/{STACK}.json")
+        # Several projects may keep their states beside this one's; another backend than a folder has no such file.
+        file = self.state / ".pulumi" / "stacks" / yaml.safe_load(self._project.read_text())["name"] / f"{STACK}.json"
+        if show_secrets and file.exists():
             return decrypted(file, self.environment["PULUMI_CONFIG_PASSPHRASE"])
-        state: dict[str, Any] = json.loads(self.run("stack", "export").text)
+        flags = ["--show-secrets"] if show_secrets else []
+        state: dict[str, Any] = json.loads(self.run("stack", "export", *flags).text)
         return state
 
     def resources(self, *, show_secrets: bool = True) -> dict[str, dict[str, Any]]:
