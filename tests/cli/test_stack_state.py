@@ -252,7 +252,8 @@ def damaged(draw: st.DrawFn) -> dict[str, Any]:
             if isinstance(at[key], dict | list) and at[key] and draw(st.booleans()):
                 at = at[key]
                 continue
-            at[key] = draw(ANY_JSON)
+            # A copy: what is drawn next may be put into it, and it is every test's.
+            at[key] = copy.deepcopy(draw(ANY_JSON))
             break
     return found
 
