@@ -10,7 +10,6 @@ import platform
 import resource
 import statistics
 import tempfile
-import threading
 import time
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -18,10 +17,10 @@ from pathlib import Path
 from typing import Literal
 
 from tests.engine import Engine, Stack
-from tests.processes import descendants
 from tools.vendors import Sandbox, running_sandbox
 
 from .picture import drawn
+from .processes import PARTIES, watching
 from .throttled import throttled
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -93,19 +92,9 @@ class Figures:
     seconds: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in OPERATIONS})
     cpu: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in OPERATIONS})
     megabytes: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in OPERATIONS})
+    #: Processor seconds by the party that used them.
+    parties: dict[str, list[dict[str, float]]] = field(default_factory=lambda: {name: [] for name in OPERATIONS})
     bytes_each: list[float] = field(default_factory=list)
-
-
-def resident(pid: int) -> float:
-    """Megabytes that a process and all that it started hold together; what they share counts once."""
-    kilobytes = 0
-    for each in (pid, *(process.pid for process in descendants(pid))):
-        try:
-            lines = Path(f"/proc/{each}/smaps_rollup").read_text().splitlines()
-        except OSError:
-            continue
-        kilobytes += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-    return kilobytes / 1e3
 
 
 def processor_seconds() -> float:
@@ -114,25 +103,19 @@ def processor_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def measured(stack: Stack, *arguments: str) -> tuple[float, float, float]:
-    """Seconds, processor seconds and peak megabytes of one command, which must succeed."""
+def measured(figures: Figures, operation: str, stack: Stack, *arguments: str) -> None:
+    """Add what one command took, which must succeed."""
     started, used = time.perf_counter(), processor_seconds()
     process = stack.start(*arguments)
-    peak, done = [0.0], threading.Event()
-
-    def watch() -> None:
-        while not done.wait(0.1):
-            peak[0] = max(peak[0], resident(process.pid))
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    text, _ = process.communicate()
-    seconds = time.perf_counter() - started
-    done.set()
-    watcher.join()
+    with watching(process.pid) as watch:
+        text, _ = process.communicate()
+        seconds = time.perf_counter() - started
     if process.returncode:
         raise SystemExit(f"pulumi {arguments[0]} failed:\n{text}")
-    return seconds, processor_seconds() - used, peak[0]
+    figures.seconds[operation].append(seconds)
+    figures.cpu[operation].append(processor_seconds() - used)
+    figures.megabytes[operation].append(watch.megabytes)
+    figures.parties[operation].append(watch.processor_seconds())
 
 
 def run(program: str, scenario: Scenario, engine: Engine, sandbox: Sandbox, figures: Figures) -> None:
@@ -165,10 +148,7 @@ def run(program: str, scenario: Scenario, engine: Engine, sandbox: Sandbox, figu
             if operation in {"create", "update"}:
                 stack.run("config", "set", "release", operation)
             command = "destroy" if operation == "destroy" else "up"
-            seconds, cpu, megabytes = measured(stack, command, *flags)
-            figures.seconds[operation].append(seconds)
-            figures.cpu[operation].append(cpu)
-            figures.megabytes[operation].append(megabytes)
+            measured(figures, operation, stack, command, *flags)
             if operation == "update":
                 state = next((stack.state / ".pulumi/stacks").rglob("*.json")).stat().st_size
                 figures.bytes_each.append(state / scenario.count)
@@ -228,7 +208,16 @@ def show(scenario: Scenario, found: dict[str, Figures]) -> dict[str, float]:
     # Of one credential most is the stack's own.
     most = {name: f" (goal: {most})" for name, most in MOST_BYTES.items() if scenario.count >= 200}
     print(", ".join(f"{name} {each}{most.get(name, '')}" for name, each in told.items()))
+    print(f"\nProcessor seconds by process ({', '.join(PARTIES)}):\n")
+    print(f"| | {' | '.join(OPERATIONS)} |\n|{'---|' * (len(OPERATIONS) + 1)}")
+    for name, figures in found.items():
+        print(f"| {name} | {' | '.join(profile(figures.parties[operation]) for operation in OPERATIONS)} |")
     return medians
+
+
+def profile(runs: list[dict[str, float]]) -> str:
+    """The medians of what each party used."""
+    return ", ".join(f"{statistics.median(run.get(party, 0.0) for run in runs):.2f}" for party in PARTIES)
 
 
 def growth(runs: int, engine: Engine, sandbox: Sandbox) -> None:

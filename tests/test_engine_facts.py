@@ -22,6 +22,7 @@ import dill  # type: ignore[import-untyped]  # ships no types
 import grpc
 import pytest
 from google.protobuf import empty_pb2
+from pulumi import resource as declared
 from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.runtime import resource as runtime
 from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc
@@ -278,6 +279,30 @@ rekey.Pair(
     assert kept_line(stack, "pair-blue") == "__main__.py#6"
 
 
+ALIASED = """
+import pulumi, pulumi_rekey as rekey
+
+party = rekey.OidcRelyingParty(
+    "{name}",
+    client_name="portal",
+    redirect_uris=["https://portal.example.com/callback"],
+    opts=pulumi.ResourceOptions(aliases={aliases}),
+)
+rekey.GeneratedSecret("child", vendor="roma", opts=pulumi.ResourceOptions(parent=party))
+"""
+
+
+def test_aliases_of_a_resource_and_of_its_child_reach_the_engine(stack: Stack, sandbox: Sandbox) -> None:
+    stack.program(ALIASED.format(name="party", aliases=[]))
+    stack.up()
+    stack.program(ALIASED.format(name="renamed", aliases='[pulumi.Alias(name="party")]'))
+    assert stack.up("--expect-no-changes").steps == []
+    stack.use_native()
+    sandbox.forget_calls()
+    assert stack.up("--expect-no-changes").steps == []
+    assert sandbox.calls() == []
+
+
 # -- the pickled provider -------------------------------------------------------------------------------------------
 
 
@@ -353,6 +378,12 @@ def test_stack_trace_stays_whole_without_its_functions(monkeypatch: pytest.Monke
     before = getattr(runtime, "_get_stack_trace", None)
     with engine.source_position_only("/package"):
         assert getattr(runtime, "_get_stack_trace", None) is before
+
+
+def test_aliases_are_worked_out_where_the_sdk_has_no_such_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(declared, "collapse_alias_to_urn")
+    with engine.aliases_left_to_engine():
+        assert not hasattr(declared, "collapse_alias_to_urn")
 
 
 def test_stack_trace_is_restored_after_a_failure() -> None:

@@ -1,13 +1,13 @@
 """Stacks of credentials on one backend: created, left alone, rotated and destroyed, a few at a time."""
 
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bench.__main__ import PROGRAMS, resident
+from bench.__main__ import PROGRAMS
+from bench.processes import watching
 from tests.engine import Engine, Run, Stack
 from tools.vendors import Sandbox
 
@@ -92,17 +92,8 @@ def _timed(stack: Stack, operation: str) -> tuple[float, float]:
     """Seconds and peak megabytes of one stack's operation, which must succeed."""
     started = time.perf_counter()
     process = stack.start("destroy" if operation == "destroy" else "up", "--yes", "--skip-preview")
-    peak, done = [0.0], threading.Event()
-
-    def watch() -> None:
-        while not done.wait(0.2):
-            peak[0] = max(peak[0], resident(process.pid))
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    text, _ = process.communicate()
-    done.set()
-    watcher.join()
+    with watching(process.pid) as watch:
+        text, _ = process.communicate()
     if process.returncode:
         raise RuntimeError(f"{operation} failed:\n{text}")
-    return time.perf_counter() - started, peak[0]
+    return time.perf_counter() - started, watch.megabytes

@@ -276,3 +276,33 @@ def source_position_only(package: str) -> Iterator[None]:
     finally:
         runtime._get_stack_trace = trace
         runtime._get_source_position = position
+
+
+@contextlib.contextmanager
+def aliases_left_to_engine() -> Iterator[None]:
+    """Keep the SDK from working out the URN of each alias, which is most of what an alias costs.
+
+    An engine that takes aliases whole needs none of these URNs: the SDK keeps them for the children of a resource, and
+    for other engines.
+    """
+    from pulumi import resource as declared
+
+    collapse = getattr(declared, "collapse_alias_to_urn", None)
+    if collapse is None or not _takes_aliases():
+        yield
+        return
+    declared.collapse_alias_to_urn = lambda *_: ""  # type: ignore[assignment]  # nobody reads it
+    try:
+        yield
+    finally:
+        declared.collapse_alias_to_urn = collapse
+
+
+def _takes_aliases() -> bool:
+    """Tell whether the engine says that it takes aliases whole; false if the SDK does not know."""
+    from pulumi.runtime import settings
+    from pulumi.runtime.proto import resource_pb2
+
+    supports = getattr(settings, "monitor_supports_feature", None)
+    feature = getattr(resource_pb2, "RESOURCE_MONITOR_FEATURE_ALIAS_SPECS", None)
+    return supports is not None and feature is not None and bool(supports(feature))

@@ -29,6 +29,14 @@ def read(configured: str | None) -> dict[str, str]:
     return {name: _as_text(reason) for name, reason in orders.items() if reason is not None}
 
 
+def encrypted() -> Misconfigured:
+    """Return the refusal of reasons that are encrypted in the configuration: nobody would keep them so."""
+    return Misconfigured(
+        f"{SETTING} is encrypted in the stack's configuration, and a reason is repeated in previews and in the state",
+        todo=f"run `pulumi config rm {SETTING}`, then `rekey rotate NAME --reason TEXT`",
+    )
+
+
 def _as_text(reason: Any) -> str:
     return reason if isinstance(reason, str) else json.dumps(reason)
 

@@ -18,7 +18,7 @@ from ..frontend.differences import top_of
 from ..frontend.exposures import exposures
 from .naming import explicit, named
 from .protos import engine_pb2, engine_pb2_grpc, plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
-from .wire import from_wire, to_wire
+from .wire import from_wire, holds_secret, to_wire
 
 if TYPE_CHECKING:
     from ..frontend.answers import Answers, Call, Difference, Found, Severity
@@ -126,9 +126,12 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802 - the protocol's
         """Take the provider's settings."""
         with self._answering(context):
+            from ..frontend import orders
             from .settings import as_texts
 
             self._provider = explicit(request.urn)
+            if "rotateNow" in request.args.fields and holds_secret(request.args.fields["rotateNow"]):
+                raise orders.encrypted()
             settings = as_texts(from_wire(request.args))
             self.instance.configure(settings.get)
             for text in exposures(os.environ):

@@ -48,6 +48,19 @@ def _from(value: Value) -> Any:
             return None
 
 
+def holds_secret(value: Value) -> bool:
+    """Tell whether a value of a message is, or holds at any depth, one with the engine's mark of a secret."""
+    match value.WhichOneof("kind"):
+        case "struct_value":
+            members = value.struct_value.fields
+            marked = _SIGNATURE in members and members[_SIGNATURE].string_value == _SECRET
+            return marked or any(map(holds_secret, members.values()))
+        case "list_value":
+            return any(map(holds_secret, value.list_value.values))
+        case _:
+            return False
+
+
 def to_wire(properties: Properties) -> Struct:
     """Return properties as a message holds them: secrets with the engine's mark."""
     struct = Struct()

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 import pulumi
 from pulumi.dynamic import Resource
 
-from ..dynamic.engine import PROVIDER_KEY, pickled_name, source_position_only
+from ..dynamic.engine import PROVIDER_KEY, aliases_left_to_engine, pickled_name, source_position_only
 from ..frontend.version import package_version
 from .arguments import judge, types_of
 from .front_end import PACKAGE, is_native
@@ -104,7 +104,7 @@ class Credential(Resource):
         if not native:
             # What Pulumi would pickle is no more than this name, in more bytes.
             props[PROVIDER_KEY] = pickled_name(_HOST, module)
-        with source_position_only(_PACKAGE):
+        with source_position_only(_PACKAGE), aliases_left_to_engine():
             pulumi.CustomResource.__init__(self, native_type if native else dynamic_type, name, props, opts)
 
 

@@ -22,10 +22,7 @@ def note_declared(name: str) -> None:
     :raises pulumi.RunError: The reasons are encrypted, although they are repeated in previews and in the state.
     """
     if is_config_secret(orders.SETTING):
-        raise pulumi.RunError(
-            f"{orders.SETTING} is encrypted in the stack's configuration, and a reason is repeated in previews and in"
-            f" the state: run `pulumi config rm {orders.SETTING}`, then `rekey rotate NAME --reason TEXT`"
-        )
+        raise pulumi.RunError(str(orders.encrypted()))
     if not _declared and get_config(orders.SETTING) is not None:
         # It runs when the program has, which holds the loop until then.
         with suppress(RuntimeError):
