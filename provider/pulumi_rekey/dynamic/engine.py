@@ -291,11 +291,11 @@ def aliases_left_to_engine() -> Iterator[None]:
     if collapse is None or not _takes_aliases():
         yield
         return
-    declared.collapse_alias_to_urn = lambda *_: ""  # type: ignore[assignment]  # nobody reads it
+    declared.collapse_alias_to_urn = lambda *_: ""  # type: ignore[attr-defined, assignment]  # the SDK imports it
     try:
         yield
     finally:
-        declared.collapse_alias_to_urn = collapse
+        declared.collapse_alias_to_urn = collapse  # type: ignore[attr-defined]  # as above
 
 
 def _takes_aliases() -> bool:
