@@ -217,8 +217,12 @@ class Stack:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Any pulumi command, still running and leading a process group, for a test that interferes with it."""
+        return self.start_program("pulumi", *arguments, "--non-interactive", "--color", "never", "--stack", STACK)
+
+    def start_program(self, *command: str) -> subprocess.Popen[str]:
+        """Any program in the project's folder and environment, such as a pipeline's script; as above."""
         return subprocess.Popen(
-            ["pulumi", *arguments, "--non-interactive", "--color", "never", "--stack", STACK],
+            command,
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
