@@ -59,6 +59,10 @@ class Scenario:
     operations: tuple[str, ...] = OPERATIONS
     #: Whether new secrets are tried, which is a call for each.
     verify: bool = True
+    #: Whether each command looks ahead before it acts, as `pulumi up` does by default.
+    preview: bool = False
+    #: Pairs, where the scenario takes too long for as many as the others.
+    pairs: int | None = None
 
     def waiting(self, operation: str) -> float:
         """Return the seconds for which an operation must wait for the vendor, however fast all else is."""
@@ -79,6 +83,8 @@ SCENARIOS = {
         dict.fromkeys(("create", "update", "no-op"), Goal(1.35)),
         {"create": Goal(1.4), "no-op": Goal(1.3)},
     ),
+    "800": Scenario("800 credentials, 50 ms a call", 800, 0.05, 32, pairs=2),
+    "800-preview": Scenario("800 credentials, 50 ms a call, with a preview", 800, 0.05, 32, preview=True, pairs=2),
 }
 #: How much of the floor's memory, and how many bytes of state each, by program.
 MOST_MEMORY = Goal(1.2)
@@ -143,7 +149,7 @@ def run(program: str, scenario: Scenario, engine: Engine, sandbox: Sandbox, figu
             }
         )
         stack.configure(plain, sandbox.secret_settings() | {"token": sandbox.credentials["vcd"]["api_token"]})
-        flags = ("--yes", "--skip-preview", "--parallel", str(scenario.parallel))
+        flags = ("--yes", *(() if scenario.preview else ("--skip-preview",)), "--parallel", str(scenario.parallel))
         for operation in scenario.operations:
             if operation in {"create", "update"}:
                 stack.run("config", "set", "release", operation)
@@ -255,7 +261,8 @@ def main() -> None:
         for key in chosen:
             if key in SCENARIOS:
                 scenario = SCENARIOS[key]
-                told = show(scenario, compare(names, scenario, options.runs, engine, sandbox))
+                runs = min(options.runs, scenario.pairs or options.runs)
+                told = show(scenario, compare(names, scenario, runs, engine, sandbox))
                 drawable.append((scenario.title, told))
             elif key == "throttled":
                 throttled((PROGRAMS / "rekey.py").read_text(), engine, sandbox)
