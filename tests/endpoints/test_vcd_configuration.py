@@ -63,8 +63,17 @@ def test_make_active_sends_nothing_for_the_key_that_signs(server: Scripted, vcd:
 @pytest.mark.parametrize("after", [OTHER, None])
 def test_make_active_notices_another_that_was_quicker(server: Scripted, vcd: Any, after: str | None) -> None:
     server.script(said(configuration(after)))
-    with pytest.raises(Conflict, match="vcd: another key was made active at the same moment"):
+    with pytest.raises(Conflict, match="vcd: another key was made active at the same moment") as conflict:
         vcd.make_active(body(configuration()), NEW)
+    assert not conflict.value.no_effect
+
+
+@pytest.mark.parametrize("answer", [{"data": None}, {"activeKey": {"id": NEW}}])
+def test_make_active_takes_no_other_shape_for_an_answer(server: Scripted, vcd: Any, answer: dict[str, Any]) -> None:
+    server.script(said(answer))
+    with pytest.raises(BadAnswer, match="the answer has no flag 'allowHttp'") as bad:
+        vcd.make_active(body(configuration()), NEW)
+    assert not bad.value.no_effect
 
 
 @pytest.mark.parametrize("seconds", [0, 3600, 3650 * 24 * 3600])

@@ -300,11 +300,14 @@ class Vcd(Session[VcdEndpoint]):
         """PUT the configuration that was read before, with another key that signs; the caller holds :attr:`exclusive`.
 
         :raises Conflict: if the vendor shows another key afterwards, which somebody else has made active.
+        :raises BadAnswer: if the answer is not a configuration.
         """
         if self.active_key(before) != key_id:
             after = self.put(_CONFIGURATION, json={**before, "activeKey": {"id": key_id}})
+            after.flag("allowHttp")
             if self.active_key(after) != key_id:
-                raise Conflict(f"{self.name}: another key was made active at the same moment")
+                # The PUT was obeyed, and what it did has been undone, or not.
+                raise Conflict(f"{self.name}: another key was made active at the same moment", no_effect=False)
 
     def id_token_lifetime(self, configuration: Body) -> timedelta:
         """Return how long ID tokens live.

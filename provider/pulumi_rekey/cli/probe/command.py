@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -78,8 +80,12 @@ class Command:
 
         :raises Told: if that is nothing, or if what was made could not be removed.
         """
-        with self._told(), _progress() as self.lab.progress:
-            findings = tuple(run.probe(self.lab, self.kind))
+        with self._told(), _ended_like_an_interruption(), _progress() as self.lab.progress:
+            try:
+                findings = tuple(run.probe(self.lab, self.kind))
+            except KeyboardInterrupt:
+                _warn("interrupted: what this probe had made is removed")
+                raise
         at = datetime.now(UTC).replace(microsecond=0)
         return Result(self.kind, at, self.lab.options.wait, findings)
 
@@ -128,6 +134,20 @@ def _writable(file: Path) -> Iterator[None]:
         raise Misconfigured(
             f"--record {printable(str(file))}: {wrong.strerror}", todo="name a file that can be written"
         ) from None
+
+
+@contextmanager
+def _ended_like_an_interruption() -> Iterator[None]:
+    """Let SIGTERM, by which schedulers end what takes too long, leave as little behind as SIGINT does."""
+    if threading.current_thread() is not threading.main_thread():
+        # Only the main thread may set a handler.
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _warn(text: str) -> None:

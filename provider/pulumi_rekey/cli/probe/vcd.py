@@ -484,10 +484,26 @@ def clean(lab: Lab[Vcd], *, every_run: bool) -> list[str]:
     parties = [party for party in _listed(lab, _PARTIES) if is_ours(party.get("clientName"))]
     for party in parties:
         session.remove("/openIdProvider/relyingParties", party.id("id"))
-    for what, number in (("key", len(keys)), ("relying party", len(parties))):
-        if number:
-            done.append(f"deleted: {what}, {number} of them")
+    for what, path, removed in (("key", _KEYS, keys), ("relying party", _PARTIES, parties)):
+        if removed:
+            _see_gone(lab, path, {entry.id("id") for entry in removed})
+            done.append(f"deleted: {what}, {len(removed)} of them")
     return done
+
+
+def _see_gone(lab: Lab[Vcd], path: str, removed: set[str]) -> None:
+    """Look whether what was deleted has left the list: an answer to DELETE is no proof.
+
+    :raises Stopped: if it is still there.
+    """
+    for pause in _LOOKS_S:
+        lab.session.runtime.sleep(pause)
+        if not removed & {entry.id("id") for entry in _listed(lab, path)}:
+            return
+    raise Stopped(
+        f"{lab.session.name}: DELETE was answered as if it had been done, and the list still shows a scratch object",
+        todo="delete what is called rekey-probe-scratch at the vendor",
+    )
 
 
 def _listed(lab: Lab[Vcd], path: str) -> list[Body]:
