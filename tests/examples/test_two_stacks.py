@@ -37,13 +37,13 @@ def test_two_stacks_from_up_to_destroy(engine: Engine, sandbox: Sandbox, tmp_pat
         )
 
     created = credentials.up().steps
-    before, first = generations(credentials), credentials.outputs()["applications"]["shop"]
+    before, first = generations(credentials), credentials.outputs()["applications"]
     assert len(before) == 16
     sandbox.forget_calls()
     assert credentials.up("--expect-no-changes").steps == []
     assert sandbox.calls() == []
 
-    # An edit that fails keeps no new secret from the shop.
+    # An edit that fails keeps no new secret from whoever reads it.
     program = folder / "credentials" / "__main__.py"
     program.write_text(program.read_text().replace("reports.example.com", "figures.example.com"))
     sandbox.fault("/relyingParties/", method="PUT", status=400, count=0)
@@ -53,10 +53,11 @@ def test_two_stacks_from_up_to_destroy(engine: Engine, sandbox: Sandbox, tmp_pat
     assert applied.returncode == 1
     assert applied.stderr == "Some credentials failed, see above.\n"
     its = shop.outputs()["environment"]
-    assert its["API_SECRET"] != first["apiSecret"]
+    assert its["API_SECRET"] != first["shop"]["apiSecret"]
     assert NavigatorClient(sandbox.http, org_id).logs_in(its["API_CLIENT_ID"], its["API_SECRET"])
-    assert its["OIDC_CLIENT_SECRET"] == first["clientSecret"]
+    assert its["OIDC_CLIENT_SECRET"] == first["shop"]["clientSecret"]
     assert its["API_SECRET"] not in applied.stdout
+    assert credentials.outputs()["applications"]["reports"] == first["reports"], "nobody reads what is unknown"
     after = generations(credentials)
     assert {name for name in before if after[name] != before[name]} == {"shop-api-secret", "shop-api"}
     sandbox.clear_faults()
