@@ -23,7 +23,7 @@ rekey.OidcRelyingParty("portal", client_name="Portal", redirect_uris=["https://p
 SHOP = "https://shop.example.com/it's"
 OTHERS = f"""
 rekey.OidcRelyingParty("shop", client_name="The shop's", redirect_uris=["{SHOP}"])
-rekey.OpenIdProviderKey("key", description="Signs", algorithm="EC", activate=False)
+rekey.OpenIdProviderKey("key", description="Signs", algorithm="EC", curve="P-384", activate=False)
 """
 NASTY = {"client_name": "a \"b\" 'c' ${d} \\ \u00e9", "redirect_uris": ["https://x.example.com/it's"], "adopt": "p"}
 
@@ -71,6 +71,7 @@ def test_adopt_what_a_stack_does_not_manage(rekey: Rekey, stack: Stack, sandbox:
     assert "the directory has more than one sync client" in in_python[-1].err
     python_program = PROGRAM + "".join(printed.out for printed in in_python)
     assert "rekey.AppSecret(" in python_program
+    assert 'algorithm="EC",\n    curve="P-384",' in python_program, "a rotation makes one of the same kind"
     assert 'rotation=rekey.Rotation(on_adopt="keep")' in python_program
     stack.program(python_program)
     previewed = stack.preview()
