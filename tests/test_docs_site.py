@@ -82,6 +82,14 @@ class Content(HTMLParser):
             self.prose += data
 
 
+def programs(page: Path) -> list[Path]:
+    """The programs of the example that a page is the README of."""
+    if ROOT / "examples" not in page.parents:
+        return []
+    found = (*page.parent.rglob("*.py"), *page.parent.rglob("*.ts"))
+    return [path for path in found if next(it for it in path.parents if (it / "README.md").exists()) == page.parent]
+
+
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if page not in ELSEWHERE], ids=lambda page: str(page.relative_to(ROOT))
 )
@@ -92,9 +100,8 @@ def test_site_has_every_page_with_its_code(site: Path, page: Path) -> None:
     assert shown[: len(written)] == written
     # Marks that the site's Markdown, which is not that of git hosts, has not understood.
     assert [mark for mark in ("```", "\\|", "](", "<!--") if mark in content.prose] == []
-    for program in (page.with_name("__main__.py"), page.with_name("index.ts")):
-        if program.exists():
-            assert program.read_text() in shown[len(written) :], "an example's files stand below its README"
+    for program in programs(page):
+        assert program.read_text() in shown[len(written) :], f"{program} is shown below its example's README"
 
 
 def test_site_loads_nothing_from_other_hosts(site: Path) -> None:

@@ -21,7 +21,14 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pulumi_rekey.key_material import UnusableKey, generate_key_pair, is_published, read_key_pair, same_public_key
+from pulumi_rekey.key_material import (
+    UnusableKey,
+    generate_key_pair,
+    is_published,
+    kind_of_public_key,
+    read_key_pair,
+    same_public_key,
+)
 
 PASSPHRASE = "Hunter2 ключ"
 PKCS8, TRADITIONAL = PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL
@@ -233,6 +240,27 @@ def test_generate_key_pair_is_read_back(algorithm: str, bits: int, curve: str) -
 
 
 # -- comparing --------------------------------------------------------------------------------------------------------
+
+
+KINDS: list[dict[str, Any]] = [
+    {"algorithm": "RSA", "key_size": 2048},
+    {"algorithm": "EC", "curve": "P-256"},
+    {"algorithm": "EC", "curve": "P-521"},
+]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_kind_of_public_key_makes_another_of_its_kind(kind: dict[str, Any]) -> None:
+    made = generate_key_pair(kind["algorithm"], kind.get("key_size", 0), kind.get("curve", ""))
+    assert kind_of_public_key(made.public) == kind
+
+
+def test_kind_of_public_key_that_rekey_would_not_make_is_none() -> None:
+    small = rsa.generate_private_key(65537, 1024).public_key()
+    for other in (small, ec.generate_private_key(ec.SECP256K1()).public_key()):
+        pem = other.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+        assert kind_of_public_key(pem) == {}
+    assert kind_of_public_key("no key") == {}
 
 
 def test_same_key_in_another_layout() -> None:

@@ -33,6 +33,8 @@ OF_EXAMPLES = (
     ".gitlab-ci.yml",
     ".github/workflows/*.yml",
     "credentials/**/*.yaml",
+    "credentials/*.py",
+    "shop/*",
     "ci/*",
 )
 LANGUAGES = {

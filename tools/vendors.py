@@ -106,7 +106,7 @@ def running_sandbox(*arguments: str, trusted: ssl.SSLContext | None = None) -> I
             if not ready.startswith("rekey sandbox ready at "):
                 raise RuntimeError(f"the sandbox did not start: {ready}")
             sandbox = Sandbox(ready.rpartition(" ")[2], trusted)
-            yield sandbox
-            sandbox.http.close()
+            with contextlib.closing(sandbox.http):
+                yield sandbox
         finally:
             process.terminate()

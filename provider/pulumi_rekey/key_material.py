@@ -176,6 +176,24 @@ def generate_key_pair(algorithm: str, bits: int, curve: str) -> KeyPair:
     return KeyPair(_public_pem(key.public_key()), SecretStr(pem.decode()))
 
 
+def kind_of_public_key(public: str) -> dict[str, Any]:
+    """Return the arguments with which rekey makes a PEM public key of the same kind; none where it makes no such."""
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+    try:
+        key = _public_key(public)
+    except ValueError:
+        return {}
+    match key:
+        case rsa.RSAPublicKey() if key.key_size >= MIN_RSA_BITS:
+            return {"algorithm": "RSA", "key_size": key.key_size}
+        case ec.EllipticCurvePublicKey():
+            named = [curve for curve, name in _CURVES.items() if name == key.curve.name.upper()]
+            return {"algorithm": "EC", "curve": named[0]} if named else {}
+        case _:
+            return {}
+
+
 def is_published(public: str, keys: Iterable[Mapping[str, Any]]) -> bool:
     """Tell whether a JWK set (RFC 7517) holds the PEM public key.
 

@@ -4,27 +4,32 @@ import ast
 import json
 from pathlib import Path
 
+from jsonschema import Draft202012Validator
 from pulumi_rekey.cli.adopt import Found, Unmanaged, manifest, python
 from pulumi_rekey.manifest import problems
 
 from tests.engine import Stack
+from tools.administrators import CloudDirector, Roma
 from tools.vendors import Sandbox
 
-from .conftest import Rekey
+from .conftest import Ended, Rekey
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "adopt.json").read_text())
 
 PROGRAM = """
 import pulumi_rekey as rekey
 rekey.OidcRelyingParty("portal", client_name="Portal", redirect_uris=["https://portal.example.com/callback"])
 """
-OTHERS = """
-rekey.OidcRelyingParty("shop", client_name="The shop's", redirect_uris=["https://shop.example.com/it's"])
-rekey.OpenIdProviderKey("key", description="Signs", algorithm="EC", activate=False)
+SHOP = "https://shop.example.com/it's"
+OTHERS = f"""
+rekey.OidcRelyingParty("shop", client_name="The shop's", redirect_uris=["{SHOP}"])
+rekey.OpenIdProviderKey("key", description="Signs", algorithm="EC", curve="P-384", activate=False)
 """
 NASTY = {"client_name": "a \"b\" 'c' ${d} \\ \u00e9", "redirect_uris": ["https://x.example.com/it's"], "adopt": "p"}
 
 
 def test_adopt_writes_what_python_and_manifests_read(tmp_path: Path) -> None:
-    found = Found("vcd", (Unmanaged("OidcRelyingParty", "p", "a-b", NASTY),), ())
+    found = Found("vcd", (Unmanaged(kind="OidcRelyingParty", id="p", name="a-b", arguments=NASTY),), ())
     [call] = [node for node in ast.walk(ast.parse("\n".join(python(found)))) if isinstance(node, ast.Call)]
     assert {word.arg: ast.literal_eval(word.value) for word in call.keywords} == NASTY
     file = tmp_path / "adopted.yaml"
@@ -33,46 +38,64 @@ def test_adopt_writes_what_python_and_manifests_read(tmp_path: Path) -> None:
 
 
 def test_adopt_what_a_stack_does_not_manage(rekey: Rekey, stack: Stack, sandbox: Sandbox) -> None:
-    """What is printed is put into the program as it is: the run adopts, and the preview after it is clean."""
+    """What is printed is put into the project as it is: the run adopts all of it, and changes nothing at a vendor."""
     stack.program(PROGRAM + OTHERS)
     stack.up()
-    secret = str(stack.resource("shop")["outputs"]["client_secret"])
+    shop = stack.resource("shop")["outputs"]
     before = stack.resource("portal")["outputs"]["relying_party_id"]
 
-    def adopt(*words: str) -> tuple[int, str]:
+    def adopt(*words: str, code: int) -> Ended:
         ended = rekey("adopt", *words, "--cwd", str(stack.folder), "--stack", "dev", env=stack.environment)
-        assert secret not in ended.out + ended.err
-        return ended.code, ended.out + ended.err
+        assert shop["client_secret"] not in ended.out + ended.err
+        assert ended.code == code, ended
+        return ended
 
-    code, said = adopt("vcd", "--check")
-    assert (code, said.count("\n")) == (13, 1)
+    said = adopt("vcd", "--check", code=13).out
+    assert said.count("\n") == 1
     assert "built-in-key" in said, "the vendor has one from the beginning"
     for name in ("shop", "key"):
         stack.run("state", "delete", "--yes", stack.resource(name)["urn"])
-    stack.program(PROGRAM)
-    code, said = adopt("vcd", "--check")
-    assert code == 13
+    said = adopt("vcd", "--check", code=13).out
     assert len(said.splitlines()) == 3
     assert before not in said
-    assert {one["kind"] for one in json.loads(adopt("vcd", "--json")[1])["unmanaged"]} == {
-        "OidcRelyingParty",
-        "OpenIdProviderKey",
-    }
-    code, printed = adopt("vcd")
-    assert code == 0
-    stack.program(PROGRAM + printed)
-    assert "with retain_on_delete=True everything is left alone" in stack.preview().text
-    steps = sorted(stack.up().steps)
-    # A key's description keeps the tail by which rekey knew it.
-    assert [step.partition("-")[0] for step in steps] == ["create built", "create signs", "create the"]
-    assert stack.up("--expect-no-changes").steps == []
-    assert adopt("vcd", "--check") == (0, "nothing is unmanaged\n")
-    code, said = adopt("navigator")
-    assert code == 1
-    assert "documents no list" in said
-    code, said = adopt("roma", "--instance", sandbox.credentials["roma"]["instance_id"])
-    assert code == 0
-    assert "rekey.AppSecret(" in said
-    code, said = adopt("broker")
-    assert (code, "the directory has more than one sync client" in said) == (1, True)
-    assert 'rotation=rekey.Rotation(on_adopt="keep")' in said
+    document = json.loads(adopt("vcd", "--json", code=0).out)
+    Draft202012Validator(SCHEMA).validate(document)
+    assert {one["kind"] for one in document["unmanaged"]} == {"OidcRelyingParty", "OpenIdProviderKey"}
+    instance = "--instance", sandbox.credentials["roma"]["instance_id"]
+    in_python = [
+        adopt("vcd", code=0),
+        adopt("roma", *instance, code=0),
+        # One of the directories cannot be looked at; what there is beside it is printed.
+        adopt("broker", code=1),
+    ]
+    assert "the directory has more than one sync client" in in_python[-1].err
+    python_program = PROGRAM + "".join(printed.out for printed in in_python)
+    assert "rekey.AppSecret(" in python_program
+    assert 'algorithm="EC",\n    curve="P-384",' in python_program, "a rotation makes one of the same kind"
+    assert 'rotation=rekey.Rotation(on_adopt="keep")' in python_program
+    stack.program(python_program)
+    previewed = stack.preview()
+    assert "with retain_on_delete=True everything is left alone" in previewed.text
+
+    # As manifests they are the same, and adopted as such.
+    manifests = stack.folder / "credentials"
+    manifests.mkdir()
+    (manifests / "vcd.yaml").write_text(adopt("vcd", "--format", "yaml", code=0).out)
+    (manifests / "roma.yaml").write_text(adopt("roma", *instance, "--format", "yaml", code=0).out)
+    (manifests / "broker.yaml").write_text(adopt("broker", "--format", "yaml", code=1).out)
+    stack.program(PROGRAM + 'rekey.load("credentials")')
+    application = sandbox.credentials["roma"]["app_id"]
+    director = CloudDirector(sandbox)
+    secret, keys = Roma(sandbox).secret(application), director.keys()
+    sandbox.forget_calls()
+    assert sorted(stack.up().steps) == sorted(previewed.steps)
+    writes = [call["path"] for call in sandbox.calls() if call["method"] != "GET"]
+    assert all(path.endswith("/token") for path in writes), "nothing but logins"
+    assert director.portal(shop["client_id"], SHOP).signs_in(shop["client_secret"])
+    assert Roma(sandbox).secret(application) == secret
+    assert director.keys() == keys
+    assert stack.preview("--expect-no-changes").steps == []
+    stack.program(python_program)
+    assert stack.preview("--expect-no-changes").steps == []
+    assert adopt("vcd", "--check", code=0).out == "nothing is unmanaged\n"
+    assert "documents no list" in adopt("navigator", code=1).err

@@ -1,8 +1,10 @@
 """`rekey rotate`: what it writes, what it refuses, and what the next run makes of it."""
 
 import json
+from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 from pulumi_rekey.errors import Misconfigured
 from pulumi_rekey.frontend import orders
 from pulumi_rekey.programs.rotate_now import unknown
@@ -11,6 +13,7 @@ from tests.engine import Stack
 
 from .conftest import Rekey
 
+SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "rotate.json").read_text())
 PROGRAM = """
 import pulumi, pulumi_rekey as rekey
 made = rekey.GeneratedSecret("made", vendor="navigator")
@@ -87,6 +90,7 @@ def test_rotate_and_up(rekey: Rekey, stack: Stack) -> None:
     assert "portal-blue: rotates: rotate_now: 4711" in said
     assert stack.outputs()["made"] == before
     found = json.loads(rotate("made", "--reason", "INC-5", "--up", "--json", code=0).partition("\n}\n")[0] + "}")
+    Draft202012Validator(SCHEMA).validate(found)
     assert found["done"] is True
     assert stack.outputs()["made"] != before
     resources = stack.resources()

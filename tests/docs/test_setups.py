@@ -49,6 +49,9 @@ def test_template_becomes_a_project_that_runs(engine: Engine, sandbox: Sandbox, 
     shell(f"{new} --yes", tmp_path, engine.environment)
     folder = tmp_path / "credentials"
     assert {path.name for path in folder.iterdir()} == {"Pulumi.yaml", "__main__.py", "requirements.txt", ".gitignore"}
+    project = (folder / "Pulumi.yaml").read_text()
+    assert project.startswith("name: credentials\n")
+    assert "${" not in project, "each placeholder is one that Pulumi fills"
     assert (folder / "requirements.txt").read_text() == (ROOT / "examples/gitops/requirements.txt").read_text()
     # The environment that `pulumi install` makes.
     (folder / ".venv").symlink_to(sys.prefix)

@@ -19,6 +19,11 @@ from pulumi_rekey.native.naming import explicit, named
             "needs the stack's owner id: run `pulumi config set --secret rekey:owner $(openssl rand -hex 16)`",
             "needs an owner id: set the argument owner of provider 'site'",
         ),
+        (
+            "is set in the program, and rekey:rotateNow.portal in the stack's configuration: take it out",
+            "is set in the program, and rekey:rotateNow.portal in the stack's configuration or in rotateNow of provider"
+            " 'site': take it out",
+        ),
         ("the old secret still works", "the old secret still works"),
     ],
 )

@@ -1,9 +1,10 @@
 """Explicit providers: endpoints of their own, beside those of the stack's configuration."""
 
 import json
+from pathlib import Path
 from typing import Any
 
-from tests.engine import Stack
+from tests.engine import NATIVE, Stack
 from tools.vendors import Sandbox, running_sandbox
 
 PROGRAM = """
@@ -34,14 +35,22 @@ def test_providers_manage_two_systems(native: Stack, sandbox: Sandbox) -> None:
             system.forget_calls()
         created = native.up(preview=True)
         assert sorted(created.steps) == ["create party-one", "create party-two"]
-        calls = {name: [call["method"] for call in system.calls()] for name, system in systems.items()}
+        # A call is noted when it has been answered, and by then the next one may have been.
+        calls = {name: sorted(call["method"] for call in system.calls()) for name, system in systems.items()}
         assert calls["one"] == calls["two"] != []
         assert "api_token" not in created.text
         token = sandbox.credentials["vcd"]["api_token"]
         assert token not in json.dumps(native.export()) + created.text
         settings["one"]["vcd"] |= {"timeout": 20}
-        native.configure({}, {"probe:one": json.dumps(settings["one"])})
-        assert native.up(preview=True).steps == []
+        ordered = {"rekey:rotateNow.party-two": "INC-4711"}
+        native.configure(ordered, {"probe:one": json.dumps(settings["one"])})
+        assert native.up(preview=True).steps == ["update party-two"]
+        assert native.resource("party-two")["outputs"]["rotation_reason"] == "rotate_now: INC-4711"
+        native.program(PROGRAM.replace('"portal"', '"portal", rotation=rekey.Rotation(rotate_now="INC-4712")'))
+        refused = native.preview(fails=True).text
+        assert "resource 'party-two': property rotation.rotate_now value" in refused
+        assert "is set in the program, and rekey:rotateNow.party-two in the stack's configuration" in refused
+        native.program(PROGRAM)
         settings["one"]["vcd"] |= {"nope": "x"}
         native.configure({}, {"probe:one": json.dumps(settings["one"])})
         refused = native.preview(fails=True).text
@@ -90,6 +99,36 @@ def test_provider_whose_settings_are_not_known_yet(native: Stack, sandbox: Sandb
     assert "update party" in preview.steps
     assert "inputs that are not known during preview" in preview.text
     assert "update party" in native.up().steps
+
+
+IN_YAML = """
+name: probe
+runtime: yaml
+resources:
+  site:
+    type: pulumi:providers:rekey
+    properties:
+      rotateNow: {made: INC-4711}
+  made:
+    type: rekey:GeneratedSecret
+    properties: {vendor: roma, rotation: {}}
+    options:
+      provider: ${site}
+"""
+
+
+def test_provider_in_yaml_orders_rotations(native: Stack, languages: Path) -> None:
+    native.environment = native.environment | {"PATH": f"{languages}:{native.environment['PATH']}"}
+    project = native.folder / "Pulumi.yaml"
+    text = IN_YAML + NATIVE.partition("\n")[2]
+    project.write_text(text)
+    native.up()
+    project.write_text(text.replace("INC-4711", "INC-4712"))
+    assert "made: rotates: rotate_now: INC-4712" in native.preview().text
+    project.write_text(text.replace("rotation: {}", "rotation: {rotate_now: INC-4713}"))
+    refused = native.preview(fails=True).text
+    assert "resource 'made': property rotation.rotate_now value" in refused
+    assert "or in rotateNow of provider 'site': take it out of the program" in refused
 
 
 def test_provider_needs_the_native_front_end(native: Stack, sandbox: Sandbox) -> None:

@@ -6,12 +6,14 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
+
+from pydantic import Field
 
 from ..endpoints.address import same_system
 from ..endpoints.session import Session
 from ..errors import Error
-from ..model import Mark, fields_with
+from ..model import Mark, Model, fields_with
 from ..reconciler.contract import Importable, InSteps, Resource, claimed, object_id, object_named
 from ..resources import all_resources
 from .stack_state import SECRET, Stack, printable
@@ -19,26 +21,32 @@ from .stack_state import SECRET, Stack, printable
 _MAX_NAME: Final = 40
 
 
-@dataclass(frozen=True)
-class Unmanaged:
+class Unmanaged(Model):
     """An object of the vendor's that the stack does not manage."""
 
-    kind: str
-    #: The vendor's id.
-    id: str
-    #: A name for the resource, which no other one has.
-    name: str
-    #: The arguments with which a program adopts it.
-    arguments: dict[str, Any]
+    kind: str = Field(description="The kind of resource, such as AppSecret.")
+    id: str = Field(description="The vendor's id.")
+    name: str = Field(description="A name for the resource, which no other one has.")
+    arguments: dict[str, Any] = Field(description="The arguments with which a program adopts it.")
 
 
-@dataclass(frozen=True)
-class Unknown:
+class Unknown(Model):
     """What could not be looked at, and why."""
 
-    kind: str
-    what: str
-    why: str
+    kind: str = Field(description="The kind of resource, such as AppSecret.")
+    what: str = Field(description="The vendor's id, or `the list` of all.")
+    why: str = Field(description="The reason, in words.")
+
+
+class AdoptDocument(Model):
+    """What a vendor has and a stack does not manage. It contains no secret."""
+
+    format: Literal[1] = Field(
+        description="The version of this format; raised when a field changes its meaning or is removed."
+    )
+    endpoint: str = Field(description="The configured endpoint.")
+    unmanaged: tuple[Unmanaged, ...] = Field(description="The objects that the stack does not manage.")
+    unknown: tuple[Unknown, ...] = Field(description="What could not be looked at: there may be more.")
 
 
 @dataclass(frozen=True)
@@ -51,15 +59,7 @@ class Found:
 
     def as_json(self) -> str:
         """Return one document."""
-        return json.dumps(
-            {
-                "format": 1,
-                "endpoint": self.endpoint,
-                "unmanaged": [vars(one) for one in self.unmanaged],
-                "unknown": [vars(one) for one in self.unknown],
-            },
-            indent=2,
-        )
+        return AdoptDocument(format=1, **vars(self)).model_dump_json(indent=2)
 
 
 def look(session: Session[Any], kind: str, stacks: Sequence[Stack], within: Iterable[str]) -> Found:
@@ -75,10 +75,10 @@ def look(session: Session[Any], kind: str, stacks: Sequence[Stack], within: Iter
             existing = resource.existing(session, {*parents, *within})
             listed = None if existing is None else list(existing)
         except Error as failed:
-            unknown.append(Unknown(resource.name, "the list", printable(failed)))
+            unknown.append(Unknown(kind=resource.name, what="the list", why=printable(failed)))
             continue
         if listed is None:
-            unknown.append(Unknown(resource.name, "the list", _no_list(resource)))
+            unknown.append(Unknown(kind=resource.name, what="the list", why=_no_list(resource)))
             continue
         for at in listed:
             id_ = at[fields_with(resource.inputs, Mark.ADOPTS)[0]]
@@ -87,11 +87,12 @@ def look(session: Session[Any], kind: str, stacks: Sequence[Stack], within: Iter
             try:
                 state = resource.find(session, at, None)
             except Error as failed:
-                unknown.append(Unknown(resource.name, id_, printable(failed)))
+                unknown.append(Unknown(kind=resource.name, what=id_, why=printable(failed)))
                 continue
             if state is not None and claimed(resource, state) not in managed:
                 arguments = _arguments(resource, state, at, session.name)
-                unmanaged.append(Unmanaged(resource.name, object_id(state), _name(arguments, id_, names), arguments))
+                name = _name(arguments, id_, names)
+                unmanaged.append(Unmanaged(kind=resource.name, id=object_id(state), name=name, arguments=arguments))
     return Found(session.name, tuple(unmanaged), tuple(unknown))
 
 

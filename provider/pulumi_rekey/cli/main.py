@@ -301,7 +301,9 @@ def rotate(
         str | None, typer.Option("--stack", "-s", metavar="NAME", help="The stack. Default: the selected one.")
     ] = None,
     cwd: Folder = Path(),
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document, described by schemas/rotate.json.")
+    ] = False,
 ) -> None:
     """Order a rotation: write rekey:rotateNow.NAME into the stack's configuration.
 
@@ -357,7 +359,9 @@ def adopt(
         list[str] | None,
         typer.Option(metavar="ID", help="An instance of ROMA Connect; repeatable. Default: those of the stack."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document, described by schemas/adopt.json.")
+    ] = False,
 ) -> None:
     """Find what a vendor has and this stack does not manage, and print code that adopts it.
 
@@ -488,7 +492,10 @@ def validate(
 @app.command()
 def schema(
     name: Annotated[
-        str, typer.Argument(metavar="[NAME]", help="manifest, pulumi, report, probe, recording, or a resource.")
+        str,
+        typer.Argument(
+            metavar="[NAME]", help="manifest, pulumi, report, rotate, adopt, probe, recording, or a resource."
+        ),
     ] = "manifest",
 ) -> None:
     """Print a JSON Schema: of a document of a manifest, by which editors complete and check.

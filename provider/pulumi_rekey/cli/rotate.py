@@ -9,14 +9,16 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
+
+from pydantic import Field
 
 from ..errors import Error, Misconfigured
 from ..frontend import orders
-from ..model import problems
+from ..model import Model, problems
 from ..policy.model import Policy
 from .stack_export import export, pulumi, pulumi_result
 from .stack_state import Credential, Stack, printable
@@ -27,16 +29,24 @@ _COLOR: Final = re.compile(r"<\{%[^%]*%\}>")
 _UNCHANGED: Final = "the stack's configuration is as it was"
 
 
-@dataclass(frozen=True)
-class Order:
+class Order(Model):
     """One credential that is to rotate, and what the preview says of it."""
 
-    name: str
-    urn: str
-    reason: str
-    #: Where the order is in the stack's configuration.
-    setting: str
-    preview: tuple[str, ...]
+    name: str = Field(description="The name of the resource in the program or manifest.")
+    urn: str = Field(description="The URN of the resource.")
+    reason: str = Field(description="Why it rotates.")
+    setting: str = Field(description="Where the order is in the stack's configuration.")
+    preview: tuple[str, ...] = Field(description="What the preview says of the resource, in lines.")
+
+
+class RotateDocument(Model):
+    """What `rekey rotate` has ordered. It contains no secret."""
+
+    format: Literal[1] = Field(
+        description="The version of this format; raised when a field changes its meaning or is removed."
+    )
+    done: bool = Field(description="Whether `--up` has rotated them; false without it.")
+    orders: tuple[Order, ...] = Field(description="The credentials, in the order given.")
 
 
 @dataclass(frozen=True)
@@ -139,7 +149,7 @@ class Rotate:
                 todo=f"{_UNCHANGED}; "
                 + ("end what it waits for first" if why else "see `pulumi preview`, and the project's pulumi-rekey"),
             )
-        return Order(name, urn, self.reason, orders.place(name), tuple(said))
+        return Order(name=name, urn=urn, reason=self.reason, setting=orders.place(name), preview=tuple(said))
 
     # -- pulumi -----------------------------------------------------------------------------------------------------
 
@@ -172,4 +182,4 @@ def _nobody(name: str, state: Stack) -> Error:
 
 def as_json(ordered: Sequence[Order], *, done: bool) -> str:
     """Return one document: what was ordered, and whether it has been done."""
-    return json.dumps({"format": 1, "done": done, "orders": [asdict(order) for order in ordered]}, indent=2)
+    return RotateDocument(format=1, done=done, orders=tuple(ordered)).model_dump_json(indent=2)

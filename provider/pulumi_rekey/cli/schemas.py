@@ -13,9 +13,11 @@ from ..model import Model
 from ..native.schema import package_schema
 from ..reconciler.contract import Resource
 from ..resources import all_resources
+from .adopt import AdoptDocument
 from .probe.output import ProbeDocument
 from .probe.recording import Recording
 from .report import ReportDocument
+from .rotate import RotateDocument
 
 
 def schemas() -> dict[str, Callable[[], dict[str, Any]]]:
@@ -25,6 +27,8 @@ def schemas() -> dict[str, Callable[[], dict[str, Any]]]:
         # Pulumi's own kind of schema, of which it makes SDKs.
         "pulumi": package_schema,
         "report": partial(_of_output, ReportDocument, "A rekey report"),
+        "rotate": partial(_of_output, RotateDocument, "An order to rotate"),
+        "adopt": partial(_of_output, AdoptDocument, "What a stack does not manage"),
         "probe": partial(_of_output, ProbeDocument, "A probe of a vendor's system"),
         "recording": partial(_of_output, Recording, "A recording of shapes"),
         **{resource.name: partial(_of_arguments, resource) for resource in all_resources()},

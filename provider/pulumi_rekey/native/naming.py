@@ -7,6 +7,8 @@ from typing import Final
 
 _ENDPOINT: Final = re.compile(r"rekey:(endpoints(?:\.[^\s,;:`]+)?)")
 _OWNER: Final = re.compile(r"the stack's owner id: run `pulumi config set --secret rekey:owner [^`]*`")
+#: An order to rotate: `rekey.Provider` hands on the stack's, other languages give the provider its own.
+_ORDER: Final = re.compile(r"(rekey:rotateNow.+? in the stack's configuration)")
 #: How the engine calls the provider whose settings are the stack's.
 _DEFAULT: Final = re.compile(r"default(_|$)")
 
@@ -22,4 +24,5 @@ def named(text: str, provider: str | None) -> str:
     if provider is None:
         return text
     text = _OWNER.sub(f"an owner id: set the argument owner of provider {provider!r}", text)
+    text = _ORDER.sub(rf"\1 or in rotateNow of provider {provider!r}", text)
     return _ENDPOINT.sub(rf"\1 of provider {provider!r}", text)

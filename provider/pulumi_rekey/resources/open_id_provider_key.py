@@ -21,7 +21,15 @@ from pydantic import Field, SecretStr, StrictBool
 from ..endpoints.answer import Body
 from ..endpoints.vcd import CLOUDAPI, Vcd, urn_of
 from ..errors import Error, NotFound, Stopped
-from ..key_material import KeyPair, UnusableKey, generate_key_pair, is_published, read_key_pair, same_public_key
+from ..key_material import (
+    KeyPair,
+    UnusableKey,
+    generate_key_pair,
+    is_published,
+    kind_of_public_key,
+    read_key_pair,
+    same_public_key,
+)
 from ..model import NO_FLAG, OPEN, WRITE_ONLY, Mark, Model, Moment, Secret, VendorId, rfc3339
 from ..ownership import generation_in, key_description, key_has_tail, key_tail, key_tail_in, mark_beside
 from ..policy.decide import asked_now
@@ -238,8 +246,10 @@ class OpenIdProviderKey(
         return OpenIdProviderKeyState(**_shown(found, mark), active=active, mark=mark, adopted=True)
 
     def inputs_as_found(self, s: OpenIdProviderKeyState) -> dict[str, Any]:
-        """Its description, and whether it signs."""
-        return {"activate": s.active} | ({} if s.description is None else {"description": s.description})
+        """Its description, whether it signs, and of what kind it is: a rotation makes another of the same kind."""
+        defaults = OpenIdProviderKeyInputs.model_fields
+        kind = {name: it for name, it in kind_of_public_key(s.public_key).items() if it != defaults[name].default}
+        return {"activate": s.active} | ({} if s.description is None else {"description": s.description}) | kind
 
     def read(self, api: Vcd, s: OpenIdProviderKeyState) -> OpenIdProviderKeyState | None:
         """GET the key, and which one signs."""
