@@ -10,7 +10,7 @@ venv := $(VENV)/installed
 pip := $(bin)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 pytest := -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help demo test check coverage pythons dist chaos acceptance bench scale lint audit fmt constructors schemas reference docs sandbox engine \
+.PHONY: help demo test check coverage pythons dist chaos acceptance bench scale lint audit fmt constructors schemas reference docs pictures sandbox engine \
   languages govcd browser backend-servers consumers clean
 
 help:
@@ -30,6 +30,7 @@ help:
 	@echo "make schemas   write schemas/ from the models   make sandbox  serve the vendors on port 8181"
 	@echo "make languages build what runs programs in YAML and TypeScript, for the tests"
 	@echo "make reference write docs' tables from the models   make docs     build the site of docs/ in .build/site"
+	@echo "make pictures  draw the pictures of terminals in docs/"
 	@echo "make clean     remove all that make has made"
 
 demo: $(venv) engine
@@ -94,6 +95,9 @@ reference: $(venv)
 docs: $(venv)
 	@$(bin)/python -m properdocs build --strict -f properdocs.yml
 	@echo "docs: .build/site/index.html" >&2
+
+pictures: $(venv) engine
+	@$(bin)/python -m tools.pictures
 
 sandbox: $(venv)
 	@$(bin)/python -m pulumi_rekey.sandbox

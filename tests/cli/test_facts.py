@@ -73,4 +73,4 @@ def test_status_says_what_consumers_have() -> None:
         "the outputs have generation 2",
         "the secret before works until 2026-11-26T12:00:00Z",
     ]
-    assert consumers_of(found, until)[1] == "no secret before is kept"
+    assert consumers_of(found, until)[1] == "no previous secret is kept"

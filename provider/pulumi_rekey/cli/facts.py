@@ -69,7 +69,7 @@ def _consumers(credential: Credential, now: datetime) -> Iterator[str]:
     if s.previous_expires_at is not None and s.previous_expires_at > now:
         yield f"the secret before works until {rfc3339(s.previous_expires_at)}"
     else:
-        yield "no secret before is kept" if s.generation > 1 else "there was no secret before"
+        yield "no previous secret is kept" if s.generation > 1 else "there was no secret before"
     if policy is not None and policy.turn is not None:
         last = policy.turn.last_handover(s.handover)
         holds = policy.turn.side if last is None else last.to
