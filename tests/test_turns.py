@@ -155,6 +155,15 @@ def test_turn_of_a_side_that_consumers_may_hold(
     assert found.needs_other == (other is None)
 
 
+def test_turn_in_a_run_of_chosen_resources_says_that_these_hide_its_consumers() -> None:
+    turn = Turn.model_validate({"every": "90d", "side": "blue"})
+    life = RotationState.model_validate({"generation": 1, "rotated_at": START})
+    found = decide(Policy(turn=turn.in_partial_run()), life, turn.begins_after(START))
+    assert "run without --target and --exclude" in str(found.deferred)
+    # The other side need not be waited for: nothing that it says would help.
+    assert not found.needs_other
+
+
 def test_turn_waits_a_quarter_of_a_slot_after_a_handover() -> None:
     turn = Turn.model_validate({"every": "90d", "side": "blue"})
     begins = turn.begins_after(START)
