@@ -45,7 +45,7 @@ def test_secret_of_a_replacement_by_another_provider_is_kept(native: Stack, sand
     spec = ProgramSpec("first", options=options, rotation={"on_adopt": "rotate", "triggers": {"release": "2"}})
     native.program("\n".join([*IMPORTS, PROVIDER, case.declaration(spec)]))
     replaced = native.up()
-    assert "leaves" in replaced.text
+    assert "alone, and its secret alive: what replaces it, of another provider" in replaced.text
     assert case.accepts(native.resource("first")["outputs"])
     assert native.up("--expect-no-changes").steps == []
 

@@ -359,7 +359,9 @@ class Answers:
             )
         if self._instance.neighbours.has_replaced(address, object_, call.urn):
             call.remark(
-                "WARNING", f"leaves {object_id(state)} alone: what replaces it, of another provider, manages it now"
+                "WARNING",
+                f"leaves {object_id(state)} alone, and its secret alive: what replaces it, of another provider, manages"
+                " it now",
             )
             return
         holder = self._instance.holder(address, object_)
