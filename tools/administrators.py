@@ -112,12 +112,13 @@ class Broker:
 
     _MEDIA: Final = "application/vnd.vmware.vidm.usergroup.broker.directory"
 
-    def __init__(self, sandbox: Sandbox, *, tenant: str = "/t/CUSTOMER") -> None:
+    def __init__(self, sandbox: Sandbox) -> None:
         self.http = sandbox.http
         self.known = sandbox.credentials["broker"]
+        self._omnissa = sandbox.speaks("broker.dialect") == "omnissa"
         #: A part of every path; empty where the broker has no tenants.
-        self.tenant = tenant
-        self.directories = f"/usergroup{tenant}/broker/directories"
+        self.tenant = "" if self._omnissa else "/t/CUSTOMER"
+        self.directories = f"/usergroup{self.tenant}/broker/directories"
 
     def log_in(self, client_id: str = "", secret: str = "", **form: str) -> httpx.Response:
         """Get a token, by default as the administrator's client."""
@@ -127,7 +128,7 @@ class Broker:
     def answer(self, method: str, path: str, json: object = None, *, kind: str = "") -> httpx.Response:
         """Call the API under `directories`, with the media type of what is sent; return its answer, whatever it is."""
         token = self.log_in().raise_for_status().json()["access_token"]
-        media = f"{self._MEDIA}{kind}+json"
+        media = "application/json" if self._omnissa else f"{self._MEDIA}{kind}+json"
         headers = {"Authorization": f"Bearer {token}", "Accept": media, "Content-Type": media}
         return self.http.request(method, self.directories + path, headers=headers, json=json)
 

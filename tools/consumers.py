@@ -83,18 +83,23 @@ class IdentityProvider:
     """The directory service that pushes users into the identity broker, over SCIM."""
 
     http: httpx.Client
+    #: Empty where the broker has no tenants.
     tenant: str
 
     def logs_in(self, client_id: str, client_secret: str) -> bool:
         """Get a token for the id and secret, and push with it."""
         form = {"grant_type": "client_credentials"}
-        answer = self.http.post(f"/acs/t/{self.tenant}/token", data=form, auth=(client_id, client_secret))
+        answer = self.http.post(f"/acs{self._of_tenant}/token", data=form, auth=(client_id, client_secret))
         return _accepted(answer, 200, 400) and self.pushes(answer.json()["access_token"])
 
     def pushes(self, access_token: str) -> bool:
         """Push with a token."""
         headers = {"Authorization": f"Bearer {access_token}"}
-        return _accepted(self.http.get(f"/usergroup/t/{self.tenant}/scim/v2/Users", headers=headers), 200, 401)
+        return _accepted(self.http.get(f"/usergroup{self._of_tenant}/scim/v2/Users", headers=headers), 200, 401)
+
+    @property
+    def _of_tenant(self) -> str:
+        return f"/t/{self.tenant}" if self.tenant else ""
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,11 @@ class Sandbox:
         mine = [(path.partition(".")[2], key) for path, (of, key) in paths if of == vendor]
         return {setting: known.get(f"{account}_{key}", known[key]) for setting, key in mine}
 
+    def speaks(self, switch: str) -> str:
+        """How a switch is turned, such as "omnissa" of `broker.dialect`."""
+        turned: dict[str, str] = self.http.get("/_sandbox/dialect").raise_for_status().json()
+        return turned[switch]
+
     def clear_faults(self) -> None:
         """End all faults."""
         self.http.delete("/_sandbox/faults").raise_for_status()

@@ -139,6 +139,9 @@ class SandboxFleet:
                     prefix, vendor, key = path.rsplit(".", 2)
                     into[f"{prefix}.{vendor}-{number}.{key}"] = value
                     plain[f"{prefix}.{vendor}-{number}.kind"] = vendor
+            if self.dialect.get("broker.dialect") == "omnissa":
+                del plain[f"rekey:endpoints.broker-{number}.tenant"]
+                plain[f"rekey:endpoints.broker-{number}.dialect"] = "omnissa"
         return plain, secret
 
 

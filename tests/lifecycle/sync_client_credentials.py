@@ -43,7 +43,7 @@ class SyncClientCredentialsCase(Case):
         return {"on_adopt": "rotate"} | dict(spec.rotation)
 
     def accepts(self, outputs: Outputs) -> bool:
-        provider = IdentityProvider(self.http, "CUSTOMER")
+        provider = IdentityProvider(self.http, self.administrator.tenant.removeprefix("/t/"))
         if "access_token" in outputs:
             return provider.pushes(outputs["access_token"])
         return provider.logs_in(outputs["client_id"], outputs["client_secret"])

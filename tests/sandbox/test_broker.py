@@ -16,8 +16,8 @@ SYNC_CLIENT, DIRECTORY, LIST = (MEDIA + kind for kind in (".syncclientconfigurat
 class Admin(Broker):
     """A client with the rule set for directories, speaking the vCenter dialect or Omnissa's."""
 
-    def __init__(self, sandbox: Sandbox, *, tenant: str = "/t/CUSTOMER") -> None:
-        super().__init__(sandbox, tenant=tenant)
+    def __init__(self, sandbox: Sandbox) -> None:
+        super().__init__(sandbox)
         self.sync_client = f"{self.directories}/{self.known['directory_id']}/sync-client"
         self.token = self.log_in().json()["access_token"]
 
@@ -262,7 +262,7 @@ def test_directory_update_refused(admin: Admin) -> None:
 
 def test_dialect_omnissa(sandbox: Sandbox) -> None:
     sandbox.dialect(broker__dialect="omnissa")
-    admin = Admin(sandbox, tenant="")
+    admin = Admin(sandbox)
     made = admin.generate(generate_token=True, token_ttl=1)
     assert made.headers["content-type"] == "application/json"
     assert admin.push(made.json()["access_token"]) == 200
