@@ -34,8 +34,13 @@ def test_public_names_are_every_resource_and_what_programs_need_beside_it() -> N
     assert len(pulumi_rekey.__all__) == len(set(pulumi_rekey.__all__))
 
 
+@RESOURCES
+def test_name_of_a_resource_finds_it(resource: Resource[Any, Any, Any]) -> None:
+    assert by_name(resource.name) is resource
+
+
 def test_a_name_that_is_no_resource_finds_none() -> None:
-    assert [by_name(name) for name in ("Pair", "Window", "load", "app_secret", "../x", "")] == [None] * 6
+    assert [by_name(name) for name in ("Pair", "Window", "load", "app_secret", "appsecret", "../x", "")] == [None] * 7
 
 
 @RESOURCES

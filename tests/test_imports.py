@@ -42,6 +42,13 @@ def test_imports_of_a_comparing_host_hold_no_http(module: str) -> None:
     assert found.isdisjoint({"httpx", "deepdiff", "cryptography", "rich", "typer"})
 
 
+def test_imports_of_one_resource_hold_no_other() -> None:
+    code = "import sys\nfrom pulumi_rekey import resources\nresources.by_name('OrgOAuthApp').name\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    found = {name for name in done.stdout.split() if name.startswith("pulumi_rekey.resources.")}
+    assert found == {"pulumi_rekey.resources.org_oauth_app"}
+
+
 def test_imports_of_http_hold_no_command_line() -> None:
     found = loaded(
         "from pulumi_rekey.endpoints.connections import Connections\n"

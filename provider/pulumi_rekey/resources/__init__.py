@@ -5,7 +5,6 @@ A module is loaded at first use, so that importing this package costs nothing.
 
 from __future__ import annotations
 
-from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
@@ -36,14 +35,11 @@ def load(module: str) -> Resource[Any, Any, Any]:
 
 def all_resources() -> tuple[Resource[Any, Any, Any], ...]:
     """Return every resource, in the order of the registry."""
-    return tuple(_by_name().values())
+    return tuple(map(load, MODULES))
 
 
 def by_name(name: str) -> Resource[Any, Any, Any] | None:
-    """Return the resource that users write under this name, if there is one."""
-    return _by_name().get(name)
-
-
-@cache
-def _by_name() -> dict[str, Resource[Any, Any, Any]]:
-    return {resource.name: resource for resource in map(load, MODULES)}
+    """Return the resource that users write under this name, if there is one; no other module is loaded."""
+    module = next((module for module in MODULES if module.replace("_", "") == name.lower()), None)
+    resource = None if module is None else load(module)
+    return resource if resource is not None and resource.name == name else None
