@@ -20,6 +20,7 @@ from pydantic import Field, model_validator
 from ..errors import BadAnswer, Forbidden, Misconfigured, NotFound, Unauthenticated, Unavailable, VendorError
 from .answer import Body
 from .config import CREDENTIAL, BaseUrl, Endpoint, Secret, matching, plain
+from .listing import whole
 from .session import MAX_PAGES, Runtime, Session, Token
 
 if TYPE_CHECKING:
@@ -186,16 +187,22 @@ class Roma(Session[RomaEndpoint]):
 
     def applications(self, project_id: str, instance_id: str) -> set[str]:
         """GET the ids of all applications of an instance; the pages must agree with the total that they name."""
-        found: list[str] = []
-        totals = set()
-        for _ in range(MAX_PAGES):
-            page = self.get(_APPS, project_id, instance_id, query={"offset": str(len(found))})
-            apps = [app.id("id") for app in page.objects("apps")]
-            found += apps
-            totals.add(page.number("total"))
-            if not apps or len(found) >= max(totals):
-                break
-        if totals != {len(set(found))}:
+
+        def read() -> tuple[dict[str, Body], set[int]]:
+            found: dict[str, Body] = {}
+            totals, offset = set(), 0
+            for _ in range(MAX_PAGES):
+                page = self.get(_APPS, project_id, instance_id, query={"offset": str(offset)})
+                apps = page.objects("apps")
+                offset += len(apps)
+                found |= {app.id("id"): app for app in apps}
+                totals.add(page.number("total"))
+                if not apps or offset >= max(totals):
+                    break
+            return found, totals
+
+        found = whole(read)
+        if found is None:
             raise BadAnswer(
                 f"{self.name}: GET …/apps: the pages do not add up to the total",
                 todo="run again: the list changed while it was read",

@@ -30,6 +30,7 @@ from ..errors import (
 )
 from .answer import Body, decode
 from .config import CREDENTIAL, BaseUrl, Endpoint, Secret, matching, plain
+from .listing import whole
 from .session import MAX_ATTEMPTS_S, Runtime, Session, Token, basic
 
 if TYPE_CHECKING:
@@ -224,25 +225,30 @@ class Vcd(Session[VcdEndpoint]):
 
         :raises NotProvenGone: if the vendor does not show the collection, which makes it no empty one.
         """
-        found: list[Body] = []
-        totals = set()
-        try:
+
+        def read() -> tuple[dict[str, Body], set[int]]:
+            found: dict[str, Body] = {}
+            totals = set()
             for page in self.pages(f"{CLOUDAPI}{collection}", query={"page": "1", "pageSize": _PAGE_SIZE}):
-                found += page.objects("values")
+                found |= {entry.id("id"): entry for entry in page.objects("values")}
                 totals.add(page.number("resultTotal"))
+            return found, totals
+
+        try:
+            found = whole(read)
         except (Forbidden, NotFound) as refused:
             raise NotProvenGone(
                 f"{refused.happened}: the list itself is not shown",
                 todo=f"the account needs {self.right}, and Cloud Director its OIDC proxy",
                 request_id=refused.request_id,
             ) from None
-        if totals != {len(found)}:
+        if found is None:
             raise BadAnswer(
                 f"{self.name}: GET {collection}: the pages do not add up to the total",
                 todo="run again: the list changed while it was read",
                 no_effect=True,
             )
-        return found
+        return list(found.values())
 
     def list_once(self, collection: str) -> list[Body]:
         """Return the collection as it was when this process first asked: what an earlier run left is in it."""
