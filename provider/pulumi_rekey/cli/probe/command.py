@@ -84,7 +84,8 @@ class Command:
             try:
                 findings = tuple(run.probe(self.lab, self.kind))
             except KeyboardInterrupt:
-                _warn("interrupted: what this probe had made is removed")
+                again = f"`rekey probe {self.lab.session.name} --clean` says whether anything is left"
+                _warn(f"interrupted: what this probe had made was removed as far as the vendor lets it; {again}")
                 raise
         at = datetime.now(UTC).replace(microsecond=0)
         return Result(self.kind, at, self.lab.options.wait, findings)
