@@ -65,6 +65,11 @@ class Copy:
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", root / ".venv"], check=True)
         (here,) = (root / ".venv").glob("lib/python*/site-packages")
         (here / "copy.pth").write_text(f"{root / 'provider'}\n{sysconfig.get_path('purelib')}\n")
+        # The native plugin's script, as an installation would write it.
+        plugin = Path(sys.executable).with_name("pulumi-resource-rekey")
+        copied = root / ".venv" / "bin" / plugin.name
+        shutil.copy(plugin, copied)
+        copied.write_text(plugin.read_text().replace(sys.executable, str(copied.with_name("python"))))
         return cls(root)
 
     def add_the_sixth(self) -> None:

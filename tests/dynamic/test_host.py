@@ -352,6 +352,54 @@ def test_preview_does_not_decide_without_the_whole_policy(stack_host: Host, memb
     assert moved.replaces == ["app_id"], "the rest is compared"
 
 
+def test_preview_of_a_replacement_says_what_becomes_of_the_old_secret(stack_host: Host) -> None:
+    stack_host.diff("sync_client_credentials", {**GOOD["sync_client_credentials"], "directory_id": "e"})
+    assert stack_host.said == [
+        "it: is replaced, and then removed unless another resource manages it or retain_on_delete=True: d stays at the"
+        " vendor, but its secret is replaced by one that nobody keeps, if it is still the one in the state: whoever"
+        " uses it is locked out"
+    ]
+    stack_host.said.clear()
+    stack_host.diff(
+        "oidc_relying_party", {**GOOD["oidc_relying_party"], "adopt": "urn:vcloud:oidcRelyingParty:another"}
+    )
+    assert stack_host.said == [
+        "it: is replaced, and then removed unless another resource manages it or retain_on_delete=True: r is deleted at"
+        " the vendor, and its secret ends with it"
+    ]
+
+
+def test_preview_of_a_replacement_by_itself_says_that_the_secret_ends(
+    stack_host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine checks the inputs again, without those that it has stored; with `--replace` it does only that."""
+    inputs = GOOD["sync_client_credentials"]
+    keeps = "it: keeps the credentials in use, which cannot be read: secret outputs stay unset until a rotation"
+    ends = (
+        "it: is replaced by itself: a secret that rekey has minted or stored is ended, since what replaces it cannot"
+        " read it; to have a new one, rotate instead"
+    )
+    stack_host.check("sync_client_credentials", inputs)
+    assert keeps in stack_host.said
+    assert ends not in stack_host.said
+    stack_host.restart()
+    stack_host.said.clear()
+    stack_host.check("sync_client_credentials", inputs, olds=inputs)
+    stack_host.check("sync_client_credentials", inputs)
+    assert ends in stack_host.said
+    assert keeps not in stack_host.said
+    stack_host.restart()
+    stack_host.said.clear()
+    stack_host.check("sync_client_credentials", {**inputs, "directory_id": "e"}, olds=inputs)
+    stack_host.check("sync_client_credentials", {**inputs, "directory_id": "e"})
+    assert keeps in stack_host.said, "another object keeps its own"
+    stack_host.restart()
+    stack_host.said.clear()
+    monkeypatch.setattr(host._HOST.instance, "_replaced", lambda: ("urn:pulumi:dev::probe::**it",))
+    stack_host.check("sync_client_credentials", inputs)
+    assert ends in stack_host.said
+
+
 @pytest.mark.parametrize(
     ("resource", "name"),
     [

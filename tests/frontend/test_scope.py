@@ -110,8 +110,15 @@ def test_scope_of_a_command_line(monkeypatch: pytest.MonkeyPatch, command: str, 
     assert scope.scope() == found
 
 
+def test_replaced_are_those_of_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["pulumi", "up", "--replace", "urn:a", "--yes", "--replace=**b", "--target-replace", "urn:c"]
+    monkeypatch.setattr(scope, "_ancestors", lambda _pid: iter([["/bin/sh"], words]))
+    assert scope.replaced() == ("urn:a", "**b")
+
+
 def test_scope_is_unknown_without_an_engine() -> None:
     assert scope.scope() == "unknown"
+    assert scope.replaced() == ()
 
 
 def test_scope_is_found_without_proc(monkeypatch: pytest.MonkeyPatch) -> None:

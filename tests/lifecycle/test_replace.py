@@ -109,6 +109,7 @@ def test_replace_of_adopted_that_has_rotated_ends_what_rekey_minted(
     assert case(sandbox).accepts(first)
     step = replace(scenario)
     assert "ends the secret that rekey minted: what replaces it keeps none" in step.said
+    assert "is replaced by itself: a secret that rekey has minted or stored is ended" in step.said, "before it ends"
     assert not scenario.case.knows(first)
     assert not scenario.outputs().keys() & set(case.secrets)
 

@@ -76,6 +76,20 @@ def test_rename_that_leaves_a_secret_out_of_the_state_says_so(stack: Stack, sand
     assert scenario.case.accepts(first)
 
 
+def test_delete_with_another_resource_calls_no_vendor(stack: Stack, sandbox: Sandbox) -> None:
+    """The engine believes that the other resource's deletion ends this one, and asks nobody."""
+    case = OidcRelyingPartyCase(sandbox)
+    beside = 'other = rekey.GeneratedSecret("other", vendor="roma")'
+    it = case.declaration(ProgramSpec(options="deleted_with=other"))
+    stack.program("\n".join([*IMPORTS, beside, it, ""]))
+    stack.up()
+    outputs = stack.resource("it")["outputs"]
+    sandbox.forget_calls()
+    assert sorted(stack.destroy().steps) == ["delete it", "delete other"]
+    assert sandbox.calls() == []
+    assert case.accepts(outputs)
+
+
 def test_claim_of_one_adopted_object_by_two_resources_is_refused(stack: Stack, sandbox: Sandbox) -> None:
     case = OidcRelyingPartyCase(sandbox)
     theirs = case.existing()["relying_party_id"]

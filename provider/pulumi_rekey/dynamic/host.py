@@ -25,7 +25,7 @@ from pulumi.dynamic import (
 
 from ..frontend.exposures import exposures
 from ..frontend.import_order import put_own_first
-from ..frontend.scope import engine, scope
+from ..frontend.scope import engine, replaced, scope
 from .engine import (
     PROVIDER_KEY,
     EngineCall,
@@ -66,6 +66,7 @@ class Host:
             wanted=is_wanted,
             warn=lambda text: log("WARNING", text, None),
             scope=scope,
+            replaced=replaced,
             engine=engine,
             environment=os.environ,
         )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -35,6 +35,7 @@ CREDENTIAL: Final[JsonDict] = {"credential": True}
 #: Integers up to here come through JSON as they were written.
 _MAX_EXACT: Final = 2**53
 _NUMBERS: Final = (bool, int, float)
+TextT = TypeVar("TextT", str, SecretStr)
 
 
 def matching(pattern: str, words: str) -> AfterValidator:
@@ -47,6 +48,17 @@ def matching(pattern: str, words: str) -> AfterValidator:
         return text
 
     return AfterValidator(check)
+
+
+def _fits_header(value: TextT) -> TextT:
+    text = value.get_secret_value() if isinstance(value, SecretStr) else value
+    if not text.isascii():
+        raise ValueError("has a character that no header can carry: write ASCII letters, digits and signs only")
+    return value
+
+
+#: A check of a setting that is sent in a header as it is.
+IN_HEADER: Final = AfterValidator(_fits_header)
 
 
 def _readable(bundle: str) -> str:
@@ -257,6 +269,7 @@ def plain(secret: SecretStr | None) -> str:
 
 __all__ = [
     "CREDENTIAL",
+    "IN_HEADER",
     "BaseUrl",
     "Endpoint",
     "Secret",

@@ -19,7 +19,7 @@ from pydantic import Field, model_validator
 
 from ..errors import BadAnswer, Forbidden, Misconfigured, NotFound, Unauthenticated, Unavailable, VendorError
 from .answer import Body
-from .config import CREDENTIAL, BaseUrl, Endpoint, Secret, matching, plain
+from .config import CREDENTIAL, IN_HEADER, BaseUrl, Endpoint, Secret, matching, plain
 from .listing import whole
 from .session import MAX_PAGES, Runtime, Session, Token
 
@@ -67,14 +67,18 @@ class RomaEndpoint(Endpoint):
         description="The IAM address that password logins go to.",
         json_schema_extra={"env": "HW_AUTH_URL"},
     )
-    project_id: str | None = Field(
+    project_id: Annotated[str, IN_HEADER] | None = Field(
         default=None,
         description="The project that resources are in unless they say another.",
         json_schema_extra={"env": "HW_PROJECT_ID"},
     )
-    access_key: str | None = Field(default=None, json_schema_extra={**CREDENTIAL, "env": "HW_ACCESS_KEY"})
+    access_key: Annotated[str, IN_HEADER] | None = Field(
+        default=None, json_schema_extra={**CREDENTIAL, "env": "HW_ACCESS_KEY"}
+    )
     secret_key: Secret | None = Field(default=None, json_schema_extra={**CREDENTIAL, "env": "HW_SECRET_KEY"})
-    security_token: Secret | None = Field(default=None, json_schema_extra={**CREDENTIAL, "env": "HW_SECURITY_TOKEN"})
+    security_token: Annotated[Secret, IN_HEADER] | None = Field(
+        default=None, json_schema_extra={**CREDENTIAL, "env": "HW_SECURITY_TOKEN"}
+    )
     user_name: str | None = Field(default=None, json_schema_extra={**CREDENTIAL, "env": "HW_USER_NAME"})
     password: Secret | None = Field(default=None, json_schema_extra={**CREDENTIAL, "env": "HW_PASSWORD"})
     domain_name: str | None = Field(default=None, json_schema_extra={**CREDENTIAL, "env": "HW_DOMAIN_NAME"})

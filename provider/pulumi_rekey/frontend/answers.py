@@ -17,7 +17,18 @@ from ..ownership import mark_of
 from ..policy.decide import warnings
 from ..policy.model import Policy
 from ..reconciler.apply import Reconciler, refused
-from ..reconciler.contract import Inputs, InSteps, Resource, State, claimed, claims, creates, object_id, object_named
+from ..reconciler.contract import (
+    Importable,
+    Inputs,
+    InSteps,
+    Resource,
+    State,
+    claimed,
+    claims,
+    creates,
+    object_id,
+    object_named,
+)
 from ..reconciler.plan import Plan, plan, plan_creation, policy_problems
 from ..reconciler.preview import foresee_creation, foresee_update
 from . import orders
@@ -35,6 +46,10 @@ _DYNAMIC_TYPE: Final = "pulumi-python:dynamic/rekey:"
 _REMOVAL: Final = (
     "is taken over: its removal from the program leaves it at the vendor, and replaces a secret that rekey has minted"
     " or stored by one that nobody keeps; with retain_on_delete=True everything is left alone"
+)
+_REPLACED_BY_ITSELF: Final = (
+    "is replaced by itself: a secret that rekey has minted or stored is ended, since what replaces it cannot read it;"
+    " to have a new one, rotate instead"
 )
 _MAY_ROTATE: Final = "may rotate: what decides it is known during `pulumi up` only"
 
@@ -133,6 +148,8 @@ class Answers:
             found = [orders.with_source(problem, name) for problem in found]
         if not found and not holds_unknown(inputs):
             found = list(self._rule_problems(call, inputs, is_new=not olds))
+        if call.urn is not None and olds:
+            self._instance.note_present(call.urn, self._named(olds))
         found += self._misconfigurations(call, inputs)
         return Checked(self._with_secrets(inputs), found)
 
@@ -159,10 +176,23 @@ class Answers:
         if is_new:
             # Of a policy that is in force a reader is told when it matters: see diff.
             remarks = self.resource.remarks(i, None)
+            if creation.reason is None and self._is_replaced_by_itself(call, creation.adopted):
+                remarks = [_REPLACED_BY_ITSELF]
             for text in (*warnings(i.rotation, self._instance.now()), *creation.says, *remarks):
                 call.remark("WARNING", text)
             if creation.adopted is not None:
                 call.remark("INFO", _REMOVAL)
+
+    def _named(self, inputs: Properties) -> str | None:
+        """Return the id of the object that inputs name, if they name one."""
+        named = (inputs.get(name) for name in fields_with(self.resource.inputs, Mark.ADOPTS))
+        return next((id_ for id_ in named if isinstance(id_, str)), None)
+
+    def _is_replaced_by_itself(self, call: Call, adopted: str | None) -> bool:
+        """Tell whether a new resource takes over what it replaces, whose secret is in the old one's state only."""
+        if adopted is None or call.urn is None or self.resource.verified_by_read:
+            return False
+        return self._instance.replaces_itself(call.urn, adopted)
 
     def _misconfigurations(self, call: Call, inputs: Properties) -> Iterator[tuple[str, str]]:
         endpoint, vendor = inputs.get("endpoint"), self.resource.vendor
@@ -197,6 +227,7 @@ class Answers:
         # An object that is not known yet is another object.
         replaces = sorted(todo.replace | (unknown & (fields_marked(self.resource.inputs, IMMUTABLE) | {"adopt"})))
         if replaces:
+            self._say_what_replacement_ends(call, state)
             return Difference(changes=True, replaces=replaces, inputs=differing)
         self._claim(call, state)
         if todo.refusal is not None and (todo or unknown):
@@ -208,6 +239,15 @@ class Answers:
             call.remark("WARNING", text)
         drifted = (todo.changed & state.__class__.model_fields.keys()) - {top_of(path) for path in differing}
         return Difference(changes=bool(todo or unknown), inputs=differing, drifted=drifted)
+
+    def _say_what_replacement_ends(self, call: Call, state: State) -> None:
+        """The engine asks no provider in the preview of the removal; a run of chosen resources ends nothing."""
+        if isinstance(self.resource, Importable) and self._instance.scope != "part":
+            call.remark(
+                "WARNING",
+                "is replaced, and then removed unless another resource manages it or retain_on_delete=True:"
+                f" {object_id(state)} {self.resource.removal(state)}",
+            )
 
     def _wanted(self, olds: Properties, news: Properties) -> _Wanted:
         """Read what is known of the inputs; what is not known yet is as it was, so that the rest can be compared."""

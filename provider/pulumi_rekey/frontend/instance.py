@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any, Final
 
@@ -45,12 +46,14 @@ class Instance:
         warn: Callable[[str], None] = lambda _text: None,
         scope: Callable[[], Scope] = lambda: "unknown",
         engine: Callable[[], int | None] = lambda: None,
+        replaced: Callable[[], Iterable[str]] = tuple,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self._wanted = wanted
         self._warn = warn
         self._scope = scope
         self._engine = engine
+        self._replaced = replaced
         self._environment: Mapping[str, str] = environment or {}
         self._lock = threading.Lock()
         self._endpoints: Endpoints | None = None
@@ -61,6 +64,8 @@ class Instance:
         self._claims: dict[tuple[str, str], Claim] = {}
         #: Resources that the program has declared so far; a refresh asks about those that it had before, too.
         self._declared: set[str] = set()
+        #: By resource that the state has, which object its stored inputs name.
+        self._named_at_present: dict[str, str | None] = {}
         #: Objects that a create was refused to take: whoever has them keeps them in this run.
         self._protected: set[tuple[str, str]] = set()
         #: The resources of this run that failed: what depends on one is never registered, so it claims nothing.
@@ -143,6 +148,10 @@ class Instance:
         return self._scope()
 
     @cached_property
+    def _replacements(self) -> tuple[str, ...]:
+        return tuple(self._replaced())
+
+    @cached_property
     def neighbours(self) -> Neighbours:
         """What other processes of the same run manage."""
         return Neighbours(self._engine())
@@ -151,6 +160,20 @@ class Instance:
         """Note that the program declares a resource."""
         with self._lock:
             self._declared.add(urn)
+
+    def note_present(self, urn: str, named: str | None) -> None:
+        """Note that the state has a resource, and which object its stored inputs name."""
+        with self._lock:
+            self._named_at_present[urn] = named
+
+    def replaces_itself(self, urn: str, named: str) -> bool:
+        """Tell whether what a new resource names is what it replaces, as far as the engine shows that.
+
+        Of a replacement that the command line asks for it shows no stored inputs.
+        """
+        with self._lock:
+            same = self._named_at_present.get(urn) == named
+        return same or any(fnmatchcase(urn, pattern) for pattern in self._replacements)
 
     def claim_named(self, address: str, object_: str, urn: str) -> str | None:
         """Note that a resource's inputs name an object; return another resource that manages it already."""

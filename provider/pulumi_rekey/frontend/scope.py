@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,8 @@ _PARTIAL: Final = frozenset({"--target", "--target-replace", "--exclude", "--exc
 #: The same as single letters, and the letters after which the rest of a word is a value.
 _PARTIAL_LETTERS: Final = frozenset("tx")
 _LETTERS_WITH_VALUE: Final = frozenset("Ccmopsv")
+#: The flag that replaces a resource.
+_REPLACE: Final = "--replace"
 #: A host is two or three processes below its engine; wrappers may add some.
 _MAX_ANCESTORS: Final = 8
 
@@ -34,6 +37,13 @@ def scope() -> Scope:
         if _is_engine(words):
             return "part" if any(_is_partial(word) for word in words[1:]) else "whole"
     return "unknown"
+
+
+def replaced() -> tuple[str, ...]:
+    """Return what the command line says to replace: URNs, or patterns of them."""
+    words = next((words for words in _ancestors(os.getppid()) if _is_engine(words)), [])
+    apart = [following for word, following in pairwise(words) if word == _REPLACE]
+    return (*apart, *(word.removeprefix(f"{_REPLACE}=") for word in words if word.startswith(f"{_REPLACE}=")))
 
 
 def engine() -> int | None:

@@ -52,12 +52,13 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     def instance(self) -> Instance:
         """What all resources of this process share; loaded by the first call that needs it."""
         from ..frontend.instance import Instance
-        from ..frontend.scope import engine, scope
+        from ..frontend.scope import engine, replaced, scope
 
         return Instance(
             wanted=self._is_wanted,
             warn=lambda text: self._log("WARNING", text, ""),
             scope=scope,
+            replaced=replaced,
             engine=engine,
             environment=os.environ,
         )

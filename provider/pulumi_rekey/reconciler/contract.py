@@ -87,7 +87,11 @@ class Resource(ABC, Generic[InputsT, StateT, SessionT]):
 
     @abstractmethod
     def create(self, api: SessionT, i: InputsT, mark: str | None, save: Save[StateT]) -> StateT:
-        """Create the object, or take over the one that is named."""
+        """Create the object, or take over the one that is named.
+
+        ``mark`` goes where an interrupted create is known by it. Only a resource whose inputs have an ``adopt`` is
+        given one: that is also the way out that a create names where it finds an object that is not its own.
+        """
 
     @abstractmethod
     def read(self, api: SessionT, s: StateT) -> StateT | None:
