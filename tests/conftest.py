@@ -11,6 +11,7 @@ from tools.vendors import Sandbox, running_sandbox
 
 from .browser import Browser, browser, driver_on_path
 from .engine import Engine, Stack
+from .key_service import running_key_service
 from .network import refuse_other_machines
 
 #: What can answer the engine for the resources of a stack.
@@ -67,9 +68,10 @@ def sandbox(sandbox_process: Sandbox) -> Sandbox:
 
 
 @pytest.fixture(scope="session")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """The engine with a home of its own."""
-    return Engine(tmp_path_factory.mktemp("engine")).ask_pip_once()
+    with running_key_service() as key_service:
+        yield Engine(tmp_path_factory.mktemp("engine")).hasten(key_service)
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import median
 
 from tests.engine import Engine
+from tests.key_service import running_key_service
 from tools.vendors import running_sandbox
 
 from .crashes import CRASHES, crash_all
@@ -57,11 +58,15 @@ def main() -> int:
 def try_all(given: argparse.Namespace, results: list[Result]) -> None:
     """Try all cases that are asked for; the results come one by one."""
     dialect = dict(switch.split("=", 1) for switch in given.dialect)
-    with tempfile.TemporaryDirectory(prefix="chaos-") as folder, running_fleet(given.instances, dialect) as fleet:
+    with (
+        tempfile.TemporaryDirectory(prefix="chaos-") as folder,
+        running_fleet(given.instances, dialect) as fleet,
+        running_key_service() as key_service,
+    ):
         home, project = Path(folder, "home"), Path(folder, "project")
         home.mkdir()
         project.mkdir()
-        matrix = Matrix(Engine(home).new_stack(project), fleet)
+        matrix = Matrix(Engine(home).hasten(key_service).new_stack(project), fleet)
         learned = list(matrix.learn(given.only))
         say(f"{len(learned)} operations make {sum(len(calls) for _, calls in learned)} calls")
         tell(results, (result for result, _ in learned))
@@ -85,11 +90,15 @@ def try_sequences(given: argparse.Namespace) -> int:
     seed = first = secrets.randbelow(10**6) if given.seed is None else given.seed
     broken, until = 0, time.monotonic() + given.minutes * 60
     say(f"sequences from seed {first} on, for {given.minutes:.0f} min")
-    with tempfile.TemporaryDirectory(prefix="chaos-") as folder, running_sandbox() as sandbox:
+    with (
+        tempfile.TemporaryDirectory(prefix="chaos-") as folder,
+        running_sandbox() as sandbox,
+        running_key_service() as key_service,
+    ):
         home, project = Path(folder, "home"), Path(folder, "project")
         home.mkdir()
         project.mkdir()
-        empty = Engine(home).new_stack(project)
+        empty = Engine(home).hasten(key_service).new_stack(project)
         empty.configure({"rekey:owner": OWNER} | sandbox.settings(), sandbox.secret_settings())
         while time.monotonic() < until:
             sequence, stack = made_from(seed, length=8 + seed % 25), None

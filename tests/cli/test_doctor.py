@@ -173,6 +173,7 @@ def test_doctor_without_project_checks_the_environment(rekey: Rekey, stack: Stac
 
 
 def test_doctor_without_passphrase_says_so(rekey: Rekey, stack: Stack) -> None:
+    stack.run("stack", "change-secrets-provider", "passphrase")
     environment = {name: value for name, value in stack.environment.items() if "PASSPHRASE" not in name}
     ended = rekey(*DEV, cwd=stack.folder, env=environment)
     assert ended.code == 1
@@ -180,6 +181,7 @@ def test_doctor_without_passphrase_says_so(rekey: Rekey, stack: Stack) -> None:
 
 
 def test_doctor_with_a_wrong_passphrase_says_so(rekey: Rekey, stack: Stack) -> None:
+    stack.run("stack", "change-secrets-provider", "passphrase")
     ended = rekey(*DEV, cwd=stack.folder, env=stack.environment | {"PULUMI_CONFIG_PASSPHRASE": "wrong"})
     assert ended.code == 1
     assert "stack: pulumi config: incorrect passphrase" in of(ended, "problem")

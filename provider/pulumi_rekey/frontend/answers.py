@@ -489,7 +489,7 @@ class Answers:
 
     def _kept(self, state: State, why: str, way_out: str) -> Stopped:
         kept = Stopped(f"{state.endpoint or self.resource.vendor}: {object_id(state)} {why}", todo=way_out)
-        kept.aftermath = "nothing was changed"
+        kept.aftermath = "nothing was changed, and its secret was not ended"
         return kept
 
     def _left_alone(self, state: State) -> str:
