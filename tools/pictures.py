@@ -70,6 +70,8 @@ _THEME: Final = TerminalTheme(
         (230, 233, 237),
     ],
 )
+#: What empties a line of a terminal.
+_WIPED: Final = "\x1b[2K"
 #: Fonts that another host would serve, and a remark.
 _NOT_DRAWN: Final = re.compile(r"\s*(@font-face \{.*?\}|<!--.*?-->)", re.DOTALL)
 
@@ -95,7 +97,6 @@ class Terminal:
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, COLUMNS, 0, 0))
         with subprocess.Popen(
-            # What shows progress goes there, and is wiped out in the end.
             command,
             cwd=self.folder,
             env=self._environment,
@@ -108,7 +109,8 @@ class Terminal:
         os.close(ours)
         if process.returncode:
             raise SystemExit(f"{' '.join(command)} ended with {process.returncode}:\n{seen.decode()}")
-        return seen.decode()
+        # What shows progress is wiped out by the end of it.
+        return seen.decode().rpartition(_WIPED)[2]
 
 
 def _read(terminal: int) -> Sequence[bytes]:
