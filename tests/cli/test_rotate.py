@@ -34,7 +34,7 @@ def test_order_is_read_as_text() -> None:
 
 @pytest.mark.parametrize("wrong", ["INC-1", '["a"]', '{"a": {"blue": "INC-1"}}'])
 def test_order_that_is_no_map_of_reasons_is_refused(wrong: str) -> None:
-    with pytest.raises(Misconfigured, match="rekey:rotateNow is not a map of reasons"):
+    with pytest.raises(Misconfigured, match="rekey:rotateNow in the stack's configuration is not a map of reasons"):
         orders.read(wrong)
 
 

@@ -24,6 +24,11 @@ from pulumi_rekey.native.naming import explicit, named
             "is set in the program, and rekey:rotateNow.portal in the stack's configuration or in rotateNow of provider"
             " 'site': take it out",
         ),
+        (
+            "rekey:rotateNow in the stack's configuration is not a map of reasons by the names of resources",
+            "rekey:rotateNow in the stack's configuration or in rotateNow of provider 'site' is not a map of reasons by"
+            " the names of resources",
+        ),
         ("the old secret still works", "the old secret still works"),
     ],
 )

@@ -22,8 +22,8 @@ def read(configured: str | None) -> dict[str, str]:
         orders = None
     if not isinstance(orders, dict) or any(isinstance(reason, dict | list) for reason in orders.values()):
         raise Misconfigured(
-            f"{SETTING} is not a map of reasons by the names of resources",
-            todo=f"remove it with `pulumi config rm {SETTING}`, then use `rekey rotate NAME --reason TEXT`",
+            f"{SETTING} in the stack's configuration is not a map of reasons by the names of resources",
+            todo=f"remove it (there, `pulumi config rm {SETTING}`), then use `rekey rotate NAME --reason TEXT`",
         )
     # `pulumi config set --path` makes a number of 4711, and nobody means anything else by it.
     return {name: _as_text(reason) for name, reason in orders.items() if reason is not None}

@@ -8,7 +8,7 @@ from typing import Final
 _ENDPOINT: Final = re.compile(r"rekey:(endpoints(?:\.[^\s,;:`]+)?)")
 _OWNER: Final = re.compile(r"the stack's owner id: run `pulumi config set --secret rekey:owner [^`]*`")
 #: An order to rotate: `rekey.Provider` hands on the stack's, other languages give the provider its own.
-_ORDER: Final = re.compile(r"(rekey:rotateNow.+? in the stack's configuration)")
+_ORDER: Final = re.compile(r"(rekey:rotateNow.*? in the stack's configuration)")
 #: How the engine calls the provider whose settings are the stack's.
 _DEFAULT: Final = re.compile(r"default(_|$)")
 
