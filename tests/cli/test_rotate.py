@@ -104,4 +104,7 @@ def test_rotate_and_up(rekey: Rekey, stack: Stack) -> None:
     stack.run("config", "rm", "rekey:rotateNow")
     assert stack.up("--expect-no-changes").steps == []
     stack.run("config", "set", "--path", "--secret", "rekey:rotateNow.made", "INC-7")
+    configured = file.read_text()
+    assert "rekey:rotateNow is encrypted" in rotate("made", "--reason", "INC-8", code=1)
+    assert file.read_text() == configured
     assert "rekey:rotateNow is encrypted" in stack.preview(fails=True).text

@@ -100,23 +100,31 @@ class Rotate:
 
     @contextmanager
     def _undone_on_error(self, names: Iterable[str]) -> Iterator[None]:
-        before = {name: self._configured(orders.place(name)) for name in names}
-        first = self._configured(orders.SETTING) is None
+        before = self._ordered()
         try:
             yield
         except BaseException:
-            for name, reason in before.items():
-                if reason is not None:
-                    self._pulumi("config", "set", "--path", "--plaintext", orders.place(name), "--", reason)
-                elif not first:
-                    self._pulumi("config", "rm", "--path", orders.place(name))
-            if first:
+            if before is None:
                 self._pulumi("config", "rm", orders.SETTING)
+                raise
+            for name in names:
+                if name in before:
+                    self._pulumi("config", "set", "--path", "--plaintext", orders.place(name), "--", before[name])
+                else:
+                    self._pulumi("config", "rm", "--path", orders.place(name))
             raise
 
-    def _configured(self, place: str) -> str | None:
-        done = pulumi_result(["config", "get", "--path", place, *self._selected], self.folder)
-        return done.stdout.decode().rstrip("\n") if done.returncode == 0 else None
+    def _ordered(self) -> dict[str, str] | None:
+        """Return the orders that the configuration has already; nothing where it lacks the setting.
+
+        :raises Misconfigured: One of them is encrypted, or they are no map.
+        """
+        setting = json.loads(pulumi(["config", "--json", *self._selected], self.folder)).get(orders.SETTING)
+        if setting is None:
+            return None
+        if setting.get("secret"):
+            raise orders.encrypted()
+        return orders.read(setting.get("value"))
 
     # -- the preview ------------------------------------------------------------------------------------------------
 
