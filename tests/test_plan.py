@@ -380,6 +380,24 @@ def test_decision_stands_where_it_is_asked_for_after_an_answer_was_lost() -> Non
     assert decided(paused, **waits) == Decision(deferred="paused; due: rotate_now: INC-2")
 
 
+def test_decision_to_set_what_is_given_waits_for_no_other_secret() -> None:
+    reason = "the given secret is another one"
+    waits: dict[str, Any] = {"next_secret": SecretStr("code 2"), "candidate": Candidate()}
+    for step in (Phase.UNVERIFIED, Phase.REFUSED):
+        assert decided(inputs(secret="code 3"), step=step) == Decision(reason=reason)
+    for step in (Phase.CANDIDATE, Phase.UNCERTAIN):
+        assert decided(inputs(secret="code 3"), step=step, **waits) == Decision(reason=reason)
+        paused = inputs(secret="code 3", rotation={"paused": True})
+        assert decided(paused, step=step, **waits) == Decision(deferred=f"paused; due: {reason}")
+    # The vendor was told to use the next one, or was perhaps.
+    assert decided(inputs(secret="code 1"), step=Phase.CANDIDATE, **waits) == Decision(reason=reason)
+    assert decided(inputs(secret="code 1"), step=Phase.UNCERTAIN, **waits) == Decision()
+    assert planned(inputs(secret="code 1"), kept(inputs(), step=Phase.UNCERTAIN, **waits)).says == (
+        f"goes on: {Phase.UNCERTAIN}: the secrets are tried, and the given one is set again unless it is the one in"
+        " force",
+    )
+
+
 def test_phase_that_another_version_wrote_has_to_be_found_out() -> None:
     assert phase_of(kept(inputs())) is None
     assert phase_of(kept(inputs(), step="verify the next secret")) is Phase.CANDIDATE
@@ -431,7 +449,7 @@ def test_retry_sends_the_next_secret_again_while_the_old_one_lives() -> None:
     assert retried(s, START + DAY - timedelta(seconds=1)) is Retry.SEND_AGAIN
     assert retried(s, START + DAY) is Retry.REPLACE
     assert retried(s, secret="code 2") is Retry.SEND_AGAIN
-    assert retried(s, secret="code 3") is Retry.REPLACE
+    assert retried(s, secret="code 3") is None, "it is set at once"
     # Without a next secret there is none to send.
     assert retried(kept(inputs(), step=Phase.UNVERIFIED, expires_at=START + DAY)) is Retry.REPLACE
 

@@ -90,10 +90,10 @@ def calls_allowed(situation: Situation, todo: Plan) -> tuple[bool, set[str]]:
     made = {GIVEN} if situation.gives else {"code 1"}
     if todo.refusal is not None:
         return False, set()
-    if todo.decision.reason is not None:
-        return situation.verify, made
     # What a lost answer did is found out whatever the policy says of new secrets.
     tries = situation.verify or situation.phase is Phase.UNCERTAIN
+    if todo.decision.reason is not None:
+        return tries, made
     match todo.retry:
         case None | Retry.TRUST:
             return False, set()

@@ -980,10 +980,24 @@ def test_what_replaces_a_secret_in_waiting_waits_for_none(vendor: Vendor) -> Non
 
 def test_a_secret_in_waiting_is_replaced_by_one_that_is_given(vendor: Vendor) -> None:
     s = waiting(vendor)
-    vendor.answers.extend(REFUSED)
     s = vendor.up(s, secret="0000", rotation=ASKED)
-    assert vendor.calls[5:7] == ["set 0000", "count"]
-    assert (s.codes, s.generation) == (("0000", None, None), 3)
+    assert vendor.calls[:2] == ["set 0000", "count"]
+    assert (s.codes, s.generation, s.step) == (("0000", None, None), 2, None)
+
+
+@pytest.mark.parametrize("took_effect", [True, False])
+def test_given_secret_is_set_again_where_another_took_its_place(vendor: Vendor, *, took_effect: bool) -> None:
+    """The edit that gave the other one was reverted after its answer was lost."""
+    s = put_up(vendor, secret="0000")
+    (vendor.lost if took_effect else vendor.faults)["set"] = AnswerLost("lockers: no answer")
+    with pytest.raises(Partial) as failed:
+        vendor.up(s, secret="1111", rotation={"grace": "2d"})
+    vendor.faults.clear()
+    vendor.forget()
+    done = vendor.up(reached(failed), secret="0000", rotation={"grace": "2d"})
+    assert ("set 0000" in vendor.calls) == took_effect
+    assert (done.codes, done.step) == (("0000", "1111" if took_effect else None, None), None)
+    assert vendor.lockers["locker-1"].codes["0000"] is None, "without an end"
 
 
 def test_a_secret_in_waiting_stays_while_rotation_is_paused(vendor: Vendor) -> None:

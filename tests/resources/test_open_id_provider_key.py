@@ -379,6 +379,22 @@ def test_activate_true_takes_the_signature_from_no_other_resource(vcd: Director,
     assert (active(vcd), theirs in keys(vcd)) == (theirs, True)
 
 
+def test_replacement_under_another_mark_names_what_helps(vcd: Director) -> None:
+    """As by `--replace` after a rename of the stack or the owner: no alias helps, and a rotation does."""
+    program = vcd.program()
+    key = program.up(**KEY).key_id
+    with pytest.raises(Stopped) as stopped:
+        program.reconciler().create(program.resource.inputs.model_validate(KEY), MARK[::-1])
+    assert stopped.value.advice == (
+        "give this resource an alias if it was renamed in the program; if it is being replaced by itself, after a"
+        " rename of the stack or of rekey:owner, set rotation.rotate_now instead, which makes another key sign; else"
+        f' set adopt="{key}" to manage that key, or activate=False'
+    )
+    assert active(vcd) == key
+    other = program.up(**KEY, rotation={"rotate_now": "another key"}).key_id
+    assert active(vcd) == other != key
+
+
 def rolled_over(vcd: Director, release: int = 1) -> tuple[Program, dict[str, Any]]:
     """A program whose key has been replaced, the one before still being published; and its inputs."""
     program = vcd.program()

@@ -516,6 +516,35 @@ def test_rotation_whose_answer_is_lost_is_found_out(navigator: Navigator) -> Non
     assert (navigator.lets_in(done), navigator.lets_in(done, previous=True)) == (False, False)
 
 
+@pytest.mark.parametrize("drop", ["before", "after"])
+@pytest.mark.parametrize("policy", [{}, GRACE], ids=["no grace", "grace"])
+@pytest.mark.parametrize("given_before", [None, f"{GIVEN}2"], ids=["minted before", "another given before"])
+def test_secret_that_is_given_after_an_answer_was_lost_is_set_at_once(
+    navigator: Navigator, drop: str, policy: dict[str, Any], given_before: str | None
+) -> None:
+    program = navigator.program()
+    first = program.up(**navigator.org)
+    asked = {"secret": given_before} if given_before else {"rotation": {**policy, "rotate_now": "now"}}
+    for method in ("POST", "PATCH"):
+        navigator.sandbox.fault("/oauth-apps/", method=method, drop=drop, count=0)
+    with pytest.raises(Partial, match="not known whether it took effect"):
+        program.up(**navigator.org, **{"rotation": policy, **asked})
+    navigator.sandbox.clear_faults()
+    lost = program.state
+    wanted = {**navigator.org, "secret": GIVEN, "rotation": policy}
+    assert program.planned(**wanted).says[0].startswith("rotates: the given secret is another one; ")
+    done = program.up(**wanted)
+    assert done.secret.get_secret_value() == GIVEN
+    assert navigator.lets_in(done)
+    assert (done.step, done.next_secret, done.rotation_reason) == (None, None, "the given secret is another one")
+    took_effect = drop == "after"
+    assert done.previous_secret == ((lost.next_secret if took_effect else first.secret) if policy else None)
+    assert not policy or navigator.lets_in(done, previous=True)
+    assert done.generation == (3 if took_effect else 2)
+    assert program.said == []
+    assert not program.planned(**wanted)
+
+
 def test_made_secrets_satisfy_every_reading_of_the_rule() -> None:
     for _ in range(200):
         made = generate_secret("navigator").get_secret_value()

@@ -36,6 +36,7 @@ from .contract import (
     TwoSecretsState,
     client_id,
     creates,
+    explicit_secret,
     has_candidate,
     object_id,
     parts_of_import_id,
@@ -152,6 +153,10 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             s, settled = self._go_on(journal, i, s, todo.retry, made)
             if not settled:
                 return s
+            again = self.resource.explicit_secret_change(i, s) if todo.retry is Retry.REPLACE else None
+            if again is not None and explicit_secret(i) is not None:
+                # What is given was in force before the one whose answer was lost.
+                return self._mint(journal, i, s, self._rotating(i, s), generation=s.generation + 1, reason=again)
         if todo.follow_up is not None and isinstance(self.resource, InSteps):
             keep = journal.saving(lambda s: self._record(i, s))
             s = keep(self.resource.follow(self.api, i, s, keep, self._clock))
@@ -360,7 +365,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         return self._patiently(s, explained=True) is True
 
     def _rotate(self, journal: Journal[StateT], i: InputsT, s: StateT, todo: Plan, made: str | None) -> StateT:
-        expected = not policy.asked_now(i.rotation, s) and phase_of(s) is not Phase.UNCERTAIN
+        expected = todo.phase is None and not policy.asked_now(i.rotation, s)
         tells = self.resource.vendor is not None and not self.resource.verified_by_read
         if expected and i.rotation.verify and tells:
             # The endpoint must know a good secret when it sees one, before the first of a run is ended. A login that
@@ -371,7 +376,12 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             # What became of a lost one has to be found out all the same.
             return self._go_on(journal, i, s, Retry.REPLACE, made)[0] if todo.phase else self._record(i, s)
         if todo.phase is Phase.UNCERTAIN:
-            self.tell(f"{self._became(s, made)}; the next one is due all the same")
+            if has_candidate(s) and self._probe(_promoted(s)):
+                # In a grace the one before it may be accepted, too, which shows nothing.
+                s, became = _promoted(s), f"{_LOST} took effect: its secret is accepted"
+            else:
+                became = self._became(s, made)
+            self.tell(f"{became}; the next one is due all the same")
         return self._mint(
             journal, i, s, self._rotating(i, s), generation=s.generation + 1, reason=str(todo.decision.reason)
         )

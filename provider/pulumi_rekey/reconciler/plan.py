@@ -131,7 +131,7 @@ def plan(
     login = own_login(i.endpoint or resource.vendor, client_id(s), endpoint)
     retry = None if decision.reason else _retry(i, s, phase, decision, now, own_login=login is not None)
     follow_up = resource.follow_up(i, s, now) if isinstance(resource, InSteps) else None
-    said = [f"goes on: {phase}: {_going_on(s, phase, retry)}"] if retry else _words(resource, i, s, decision, now)
+    said = [f"goes on: {phase}: {_going_on(i, s, phase, retry)}"] if retry else _words(resource, i, s, decision, now)
     if follow_up is not None and decision.reason is None:
         said.append(follow_up)
     if s.rotated_at != ahead:
@@ -214,7 +214,9 @@ def own_login(name: str | None, client: str | None, endpoint: Endpoint | None) -
 def _decision(resource: Resource[Any, Any, Any], i: Inputs, s: State, phase: Phase | None, now: datetime) -> Decision:
     # What the user gives is sent when it is another one, and by no rule beside that.
     decision = Decision() if explicit_secret(i) is not None else policy.decide(i.rotation, s, now)
-    given = resource.explicit_secret_change(i, s)
+    # The vendor has been told of the one that waits: what is given has to be another than that.
+    last = s.promoted() if phase is Phase.CANDIDATE and isinstance(s, TwoSecretsState) else s
+    given = resource.explicit_secret_change(i, last)
     if decision.reason is None and s.rotation_reason == IMPORTED and _rotates_what_is_imported(i):
         decision = Decision(reason=f"{IMPORTED} with on_adopt=rotate")
     if given is not None:
@@ -222,10 +224,11 @@ def _decision(resource: Resource[Any, Any, Any], i: Inputs, s: State, phase: Pha
     if decision.reason is None:
         return decision
     asked = _is_new_order(i, s, phase)
+    wanted = asked or (given is not None and _gives_another(i, s))
     if phase is Phase.UNCERTAIN and not has_candidate(s):
         # Whatever became of the lost one, the next one is due.
         return decision
-    if phase is not None and not asked:
+    if phase is not None and not wanted:
         # Never mint while something minted is not done yet, unless that is what is asked for.
         return Decision(deferred=f"first: {phase}")
     pending = resource.pending(s) if isinstance(resource, InSteps) else None
@@ -245,6 +248,12 @@ def _is_new_order(i: Inputs, s: State, phase: Phase | None) -> bool:
         return policy.asked_now(i.rotation, s)
     lost = lost_policy(s)
     return lost is not None and policy.asked_now(i.rotation, s.model_copy(update={"rotation": lost}))
+
+
+def _gives_another(i: Inputs, s: State) -> bool:
+    """Tell whether the user gives a secret that the vendor has not even been sent: no try of another one matters."""
+    given = explicit_secret(i)
+    return given is not None and not (isinstance(s, TwoSecretsState) and given == s.next_secret)
 
 
 def lost_policy(s: State) -> AppliedPolicy | None:
@@ -306,10 +315,12 @@ def _words(resource: Resource[Any, Any, Any], i: Inputs, s: State, decision: Dec
     return [f"rotates: {decision.reason}; {meaning}{f'; next due {by} {rfc3339(due)}' if due else ''}"]
 
 
-def _going_on(s: State, phase: Phase | None, retry: Retry) -> str:
+def _going_on(i: Inputs, s: State, phase: Phase | None, retry: Retry) -> str:
     """Say how a run goes on; after a lost answer, a secret that cannot be tried is no reason to wait."""
     if phase is not Phase.UNCERTAIN or retry is not Retry.REPLACE:
         return retry.value
+    if explicit_secret(i) is not None and has_candidate(s):
+        return "the secrets are tried, and the given one is set again unless it is the one in force"
     if not secret_fields(type(s)):
         return "the vendor is asked, and nothing is minted"
     return "the secret is tried, and the next one is minted unless the vendor accepts it"

@@ -449,8 +449,9 @@ class OpenIdProviderKey(
         if key is not None and _is_anothers(key, mark):
             raise Stopped(
                 f"{api.name}: key {active}, which signs, was published by rekey for another resource",
-                todo="give this resource an alias if it was renamed in the program; else set"
-                f' adopt="{active}" to manage that key, or activate=False',
+                todo="give this resource an alias if it was renamed in the program; if it is being replaced by itself,"
+                " after a rename of the stack or of rekey:owner, set rotation.rotate_now instead, which makes another"
+                f' key sign; else set adopt="{active}" to manage that key, or activate=False',
                 names=active,
             )
 
