@@ -95,8 +95,17 @@ def test_neighbour_takes_its_notes_away_at_its_end(where: Path) -> None:
     mine = Neighbours(os.getpid())
     with neighbour(where, (HERE, "theirs", ONE, True)):
         assert len(list(where.glob("rekey-*/*"))) == 1
-    assert list(where.glob("rekey-*/*")) == []
+    assert list(where.iterdir()) == []
     assert mine.holder(HERE, "theirs", TWO) is None
+
+
+def test_neighbour_that_ends_first_takes_nobody_the_folder(where: Path) -> None:
+    """Such as a preview's process, beside the first of the run that follows."""
+    mine = Neighbours(os.getpid())
+    with neighbour(where, (HERE, "theirs", ONE, True)):
+        pass
+    mine.note(HERE, "mine", ONE)
+    assert [note.read_text() for note in where.glob("rekey-*/*")] == [f"{ONE}\n"]
 
 
 def test_neighbour_that_was_killed_manages_nothing(where: Path) -> None:
@@ -135,6 +144,21 @@ def test_neighbours_are_unknown_where_the_folder_is_not_this_users_alone(where: 
     mine.note(HERE, "mine", ONE)
     assert list(folder.iterdir()) == []
     assert mine.holder(HERE, "mine", TWO) is None
+
+
+def test_neighbours_are_unknown_where_the_folder_is_another_users(where: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever makes it first could put links into it, through which this process writes."""
+    maker = os.getuid()
+    monkeypatch.setattr("os.getuid", lambda: maker + 1)
+    mine = Neighbours(os.getpid())
+    mine.note(HERE, "mine", ONE)
+    assert list(where.glob("rekey-*/*")) == []
+
+
+def test_neighbours_are_unknown_where_users_have_no_numbers(where: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("os.getuid")
+    Neighbours(os.getpid()).note(HERE, "mine", ONE)
+    assert list(where.iterdir()) == []
 
 
 def test_neighbours_are_unknown_without_an_engine(where: Path) -> None:
