@@ -1,8 +1,13 @@
-"""A stack whose resources are the native plugin's."""
+"""A stack whose resources are the native plugin's, and the plugin without an engine."""
+
+from collections.abc import Iterator
 
 import pytest
 
 from tests.engine import Stack
+from tools.vendors import Sandbox
+
+from .in_process import Plugin, plugin_in_process
 
 
 @pytest.fixture
@@ -15,3 +20,17 @@ def front_end() -> str:
 def native(stack: Stack) -> Stack:
     """The stack, by a name that says so."""
     return stack
+
+
+@pytest.fixture
+def plugin() -> Iterator[Plugin]:
+    """The plugin in this process, before it is configured."""
+    with plugin_in_process() as plugin:
+        yield plugin
+
+
+@pytest.fixture
+def configured(plugin: Plugin, sandbox: Sandbox) -> Plugin:
+    """The plugin whose endpoints are the sandbox."""
+    plugin.configure(owner="o", endpoints={name: dict(sandbox.endpoint(name)) for name in ("roma", "vcd")})
+    return plugin

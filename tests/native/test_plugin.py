@@ -3,11 +3,6 @@
 import os
 from pathlib import Path
 
-import pytest
-from pulumi_rekey.native.protos import provider_pb2
-from pulumi_rekey.native.servicer import Servicer
-from pulumi_rekey.native.wire import from_wire, to_wire
-
 from tests.engine import BIN, Stack
 from tools.vendors import Sandbox
 
@@ -45,16 +40,6 @@ def test_plugin_creates_rotates_and_destroys(native: Stack, sandbox: Sandbox) ->
         assert second["secret"] not in text
     assert native.refresh().steps == []
     assert native.destroy().steps == ["delete portal"]
-
-
-@pytest.mark.parametrize(("said", "taken"), [({}, True), ({"rotate_now_is_secret": False}, False)])
-def test_text_of_rotate_now_is_repeated_where_the_program_says_so(said: dict[str, bool], taken: bool) -> None:  # noqa: FBT001 - a case
-    """Programs in other languages mark it for the engine, which does not hand the mark on."""
-    news = to_wire({"vendor": "roma", "rotation": {"rotate_now": "INC-1", **said}})
-    urn = "urn:pulumi:dev::probe::rekey:index:GeneratedSecret::it"
-    checked = Servicer().Check(provider_pb2.CheckRequest(urn=urn, news=news), None)
-    assert list(checked.failures) == []
-    assert from_wire(checked.inputs)["rotation"]["rotate_now_is_secret"] is taken
 
 
 def test_plugin_of_another_version_is_refused(native: Stack, sandbox: Sandbox) -> None:

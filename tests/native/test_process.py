@@ -16,6 +16,7 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 from pulumi_rekey.frontend.version import package_version
 
 from tests.engine import BIN
+from tools.vendors import Sandbox
 
 PLUGIN = str(BIN / "pulumi-resource-rekey")
 MAX_WAIT_S = 60.0
@@ -37,7 +38,8 @@ def plugin(**environment: str) -> Iterator[tuple[subprocess.Popen[str], provider
     ) as process:
         try:
             assert process.stdout is not None
-            with grpc.insecure_channel(f"127.0.0.1:{process.stdout.readline().strip()}") as channel:
+            address = f"127.0.0.1:{process.stdout.readline().strip()}"
+            with grpc.insecure_channel(address, [("grpc.max_receive_message_length", -1)]) as channel:
                 yield process, provider_pb2_grpc.ResourceProviderStub(channel)
         finally:
             process.kill()
@@ -57,10 +59,57 @@ def test_plugin_answers_and_ends_at_a_signal() -> None:
         stub.Configure(provider_pb2.ConfigureRequest())
         assert not check(stub, vendor="roma").failures
         assert [failure.property for failure in check(stub, vendor="rome").failures] == ["vendor"]
+        # A state is one message, however large.
+        assert check(stub, vendor="x" * 5_000_000).failures
         stub.Cancel(empty_pb2.Empty())
         assert not check(stub, vendor="roma").failures
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=MAX_WAIT_S) == 0
+
+
+def test_plugin_ends_after_the_calls_under_way(sandbox: Sandbox) -> None:
+    """And answers others beside them."""
+    struct = struct_pb2.Struct()
+    sandbox.fault("/relyingParties$", method="POST", latency=0.5)
+    sandbox.forget_calls()
+    with plugin() as (process, stub):
+        struct.update({"owner": "o", "endpoints": {"vcd": sandbox.endpoint("vcd")}})
+        stub.Configure(provider_pb2.ConfigureRequest(args=struct))
+        struct = struct_pb2.Struct()
+        struct.update({"client_name": "portal", "redirect_uris": ["https://portal.example.com/"]})
+        urn = "urn:pulumi:dev::probe::rekey:index:OidcRelyingParty::it"
+        created = stub.Create.future(provider_pb2.CreateRequest(urn=urn, properties=struct))
+        while not (created.done() or any(call["path"].endswith("/relyingParties") for call in sandbox.calls())):
+            time.sleep(0.01)
+        # It has looked whether there is one, and is about to be told of the new one.
+        assert not check(stub, vendor="roma").failures
+        assert not created.done()
+        process.send_signal(signal.SIGINT)
+        assert created.result(timeout=MAX_WAIT_S).id
+        assert process.wait(timeout=MAX_WAIT_S) == 0
+
+
+#: What Python imports at the start of each process with this folder on its path.
+PROBE = """
+import atexit, os, sys
+def tell():
+    line = f"{'PULUMI_CONFIG' in os.environ} {hasattr(sys.modules['secrets'], 'THEIRS')}"
+    os.write(1, line.encode())
+atexit.register(tell)
+"""
+
+
+def test_plugin_keeps_the_configuration_and_the_users_files_out(tmp_path: Path) -> None:
+    """No child inherits what the engine has configured, and no module of the user's is taken for one of Python's."""
+    (tmp_path / "sitecustomize.py").write_text(PROBE)
+    (tmp_path / "secrets.py").write_text("THEIRS = True\n")
+    with plugin(PYTHONPATH=str(tmp_path), PULUMI_CONFIG='{"rekey:owner": "o"}') as (process, stub):
+        made = struct_pb2.Struct()
+        made.update({"vendor": "roma"})
+        assert stub.Create(provider_pb2.CreateRequest(urn=URN, properties=made)).id
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout is not None
+        assert process.stdout.read() == "False False"
 
 
 def test_plugin_ends_soon_after_its_engine() -> None:
@@ -100,13 +149,27 @@ def test_plugin_loads_the_protocol_without_the_sdk() -> None:
     assert found.isdisjoint({"pulumi", "httpx", "yaml", "cryptography", "deepdiff"})
 
 
+#: The last one of the modules cannot be imported in this way.
+HALFWAY = """
+import sys
+class Refusal:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == "pulumi_rekey.native._generated.status_pb2":
+            raise ImportError(name)
+sys.meta_path.insert(0, Refusal)
+"""
+
+
 @pytest.mark.parametrize(
     "obstacle",
     [
         "import pulumi",
         # An SDK that has it elsewhere, or imports in another way.
         "import importlib.util\nimportlib.util.find_spec = lambda _name: None",
+        HALFWAY,
     ],
+    ids=["loaded already", "not found", "halfway"],
 )
 def test_plugin_loads_the_protocol_with_the_sdk_otherwise(obstacle: str) -> None:
     found = loaded(f"{obstacle}\nimport pulumi_rekey.native.servicer")

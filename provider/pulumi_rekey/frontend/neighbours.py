@@ -28,14 +28,15 @@ class Neighbours:
     def __init__(self, engine: int | None) -> None:
         self._folder = None if engine is None else _folder_of(engine)
         if self._folder is not None:
-            atexit.register(self._forget)
+            atexit.register(_forget, self._folder)
 
     def note(self, address: str, object_: str, urn: str, *, created: bool = False) -> None:
         """Tell the others that a resource of the program manages an object, or was refused to.
 
         ``created``: this run has created it, so that what else has its object and its name is what it replaces.
         """
-        if self._folder is not None:
+        # The process that was the last one until now may have taken the folder away.
+        if self._folder is not None and _is_ours(self._folder):
             with suppress(OSError):
                 note = self._folder / f"{_digest(address, object_)}.{os.getpid()}"
                 note.write_text(f"{urn}\n{_CREATED if created else ''}")
@@ -60,14 +61,6 @@ class Neighbours:
                         found.append((urn, created))
         return found
 
-    def _forget(self) -> None:
-        """Take away what this process has noted; the last one takes the folder away."""
-        if self._folder is not None:
-            with suppress(OSError):
-                for note in self._folder.glob(f"*.{os.getpid()}"):
-                    note.unlink()
-                self._folder.rmdir()
-
 
 def _digest(address: str, object_: str) -> str:
     return hashlib.sha256(f"{address}\0{object_}".encode()).hexdigest()
@@ -90,12 +83,16 @@ def _folder_of(engine: int) -> Path | None:
         return None
     folder = Path(tempfile.gettempdir(), f"rekey-{os.getuid()}-{engine}")
     _sweep(folder.parent)
+    return folder if _is_ours(folder) else None
+
+
+def _is_ours(folder: Path) -> bool:
+    """Tell whether a folder is this user's alone, and make it if there is none."""
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        found = folder.lstat()
+        return _is_private(folder.lstat())
     except OSError:
-        return None
-    return folder if _is_private(found) else None
+        return False
 
 
 def _is_private(found: os.stat_result) -> bool:
@@ -117,3 +114,11 @@ def _sweep(where: Path) -> None:
                 for note in folder.iterdir():
                     note.unlink()
                 folder.rmdir()
+
+
+def _forget(folder: Path) -> None:
+    """Take away what this process has noted; the last one takes the folder away."""
+    with suppress(OSError):
+        for note in folder.glob(f"*.{os.getpid()}"):
+            note.unlink()
+        folder.rmdir()

@@ -27,15 +27,15 @@ _UNKNOWNS: Final = frozenset(
 
 
 def from_wire(struct: Struct) -> Properties:
-    """Return the properties that a message holds; null is the same as nothing."""
-    return {name: _from(value) for name, value in struct.fields.items() if value.WhichOneof("kind") != "null_value"}
+    """Return the properties that a message holds; null is the same as nothing, and so is a secret that is null."""
+    return {name: found for name, value in struct.fields.items() if (found := _from(value)) is not None}
 
 
 def _from(value: Value) -> Any:
     match value.WhichOneof("kind"):
         case "struct_value":
             members = from_wire(value.struct_value)
-            return members["value"] if members.get(_SIGNATURE) == _SECRET else members
+            return members.get("value") if members.get(_SIGNATURE) == _SECRET else members
         case "list_value":
             return [_from(member) for member in value.list_value.values]
         case "string_value":
