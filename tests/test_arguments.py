@@ -88,6 +88,14 @@ def test_wrong_type_is_refused_at_the_users_line() -> None:
     )
 
 
+def test_policy_that_is_an_output_as_a_whole_is_refused_at_the_users_line() -> None:
+    policy: Any = pulumi.Output.from_input({"max_age": "90d"})
+    line = "rotation must be a Rotation or a map, not an output: give outputs to its members"
+    assert refusal(lambda: rekey.AppSecret("orders", instance_id="i", app_id="a", rotation=policy)) == line
+    made = lambda _side, its: rekey.AppSecret(instance_id="i", app_id="a", **its)  # noqa: E731 - its line is looked at
+    assert refusal(lambda: rekey.Pair("orders", made, every="30d", rotation=policy)) == line
+
+
 @pytest.mark.parametrize("span", [timedelta(seconds=-1), timedelta(milliseconds=1)])
 def test_timedelta_that_is_no_duration(span: timedelta) -> None:
     policy = rekey.Rotation(max_age=span)

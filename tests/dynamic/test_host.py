@@ -401,6 +401,38 @@ def test_preview_of_a_replacement_by_itself_says_that_the_secret_ends(
 
 
 @pytest.mark.parametrize(
+    ("resource", "more", "named"),
+    [
+        ("app_secret", {"secret": UNKNOWN}, "a"),
+        ("app_secret", {"secret": None, "app_id": UNKNOWN, "rotation": {"on_adopt": "rotate"}}, None),
+        ("sync_client_credentials", {"tenant": UNKNOWN, "rotation": {"on_adopt": "rotate"}}, "d"),
+        ("sync_client_credentials", {"directory_id": UNKNOWN, "rotation": {"on_adopt": "rotate"}}, None),
+        ("org_oauth_app", {"adopt": "app-1", "secret": UNKNOWN, "rotation": {}}, "app-1"),
+        ("oidc_relying_party", {"adopt": UNKNOWN, "rotation": {"on_adopt": "rotate", "max_age": UNKNOWN}}, None),
+    ],
+)
+def test_preview_says_what_a_takeover_ends_before_all_is_known(
+    stack_host: Host, resource: str, more: dict[str, Any], named: str | None
+) -> None:
+    inputs = {name: value for name, value in (GOOD[resource] | more).items() if value is not None}
+    stack_host.check(resource, inputs)
+    name = next(name for name in ("app_id", "directory_id", "adopt") if name in inputs)
+    (said,) = stack_host.said
+    assert said.startswith(
+        f"it: takes {named or f'the object that `{name}` will name'} over and replaces the secret in"
+    )
+    stack_host.restart()
+    stack_host.said.clear()
+    stack_host.check(resource, inputs, olds=inputs)
+    assert stack_host.said == [], "of what is in the state a difference says what becomes of it"
+    kept = inputs | {"rotation": {"on_adopt": "keep"}}
+    kept.pop("secret", None)
+    stack_host.restart()
+    stack_host.check(resource, kept | {"endpoint": UNKNOWN})
+    assert stack_host.said == []
+
+
+@pytest.mark.parametrize(
     ("resource", "name"),
     [
         ("app_secret", "secret"),

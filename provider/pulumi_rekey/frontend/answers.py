@@ -29,7 +29,7 @@ from ..reconciler.contract import (
     object_id,
     object_named,
 )
-from ..reconciler.plan import Plan, plan, plan_creation, policy_problems
+from ..reconciler.plan import Plan, plan, plan_creation, policy_problems, takeover_ends
 from ..reconciler.preview import foresee_creation, foresee_update
 from . import orders
 from .differences import Kind, differences, top_of
@@ -148,6 +148,8 @@ class Answers:
             found = [orders.with_source(problem, name) for problem in found]
         if not found and not holds_unknown(inputs):
             found = list(self._rule_problems(call, inputs, is_new=not olds))
+        elif not found and not olds:
+            self._say_what_takeover_ends(call, inputs)
         if call.urn is not None and olds:
             self._instance.note_present(call.urn, self._named(olds))
         found += self._misconfigurations(call, inputs)
@@ -182,6 +184,20 @@ class Answers:
                 call.remark("WARNING", text)
             if creation.adopted is not None:
                 call.remark("INFO", _REMOVAL)
+
+    def _say_what_takeover_ends(self, call: Call, inputs: Properties) -> None:
+        """Say it also where the object, or the secret that is given, is known during `pulumi up` only."""
+        gives = any(inputs.get(name) is not None for name in self._explicit)
+        policy = inputs.get("rotation")
+        known = without_unknowns(policy) if isinstance(policy, dict) else {}
+        rotation = Policy.model_validate({name: known.get(name) for name in ("on_adopt", "grace")})
+        for name in fields_with(self.resource.inputs, Mark.ADOPTS):
+            adopted = inputs.get(name)
+            if adopted is not None:
+                named = adopted if isinstance(adopted, str) else f"the object that `{name}` will name"
+                ends = takeover_ends(self.resource, named, rotation, gives=gives)
+                if ends is not None:
+                    call.remark("WARNING", ends)
 
     def _named(self, inputs: Properties) -> str | None:
         """Return the id of the object that inputs name, if they name one."""

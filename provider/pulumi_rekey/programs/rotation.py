@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
@@ -130,7 +130,12 @@ class Rotation:
 
 
 def as_rotation(given: Rotation | RotationDict) -> Rotation:
-    """Return a policy that may be given as a dict, whose types have been judged."""
+    """Return a policy that may be given as a dict, whose types have been judged.
+
+    :raises pulumi.RunError: It is an output as a whole: then nothing of it would be known before.
+    """
+    if isinstance(given, pulumi.Output | Awaitable):
+        raise refused("rotation must be a Rotation or a map, not an output: give outputs to its members")
     return given if isinstance(given, Rotation) else Rotation(**given)
 
 

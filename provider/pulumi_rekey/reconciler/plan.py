@@ -373,17 +373,27 @@ def plan_creation(resource: Resource[Any, Any, Any], i: Inputs, endpoint: Endpoi
     reason = "created" if adopted is None else "adopted, the given secret set" if given else None
     if rotates:
         reason = "adopted with on_adopt=rotate"
-    ends = adopted is not None and reason is not None
-    meaning = resource.overlap
-    if rotates and isinstance(resource, TwoSecrets) and i.rotation.grace:
-        meaning = f"overlap: the old secret works for another {in_words(i.rotation.grace)}"
+    ends = None if adopted is None else takeover_ends(resource, adopted, i.rotation, gives=given)
     return Creation(
         adopted=adopted,
         reason=reason,
         rotates=rotates,
         refusal=own_login(i.endpoint or resource.vendor, adopted, endpoint) if given or i.rotation.mints else None,
-        says=(f"takes {adopted} over and replaces the secret in use: {meaning}",) if ends else (),
+        says=() if ends is None else (ends,),
     )
+
+
+def takeover_ends(resource: Resource[Any, Any, Any], adopted: str, rotation: Policy, *, gives: bool) -> str | None:
+    """Return in words that an object's secret ends when it is taken over; nothing where the one in use is kept.
+
+    ``gives`` tells whether the user gives the secret, known already or not.
+    """
+    if not gives and rotation.on_adopt != "rotate":
+        return None
+    meaning = resource.overlap
+    if not gives and isinstance(resource, TwoSecrets) and rotation.grace:
+        meaning = f"overlap: the old secret works for another {in_words(rotation.grace)}"
+    return f"takes {adopted} over and replaces the secret in use: {meaning}"
 
 
 def policy_problems(resource: Resource[Any, Any, Any], rotation: Policy, *, gives: bool) -> list[tuple[str, str]]:
