@@ -1,6 +1,7 @@
 """The plugin's answers, as the engine gets them: no engine runs, and vendors only where a test asks for the sandbox."""
 
 import json
+import threading
 from typing import Any
 
 import grpc
@@ -394,9 +395,18 @@ def test_nothing_is_written_once_the_engine_waits_no_more() -> None:
 
 
 def test_calls_under_way_are_waited_for() -> None:
-    servicer = Servicer()
+    servicer, idle = Servicer(), threading.Event()
+
+    def wait() -> None:
+        servicer.wait_until_idle(30)
+        idle.set()
+
     servicer.wait_until_idle(0)
-    assert servicer._calls == 0
+    waiting = threading.Thread(target=wait)
     with servicer._answering(None):
-        assert servicer._calls == 1
-    assert servicer._calls == 0
+        # No longer than is said.
+        servicer.wait_until_idle(0.01)
+        waiting.start()
+        assert not idle.wait(0.05)
+    assert idle.wait(30)
+    waiting.join()
