@@ -57,6 +57,28 @@ def test_order_has_a_place_that_pulumi_reads_as_one_name(name: str, place: str) 
     assert orders.place(name) == place
 
 
+@pytest.mark.parametrize("said", [{}, {"rotation": None}, {"rotation": {"rotate_now": None}}, {"rotation": "unknown"}])
+def test_order_stands_where_the_program_says_nothing(said: dict[str, object]) -> None:
+    assert orders.conflict(said, "portal") is None
+
+
+def test_order_beside_what_the_program_says_is_refused() -> None:
+    """Whichever lost would rotate once more when the other is taken away."""
+    refused = orders.conflict({"rotation": {"rotate_now": "INC-1"}}, "portal")
+    assert refused is not None
+    path, reason = refused
+    assert path == "rotation.rotate_now"
+    assert reason.startswith("is set in the program, and rekey:rotateNow.portal in the stack's configuration: take it")
+    assert "INC-1" not in reason
+
+
+def test_order_that_is_wrong_is_said_to_be_the_configurations() -> None:
+    for path in ("rotation", "rotation.rotate_now"):
+        where = "wrong (rekey:rotateNow.portal in the stack's configuration)"
+        assert orders.with_source((path, "wrong"), "portal") == (path, where)
+    assert orders.with_source(("secret", "wrong"), "portal") == ("secret", "wrong")
+
+
 def test_order_for_nobody_is_said() -> None:
     [said] = unknown({"portl": "INC-1", "made": "INC-2"}, {"portal", "made"})
     assert said.startswith("rekey:rotateNow.portl rotates nothing")

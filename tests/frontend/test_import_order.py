@@ -99,7 +99,9 @@ def test_stand_ins_are_no_installed_modules_within_the_programs_folder(tmp_path:
     """A virtual environment, or a folder of packages on PYTHONPATH, inside the project."""
     packages = tmp_path / ".venv" / "site-packages"
     packages.mkdir(parents=True)
-    write_stand_ins(packages, "tzdata", "only_here")
+    # Python's own on another system only, so that nothing is stood in for here.
+    elsewhere = "winreg" if os.name == "posix" else "pwd"
+    write_stand_ins(packages, "tzdata", "only_here", elsewhere)
     program = f"""
 import sys
 sys.path.append({str(packages)!r})
@@ -111,8 +113,8 @@ assert sys.path[0] == ""
 print(put_own_first())
 """
     assert python(program, tmp_path) == "[]"
-    program = """
-import only_here, tzdata
+    program = f"""
+import only_here, tzdata, {elsewhere}
 from pulumi_rekey.frontend.import_order import put_own_first
 print(put_own_first())
 """
@@ -122,18 +124,21 @@ print(put_own_first())
 
 def test_own_modules_are_rekeys_in_every_turn(tmp_path: Path) -> None:
     write_stand_ins(tmp_path, "secrets", "cronsim")
+    # A folder of manifests, and no package.
+    (tmp_path / "yaml").mkdir()
     program = """
 import secrets as theirs
 from pulumi_rekey.frontend.import_order import own_first
 def own():
     with own_first():
-        import cronsim, secrets
-        return cronsim, secrets
+        import cronsim, secrets, yaml
+        return cronsim, secrets, yaml
 first, second = own(), own()
-import cronsim, secrets
-print(first == second, cronsim.THEIRS, secrets is theirs, [hasattr(module, "THEIRS") for module in first])
+import cronsim, secrets, yaml
+print(first == second, cronsim.THEIRS, secrets is theirs, yaml is first[2])
+print([hasattr(module, "THEIRS") for module in first])
 """
-    assert python(program, tmp_path) == "True True True [False, False]"
+    assert python(program, tmp_path) == "True True True True\n[False, False, False]"
 
 
 def test_installed_modules_are_all_known() -> None:

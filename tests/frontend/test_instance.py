@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pulumi_rekey.errors import Misconfigured
 from pulumi_rekey.frontend.instance import CLOCK_ADVANCE, Claim, Instance
+from pulumi_rekey.frontend.values import Scope
 
 HERE, OBJECT = "https://a.example.com/", "an object"
 ONE, TWO, GONE = (f"urn:pulumi:dev::p::rekey:index:AppSecret::{name}" for name in ("one", "two", "gone"))
@@ -49,14 +50,23 @@ def test_endpoint_that_is_wrong_has_no_settings() -> None:
     assert made.address(None, None) == ""
 
 
+def test_endpoints_are_read_once_and_may_be_none() -> None:
+    """Sessions, and what they have found out, are kept with them."""
+    made = Instance()
+    made.configure(dict[str, str]().get)
+    assert made.endpoints is made.endpoints
+    assert made.settings(None, "roma") is None
+
+
 def test_order_is_for_the_resource_of_its_name() -> None:
     assert instance().order("one") == "INC-1"
     assert instance().order("two") is None
 
 
 def test_clock_is_the_present_to_the_second() -> None:
-    before = datetime.now(UTC).replace(microsecond=0)
-    assert before <= instance().now() <= datetime.now(UTC)
+    before, now = datetime.now(UTC).replace(microsecond=0), instance().now()
+    assert before <= now <= datetime.now(UTC)
+    assert now.microsecond == 0
 
 
 def test_clock_is_moved_where_every_endpoint_is_on_this_machine() -> None:
@@ -112,6 +122,9 @@ def test_object_keeps_the_state_by_which_it_is_managed(run: Instance) -> None:
     assert run.holder(HERE, OBJECT) == Claim(ONE, "its state", created=True)
     run.claim_live(HERE, OBJECT, ONE, "the next")
     assert run.holder(HERE, OBJECT) == Claim(ONE, "the next")
+    run.claim_named(HERE, "named", TWO)
+    run.claim_live(HERE, "named", TWO, "their state")
+    assert run.holder(HERE, "named") == Claim(TWO, "their state")
 
 
 def test_object_of_a_state_moves_with_it(run: Instance) -> None:
@@ -142,6 +155,13 @@ def test_object_of_a_refused_create_is_protected(run: Instance) -> None:
     assert run.is_protected(HERE, OBJECT)
     assert not run.is_protected(HERE, "another")
     assert run.holder(HERE, OBJECT) is None
+
+
+def test_scope_is_asked_for_once() -> None:
+    """It is a look at the processes above."""
+    asked: list[Scope] = ["whole", "part"]
+    made = instance(scope=asked.pop)
+    assert [made.scope, made.scope] == ["part", "part"]
 
 
 @pytest.mark.parametrize(("pattern", "itself"), [(ONE, True), ("**one", True), (TWO, False), ("", False)])

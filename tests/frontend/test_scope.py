@@ -2,6 +2,8 @@
 
 import os
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,6 +99,9 @@ def scope_in(stack: Stack, command: str) -> str:
         ("pulumi -C there up --exec-kind auto.local --target x", "part"),
         (".pulumi-wrapped refresh -vt", "whole"),
         ("pulumi.exe preview -dt x", "part"),
+        ("pulumi up --exec-kind auto.local --stack at --json", "whole"),
+        ("pulumi up --exclude-protected=0 -yf", "whole"),
+        ("pulumi-t up", "unknown"),
         ("pulumi stack ls --target x", "unknown"),
         ("somebody up --target x", "unknown"),
     ],
@@ -119,6 +124,52 @@ def test_replaced_are_those_of_the_command_line(monkeypatch: pytest.MonkeyPatch)
 def test_scope_is_unknown_without_an_engine() -> None:
     assert scope.scope() == "unknown"
     assert scope.replaced() == ()
+
+
+def test_engine_is_the_nearest_one_above(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine may run in another one's program."""
+    processes = {
+        os.getppid(): (20, ["/bin/sh", "plugin"]),
+        20: (30, []),
+        30: (40, ["pulumi", "up"]),
+        40: (1, ["pulumi", "destroy", "--target", "x"]),
+        # The first process of all is nobody's engine.
+        1: (0, ["pulumi", "up"]),
+    }
+    monkeypatch.setattr(scope, "_process", processes.get)
+    assert scope.engine() == 30
+    assert scope.scope() == "whole"
+    processes[40] = (1, ["bash"])
+    del processes[30]
+    assert scope.engine() is None
+    processes[20] = (40, [])
+    assert scope.engine() is None
+
+
+def test_engine_is_looked_for_a_few_steps_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def process(pid: int) -> tuple[int, list[str]]:
+        asked.append(pid)
+        return (pid + 1, ["/bin/sh"])
+
+    monkeypatch.setattr(scope, "_process", process)
+    assert scope.engine() is None
+    assert len(asked) == 8
+
+
+def test_process_has_its_words(tmp_path: Path) -> None:
+    """Whatever its name is, and however odd they are."""
+    program = tmp_path / "odd) 1 2 ("
+    program.symlink_to(sys.executable)
+    words = [str(program), "-c", "print(flush=True); input()", "", "two words"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        assert scope._process(child.pid) == (os.getpid(), words)
+        child.communicate("\n")
+    assert scope._process(child.pid) is None
+    assert scope._process_by_ps(child.pid) is None
 
 
 def test_scope_is_found_without_proc(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,5 +32,5 @@ def plugin() -> Iterator[Plugin]:
 @pytest.fixture
 def configured(plugin: Plugin, sandbox: Sandbox) -> Plugin:
     """The plugin whose endpoints are the sandbox."""
-    plugin.configure(owner="o", endpoints={name: dict(sandbox.endpoint(name)) for name in ("roma", "vcd")})
+    plugin.use(sandbox)
     return plugin

@@ -17,10 +17,13 @@ import grpc
 from google.protobuf import empty_pb2
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
+from pulumi_rekey.endpoints import KINDS
 from pulumi_rekey.frontend.values import Properties
 from pulumi_rekey.native.protos import engine_pb2, engine_pb2_grpc, provider_pb2, provider_pb2_grpc, status_pb2
 from pulumi_rekey.native.servicer import Servicer
 from pulumi_rekey.native.wire import to_wire
+
+from tools.vendors import Sandbox
 
 #: The keys of the envelope that a secret travels in, as the engine's protocol fixes them.
 SIGNATURE, SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
@@ -84,6 +87,10 @@ class Plugin:
     def configure(self, urn: str = "", **settings: Any) -> Any:
         """Hand over a provider's settings."""
         return self.call("Configure", provider_pb2.ConfigureRequest(urn=urn, args=to_wire(settings)))
+
+    def use(self, sandbox: Sandbox) -> None:
+        """Let the sandbox be all endpoints."""
+        self.configure(owner="o", endpoints={name: dict(sandbox.endpoint(name)) for name in KINDS})
 
     def check(self, kind: str, *, olds: Properties | None = None, **news: Any) -> Any:
         """Check a resource's inputs."""

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import grpc
 import pytest
 from pulumi_rekey.reconciler.contract import Importable, form_of_import_id
 from pulumi_rekey.resources import all_resources
@@ -13,6 +14,8 @@ from tests.lifecycle.case import IMPORTS, Case, Outputs, ProgramSpec
 from tests.lifecycle.cases import AT_A_VENDOR
 from tests.lifecycle.oidc_relying_party import OidcRelyingPartyCase
 from tools.vendors import Sandbox, running_sandbox
+
+from .in_process import Plugin, Refused
 
 
 def import_id(case: Case, existing: Outputs) -> str:
@@ -146,25 +149,32 @@ def test_import_of_what_another_resource_manages_is_refused(native: Stack, sandb
     assert "pulumi state delete" in refused
 
 
+def test_import_of_what_does_not_exist_says_so(native: Stack, sandbox: Sandbox) -> None:
+    native.program("\n".join(IMPORTS))
+    id_ = "urn:vcloud:oidcRelyingParty:5f9f3c9e-6f0e-4c0b-9a53-0d4f1c6b5f3a"
+    words = ("--yes", "--generate-code=false", "--skip-preview")
+    text = native.run("import", "rekey:index:OidcRelyingParty", "it", id_, *words, fails=True).text
+    assert "does not exist" in text
+    assert "Traceback" not in text
+
+
 @pytest.mark.parametrize(
     ("resource", "id_", "said"),
     [
-        ("OidcRelyingParty", "urn:vcloud:oidcRelyingParty:5f9f3c9e-6f0e-4c0b-9a53-0d4f1c6b5f3a", "does not exist"),
         (
             "OidcRelyingParty",
             "urn:vcloud:openIdProviderKey:5f9f3c9e-6f0e-4c0b-9a53-0d4f1c6b5f3a",
             "is the id of another kind",
         ),
         ("OrgOAuthApp", "just-one-part", "write it as ORG_ID/OAUTH_APP_ID"),
-        ("GeneratedSecret", "anything", "cannot be imported"),
+        ("GeneratedSecret", "anything", "GeneratedSecret cannot be imported"),
     ],
 )
-def test_import_of_what_cannot_be_says_so(native: Stack, sandbox: Sandbox, resource: str, id_: str, said: str) -> None:
-    native.program("\n".join(IMPORTS))
-    words = ("--yes", "--generate-code=false", "--skip-preview")
-    text = native.run("import", f"rekey:index:{resource}", "it", id_, *words, fails=True).text
-    assert said in text
-    assert "Traceback" not in text
+def test_import_of_what_cannot_be_says_so(configured: Plugin, resource: str, id_: str, said: str) -> None:
+    with pytest.raises(Refused, match=said) as refused:
+        configured.read(resource, id_)
+    assert refused.value.code == grpc.StatusCode.FAILED_PRECONDITION
+    assert "\n" not in refused.value.text
 
 
 def test_import_ids_are_those_of_the_page() -> None:

@@ -8,15 +8,18 @@ import pytest
 from pulumi_rekey import resources
 from pulumi_rekey.frontend.answers import Answers, Call
 from pulumi_rekey.frontend.instance import Instance
+from pulumi_rekey.native.protos import provider_pb2
 from pulumi_rekey.native.wire import from_wire, to_wire
+from pulumi_rekey.reconciler.contract import Resource
 
 from tests.engine import Stack
 from tests.lifecycle.case import IMPORTS, ProgramSpec
 from tests.lifecycle.cases import CASES
-from tests.lifecycle.oidc_relying_party import OidcRelyingPartyCase
 from tests.lifecycle.scenario import Scenario
-from tools.administrators import CloudDirector
+from tools.administrators import CALLBACK, CloudDirector
 from tools.vendors import Sandbox
+
+from .in_process import Plugin, Refused, plugin_in_process, urn_of
 
 STATES = sorted((Path(__file__).parents[1] / "fixtures/states").glob("*/*.json"))
 PAIR = """
@@ -70,6 +73,12 @@ class Program:
 
     def leaks(self) -> list[str]:
         return [leak for scenario in self.scenarios for leak in scenario.leaks()]
+
+
+def resource(name: str) -> Resource[Any, Any, Any]:
+    found = resources.by_name(name)
+    assert found is not None
+    return found
 
 
 def as_0_1_0_wrote_it(stack: Stack, file: Path) -> None:
@@ -130,19 +139,20 @@ def test_move_changes_nothing_and_back_calls_nobody(stack: Stack, sandbox: Sandb
     assert not any(b"s3cret-trigger" in text for text in texts)
 
 
-def test_move_of_an_interrupted_creation_knows_its_own(stack: Stack, sandbox: Sandbox) -> None:
+def test_move_of_an_interrupted_creation_knows_its_own(configured: Plugin, sandbox: Sandbox) -> None:
     """The mark of what was half created is made from a URN whose type the move changes."""
-    case = OidcRelyingPartyCase(sandbox)
-    scenario = Scenario(case, stack, sandbox)
+    inputs: dict[str, Any] = {"client_name": "portal", "redirect_uris": [CALLBACK]}
     sandbox.fault("/relyingParties$", method="POST", drop="after")
-    scenario.up(fails=True)
+    urn = urn_of("OidcRelyingParty").replace("rekey:index:", "pulumi-python:dynamic/rekey:")
+    with plugin_in_process() as earlier:
+        earlier.use(sandbox)
+        with pytest.raises(Refused, match="it is not known whether"):
+            earlier.call("Create", provider_pb2.CreateRequest(urn=urn, properties=to_wire(inputs)))
     (left,) = CloudDirector(sandbox).relying_parties()
-    stack.use_native()
-    assert scenario.up().steps == ["create it"]
+    id_, _ = configured.create("OidcRelyingParty", **inputs)
     (party,) = CloudDirector(sandbox).relying_parties()
-    assert party["id"] == left["id"]
-    assert scenario.case.accepts(scenario.outputs())
-    scenario.destroy()
+    assert party["id"] == left["id"] == id_
+    assert party["clientName"] == "portal"
 
 
 @pytest.mark.parametrize(
@@ -156,11 +166,9 @@ def test_move_of_an_interrupted_creation_knows_its_own(stack: Stack, sandbox: Sa
     ],
 )
 def test_move_keeps_the_mark_of_a_resource(kind: str, same: str) -> None:
-    resource = resources.by_name("OidcRelyingParty")
-    assert resource is not None
     instance = Instance()
     instance.configure({"rekey:owner": "o"}.get)
-    answers = Answers(resource, instance)
+    answers = Answers(resource("OidcRelyingParty"), instance)
     marks = {answers._mark(Call(f"urn:pulumi:s::p::{each}::rekey:index:a::b")) for each in (kind, same)}
     assert len(marks) == 1
     other = answers._mark(Call(f"urn:pulumi:s::p::{same}::pulumi-python:dynamic/rekey:a::b"))
@@ -186,10 +194,8 @@ def test_move_with_a_step_half_done_goes_on(stack: Stack, sandbox: Sandbox) -> N
 @pytest.mark.parametrize("path", STATES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_move_of_an_earlier_state_changes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: dict[str, Any] = json.loads(path.read_text())
-    resource = resources.by_name(path.stem)
-    assert resource is not None
     inputs = {name: value for name, value in kept["inputs"].items() if name != "__provider"}
-    answers = Answers(resource, Instance())
+    answers = Answers(resource(path.stem), Instance())
     olds, news = (from_wire(to_wire(properties)) for properties in (kept["outputs"], inputs))
     found = answers.diff(Call(stored_inputs=news), kept["id"], olds, news)
     assert (found.changes, found.replaces) == (False, [])

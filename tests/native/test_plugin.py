@@ -3,66 +3,32 @@
 import os
 from pathlib import Path
 
+import pulumi
+import pytest
+from pulumi.runtime.config import CONFIG
+from pulumi_rekey.programs.front_end import is_native
+
 from tests.engine import BIN, Stack
 from tools.vendors import Sandbox
 
-PROGRAM = """
-import pulumi, pulumi_rekey as rekey
 
-portal = rekey.OidcRelyingParty(
-    "portal",
-    client_name="portal",
-    redirect_uris=["https://portal.example.com/"],
-    rotation=rekey.Rotation(triggers={"release": RELEASE}),
-)
-pulumi.export("secret", portal.client_secret)
-pulumi.export("generation", portal.generation)
-"""
-
-
-def test_plugin_creates_rotates_and_destroys(native: Stack, sandbox: Sandbox) -> None:
-    native.program(PROGRAM.replace("RELEASE", "1"))
-    created = native.up(preview=True)
-    assert created.steps == ["create portal"]
-    resource = native.resource("portal")
-    assert resource["type"] == "rekey:index:OidcRelyingParty"
-    first = native.outputs()
-    assert native.up("--expect-no-changes").steps == []
-    native.program(PROGRAM.replace("RELEASE", "2"))
-    rotated = native.up(preview=True)
-    assert rotated.steps == ["update portal"]
-    assert "rotates: trigger changed: release" in rotated.text
-    second = native.outputs()
-    assert second["generation"] == first["generation"] + 1 == 2
-    assert second["secret"] != first["secret"]
-    for text in (created.text, rotated.text, str(native.export())):
-        assert first["secret"] not in text
-        assert second["secret"] not in text
-    assert native.refresh().steps == []
-    assert native.destroy().steps == ["delete portal"]
-
-
-def test_plugin_of_another_version_is_refused(native: Stack, sandbox: Sandbox) -> None:
+def test_plugin_of_another_version_and_settings_that_do_not_exist_are_refused(native: Stack, sandbox: Sandbox) -> None:
     native.program("""
 import pulumi, pulumi_rekey as rekey
 
 rekey.GeneratedSecret("it", vendor="roma", opts=pulumi.ResourceOptions(version="0.0.1"))
 """)
+    native.configure({"rekey:endpont": "x"})
     text = native.preview(fails=True).text
     assert "is that of the program's package, and this plugin is " in text
     assert "install the same version for both" in text
+    assert "did you mean endpoints? use one of: endpoints, owner, rotateNow" in text
 
 
-def test_settings_that_do_not_exist_are_refused(native: Stack, sandbox: Sandbox) -> None:
-    native.program("import pulumi_rekey as rekey\nrekey.GeneratedSecret('it', vendor='roma')\n")
-    native.configure({"rekey:endpont": "x"})
-    assert "did you mean endpoints? use one of: endpoints, owner, rotateNow" in native.preview(fails=True).text
-
-
-def test_front_end_that_does_not_exist_is_refused(native: Stack, sandbox: Sandbox) -> None:
-    native.program("import pulumi_rekey as rekey\nrekey.GeneratedSecret('it', vendor='roma')\n")
-    native.configure({"rekey:frontend": "nativ"})
-    assert "error: rekey:frontend must be dynamic or native" in native.preview(fails=True).text
+def test_front_end_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CONFIG.get(), "rekey:frontend", "nativ")
+    with pytest.raises(pulumi.RunError, match=r"^rekey:frontend must be dynamic or native$"):
+        is_native()
 
 
 def test_plugin_that_is_not_found_is_said_where_to_name(native: Stack, sandbox: Sandbox, tmp_path: Path) -> None:

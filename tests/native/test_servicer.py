@@ -1,6 +1,7 @@
 """The plugin's answers, as the engine gets them: no engine runs, and vendors only where a test asks for the sandbox."""
 
 import json
+import threading
 from typing import Any
 
 import grpc
@@ -151,7 +152,9 @@ def test_text_of_rotate_now_is_not_said_where_there_is_none(plugin: Plugin) -> N
 
 def test_diff_names_every_path_and_how_it_changes(plugin: Plugin) -> None:
     id_, state = made(plugin)
-    stored = {"vendor": "roma", "length": 30, "rotation": {"triggers": {"a": "1", "b c": "2"}}}
+    stored: dict[str, Any] = {"vendor": "roma", "length": 30, "rotation": {"triggers": {"a": "1", "b c": "2"}}}
+    # What the dynamic front end has among the inputs.
+    stored["__provider"] = "a name"
     news = {"vendor": "roma", "rotation": {"triggers": {"b c": "3"}, "max_age": "90d"}}
     answer = plugin.diff(MADE, id_, state, news, stored)
     details = {path: (diff.kind, diff.inputDiff) for path, diff in answer.detailedDiff.items()}
@@ -172,7 +175,7 @@ def test_diff_of_nothing_is_none_and_has_no_details(plugin: Plugin) -> None:
     """Such as of a stored default: a detail would be shown as a change."""
     id_, state = made(plugin)
     news = {"vendor": "roma"}
-    answer = plugin.diff(MADE, id_, state, news, {**news, "length": 43, "__provider": "of the dynamic front end"})
+    answer = plugin.diff(MADE, id_, state, news, {**news, "length": 43})
     assert answer == provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
 
 
@@ -392,9 +395,18 @@ def test_nothing_is_written_once_the_engine_waits_no_more() -> None:
 
 
 def test_calls_under_way_are_waited_for() -> None:
-    servicer = Servicer()
+    servicer, idle = Servicer(), threading.Event()
+
+    def wait() -> None:
+        servicer.wait_until_idle(30)
+        idle.set()
+
     servicer.wait_until_idle(0)
-    assert servicer._calls == 0
+    waiting = threading.Thread(target=wait)
     with servicer._answering(None):
-        assert servicer._calls == 1
-    assert servicer._calls == 0
+        # No longer than is said.
+        servicer.wait_until_idle(0.01)
+        waiting.start()
+        assert not idle.wait(0.05)
+    assert idle.wait(30)
+    waiting.join()

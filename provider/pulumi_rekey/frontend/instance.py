@@ -207,8 +207,9 @@ class Instance:
         """Return another resource of the program that manages a resource's object, too."""
         with self._lock:
             holder = self._claims.get((address, object_))
-            both = holder is not None and holder.urn != urn and self._declared.issuperset({holder.urn, urn})
-            return holder.urn if holder is not None and both else None
+            if holder is None or holder.urn == urn:
+                return None
+            return holder.urn if self._declared.issuperset({holder.urn, urn}) else None
 
     def holder(self, address: str, object_: str) -> Claim | None:
         """Return who of this run's program manages an object now."""

@@ -1,0 +1,221 @@
+"""What a delete ends, and what it leaves to another resource of the run: without an engine, at the sandbox."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from pulumi_rekey.errors import Error, Stopped
+from pulumi_rekey.frontend.answers import Answers, Call, Found, HalfDone
+from pulumi_rekey.frontend.instance import Instance
+from pulumi_rekey.frontend.values import Properties, Scope, Secret
+from pulumi_rekey.resources import by_name
+
+from tests.lifecycle.app_secret import AppSecretCase
+from tests.lifecycle.case import Case, ProgramSpec
+from tests.lifecycle.oidc_relying_party import OidcRelyingPartyCase
+from tools.vendors import Sandbox
+
+ROTATE: dict[str, Any] = {"rotation": {"on_adopt": "rotate"}}
+
+
+class Run:
+    """One run's process: each verb as the engine asks for it, and the remarks."""
+
+    def __init__(self, sandbox: Sandbox, scope: Scope) -> None:
+        self.instance = Instance(scope=lambda: scope)
+        endpoints = {kind: sandbox.endpoint(kind) for kind in ("roma", "vcd")}
+        self.instance._runtime = replace(self.instance._runtime, sleep=lambda _seconds: None)
+        self.instance.configure({"rekey:owner": "o", "rekey:endpoints": json.dumps(endpoints)}.get)
+        self.said: list[str] = []
+
+    def _answers(self, kind: str) -> Answers:
+        resource = by_name(kind)
+        assert resource is not None
+        return Answers(resource, self.instance)
+
+    def _call(self, kind: str, name: str) -> Call:
+        return Call(f"urn:pulumi:dev::p::rekey:index:{kind}::{name}", None, lambda _, text: self.said.append(text))
+
+    def create(self, kind: str, name: str, inputs: Properties) -> Found:
+        """Check a new resource's inputs and create it."""
+        assert self._answers(kind).check(self._call(kind, name), {}, inputs).failures == []
+        self.said.clear()
+        return self._answers(kind).create(self._call(kind, name), inputs)
+
+    def delete(self, kind: str, name: str, found: Found) -> None:
+        """Delete a resource that an earlier run has created."""
+        self._answers(kind).delete(self._call(kind, name), decrypted(found))
+
+
+@contextmanager
+def run(sandbox: Sandbox, scope: Scope = "whole") -> Iterator[Run]:
+    """A run, whose connections end with it."""
+    begun = Run(sandbox, scope)
+    yield begun
+    endpoints = begun.instance._endpoints
+    for session in endpoints._sessions.values() if endpoints else ():
+        session.connections.close()
+
+
+def decrypted(found: Found) -> Properties:
+    def opened(value: Any) -> Any:
+        match value:
+            case Secret():
+                return opened(value.value)
+            case dict():
+                return {name: opened(member) for name, member in value.items()}
+            case _:
+                return value
+
+    return {name: opened(value) for name, value in found.outputs.items()}
+
+
+class Made:
+    """A resource that an earlier run has created, with a secret that it has minted."""
+
+    def __init__(self, case: Case, sandbox: Sandbox) -> None:
+        self.case, self.kind = case, case.resource
+        self.inputs: dict[str, Any] = dict(case.arguments(ProgramSpec()))
+        with run(sandbox) as earlier:
+            self.found = earlier.create(self.kind, "old", self.inputs | ROTATE)
+        sandbox.forget_calls()
+
+    def works(self) -> bool:
+        return self.case.accepts(decrypted(self.found))
+
+
+@pytest.fixture
+def app(sandbox: Sandbox) -> Made:
+    """One whose secret the vendor shows."""
+    return Made(AppSecretCase(sandbox), sandbox)
+
+
+@pytest.fixture
+def party(sandbox: Sandbox) -> Made:
+    """One whose secret the vendor does not show."""
+    return Made(OidcRelyingPartyCase(sandbox), sandbox)
+
+
+def failed_resource(run: Run) -> None:
+    """Let a resource of the run fail that has nothing to do with any other."""
+    inputs = {"instance_id": "i", "app_id": "nobodys"}
+    with pytest.raises(Error):
+        run.create("AppSecret", "failing", inputs)
+
+
+def test_delete_ends_what_nobody_else_manages(app: Made, sandbox: Sandbox) -> None:
+    with run(sandbox) as now:
+        now.delete(app.kind, "old", app.found)
+        assert now.said == []
+    assert not app.works()
+
+
+def test_delete_leaves_a_secret_to_whom_it_was_renamed(app: Made, sandbox: Sandbox) -> None:
+    with run(sandbox) as now:
+        now.create(app.kind, "new", app.inputs)
+        sandbox.forget_calls()
+        now.delete(app.kind, "old", app.found)
+        # That one has read it.
+        assert now.said == []
+    assert sandbox.calls() == []
+    assert app.works()
+
+
+def test_delete_says_that_the_only_copy_of_a_secret_leaves_the_state(party: Made, sandbox: Sandbox) -> None:
+    with run(sandbox) as now:
+        now.create(party.kind, "new", party.inputs | {"adopt": party.found.id})
+        sandbox.forget_calls()
+        now.delete(party.kind, "old", party.found)
+        assert now.said == [
+            "the secret that rekey minted stays in use, and leaves the state: new, which manages"
+            f" {party.found.id} now, cannot read it; set rotation.rotate_now there to have another"
+        ]
+    assert sandbox.calls() == []
+    assert party.works()
+
+
+def test_delete_of_what_is_replaced_by_itself_ends_the_secret_that_nobody_keeps(party: Made, sandbox: Sandbox) -> None:
+    with run(sandbox) as now:
+        now.create(party.kind, "old", party.inputs | {"adopt": party.found.id})
+        now.delete(party.kind, "old", party.found)
+        assert now.said == ["ends the secret that rekey minted: what replaces it keeps none"]
+    assert not party.works()
+
+
+def test_delete_of_what_is_replaced_by_itself_keeps_a_secret_that_was_read(app: Made, sandbox: Sandbox) -> None:
+    with run(sandbox) as now:
+        now.create(app.kind, "old", app.inputs)
+        now.delete(app.kind, "old", app.found)
+        assert now.said == []
+    assert app.works()
+
+
+def test_delete_of_what_a_create_was_refused_is_refused(party: Made, sandbox: Sandbox) -> None:
+    with run(sandbox) as now:
+        with pytest.raises(Stopped):
+            now.create(party.kind, "new", party.inputs)
+        with pytest.raises(
+            Stopped, match="is what another resource of this run was refused to create again: nothing was changed; give"
+        ):
+            now.delete(party.kind, "old", party.found)
+    assert party.works()
+
+
+def test_delete_of_what_another_was_to_take_over_is_refused(app: Made, sandbox: Sandbox) -> None:
+    sandbox.fault("/secret$", status=403, count=0)
+    with run(sandbox) as now:
+        with pytest.raises(Error):
+            now.create(app.kind, "new", app.inputs)
+        sandbox.clear_faults()
+        with pytest.raises(
+            Stopped,
+            match=r"was to be taken over by another resource of this run, which was not created: urn:\S+::new: noth",
+        ):
+            now.delete(app.kind, "old", app.found)
+    assert app.works()
+
+
+def test_delete_waits_for_what_replaces_it(app: Made, sandbox: Sandbox) -> None:
+    other = app.case.existing()["app_id"]
+    sandbox.fault(f"/apps/{other}/secret$", method="PUT", drop="after", count=0)
+    with run(sandbox) as now:
+        with pytest.raises(HalfDone):
+            now.create(app.kind, "old", app.inputs | {"app_id": other} | ROTATE)
+        with pytest.raises(Stopped, match="is left alone, since what replaces it is not done: nothing was changed"):
+            now.delete(app.kind, "old", app.found)
+    assert app.works()
+
+
+def test_delete_beside_a_failure_waits_for_a_run_without_one(app: Made, sandbox: Sandbox) -> None:
+    """What depends on the one that failed was not reached, and may manage this object."""
+    with run(sandbox) as now:
+        failed_resource(now)
+        with pytest.raises(Stopped, match="is left alone, since another resource failed: what depends on that one was"):
+            now.delete(app.kind, "old", app.found)
+    assert app.works()
+
+
+def test_delete_in_a_run_of_chosen_resources_leaves_the_secret(app: Made, party: Made, sandbox: Sandbox) -> None:
+    with run(sandbox, "part") as now:
+        for made, again in ((app, "declare it again"), (party, f'declare it again with adopt="{party.found.id}"')):
+            now.said.clear()
+            now.delete(made.kind, "old", made.found)
+            (said,) = now.said
+            assert f"{made.found.id} was left alone, and its secret was not ended: a run of chosen resources" in said
+            assert f"if none does, {again}, and remove it in a run without --target and --exclude" in said
+    assert sandbox.calls() == []
+    assert app.works()
+    assert party.works()
+
+
+@pytest.mark.parametrize("scope", ["whole", "part"])
+def test_delete_of_what_is_at_no_vendor_is_done_in_every_run(sandbox: Sandbox, scope: Scope) -> None:
+    with run(sandbox, scope) as now:
+        made = now.create("GeneratedSecret", "old", {"vendor": "roma"})
+        failed_resource(now)
+        now.said.clear()
+        now.delete("GeneratedSecret", "old", made)
+        assert now.said == []
