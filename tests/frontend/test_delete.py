@@ -54,10 +54,12 @@ class Run:
 def run(sandbox: Sandbox, scope: Scope = "whole") -> Iterator[Run]:
     """A run, whose connections end with it."""
     begun = Run(sandbox, scope)
-    yield begun
-    endpoints = begun.instance._endpoints
-    for session in endpoints._sessions.values() if endpoints else ():
-        session.connections.close()
+    try:
+        yield begun
+    finally:
+        endpoints = begun.instance._endpoints
+        for session in endpoints._sessions.values() if endpoints else ():
+            session.connections.close()
 
 
 def decrypted(found: Found) -> Properties:
@@ -158,7 +160,9 @@ def test_delete_of_what_a_create_was_refused_is_refused(party: Made, sandbox: Sa
         with pytest.raises(Stopped):
             now.create(party.kind, "new", party.inputs)
         with pytest.raises(
-            Stopped, match="is what another resource of this run was refused to create again: nothing was changed; give"
+            Stopped,
+            match="is what another resource of this run was refused to create again: nothing was changed, and its secret was"
+            " not ended; give",
         ):
             now.delete(party.kind, "old", party.found)
     assert party.works()
