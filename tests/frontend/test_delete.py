@@ -161,8 +161,8 @@ def test_delete_of_what_a_create_was_refused_is_refused(party: Made, sandbox: Sa
             now.create(party.kind, "new", party.inputs)
         with pytest.raises(
             Stopped,
-            match="is what another resource of this run was refused to create again: nothing was changed, and its secret was"
-            " not ended; give",
+            match="is what another resource of this run was refused to create again: nothing was changed, and its"
+            " secret was not ended; give",
         ):
             now.delete(party.kind, "old", party.found)
     assert party.works()
