@@ -290,6 +290,15 @@ def test_an_id_of_another_kind(roma: Roma, wrong: str) -> None:
         roma.program().up(**{**roma.app, wrong: roma.known["app_id"]})
 
 
+def test_login_for_a_project_that_the_account_does_not_have_names_it(roma: Roma) -> None:
+    program = roma.program(PASSWORD, projectId="another")
+    with pytest.raises(Unauthenticated) as failed:
+        program.up(**roma.app)
+    whose = f"(domainName {roma.known['domain_name']}, projectId another at {roma.known['url']})"
+    assert failed.value.advice.endswith(f"rekey:endpoints.roma.domainName {whose}")
+    assert value(program.up(**roma.app, project_id=roma.known["project_id"])) == roma.secret()
+
+
 def test_no_project_is_said_before_any_call(roma: Roma) -> None:
     program = roma.program(projectId="")
     program.settings = {name: value for name, value in program.settings.items() if name != "projectId"}
