@@ -28,7 +28,7 @@ from pulumi_rekey.resources.app_secret import RESOURCE
 from tools.consumers import RomaApplication
 from tools.vendors import Sandbox
 
-from .program import Program
+from .program import CLOCK_TOLERANCE, Program
 
 GIVEN = "Given-by-the/user=1"
 ROTATE = {"rotation": {"rotate_now": "INC-1"}}
@@ -357,6 +357,27 @@ def test_a_chosen_secret_is_sent_again(roma: Roma, fault: dict[str, Any]) -> Non
     state = program.up(**roma.app, **ROTATE)
     assert roma.calls_with(value(state))
     assert state.generation == 2
+
+
+def test_rotation_that_was_lost_is_dated_when_its_secret_is_found(roma: Roma) -> None:
+    """Or the next window would end the secret once more, which is as old as that of before in the books."""
+    rules = {"max_age": "10d", "triggers": {"release": "1"}}
+    program = roma.program()
+    first = program.up(**roma.app, rotation=rules)
+    roma.sandbox.fault("/secret$", method="PUT", count=0, drop="after")
+    program.advance("11d")
+    with pytest.raises(Partial):
+        program.up(**roma.app, rotation=rules)
+    roma.sandbox.clear_faults()
+    frozen = {"max_age": "10d", "freeze": ["2000-01-01/2999-12-31"], "triggers": {"release": "2"}}
+    second = program.up(**roma.app, rotation=frozen)
+    assert value(second) == roma.secret() != value(first)
+    assert (second.generation, second.rotation_reason) == (2, "found after its answer was lost")
+    assert abs(second.rotated_at - program.clock.now()) < CLOCK_TOLERANCE
+    assert program.told == ["the rotation whose answer was lost took effect: the vendor shows its secret"]
+    assert program.planned(**roma.app, rotation=rules).decision.reason is None
+    # What was asked for since is still to be done.
+    assert program.planned(**roma.app, rotation={"triggers": {"release": "2"}}).decision.reason
 
 
 def test_a_given_secret_that_was_lost_is_repaired_by_the_next_run(roma: Roma) -> None:
