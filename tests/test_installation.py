@@ -134,6 +134,20 @@ def test_without_that_file_a_plugin_would_be_looked_for(bare_stack: Stack, insta
     assert [line for line in wanted if line.startswith("CONNECT ")]
 
 
+def test_native_plugin_that_is_nowhere_is_not_looked_for(bare_stack: Stack, installed: Installed, wheel: Path) -> None:
+    installed.pip("install", "--no-deps", "--ignore-installed", str(wheel))
+    (installed.python.parent / PLUGIN).unlink()
+    with recording_proxy() as (proxy, wanted):
+        stack = acquiring(bare_stack, installed, proxy)
+        paths = stack.environment["PATH"].split(os.pathsep)
+        stack.environment["PATH"] = os.pathsep.join(path for path in paths if not Path(path, PLUGIN).exists())
+        stack.configure({"rekey:frontend": "native"})
+        text = stack.up(fails=True).text
+    assert "into it; without it the engine would look for an executable on the internet" in text
+    assert "Traceback" not in text
+    assert wanted == []
+
+
 # -- no index ----------------------------------------------------------------------------------------------------------
 
 REQUIREMENTS = sorted((ROOT / "examples").rglob("requirements.txt"))

@@ -367,33 +367,22 @@ KEY = "ключ"
 
 
 @pytest.mark.parametrize(
-    ("kind", "settings", "source"),
+    ("kind", "settings"),
     [
-        ("roma", {"accessKey": KEY, "secretKey": "s"}, "endpoint 'roma'"),
-        ("roma", {"accessKey": "a", "secretKey": "s", "securityToken": KEY}, None),
-        ("roma", {"accessKey": "a", "secretKey": KEY}, None),
-        ("vcd", {"apiToken": KEY}, None),
-        ("vcd", {"user": KEY, "password": KEY}, None),
-        ("broker", {"clientId": KEY, "clientSecret": KEY}, None),
-        ("navigator", {"apiToken": KEY}, None),
+        ("roma", {"accessKey": "a", "secretKey": KEY}),
+        ("vcd", {"apiToken": KEY}),
+        ("vcd", {"user": KEY, "password": KEY}),
+        ("broker", {"clientId": KEY, "clientSecret": KEY}),
+        ("navigator", {"apiToken": KEY}),
     ],
 )
-def test_a_credential_in_other_letters_is_sent_or_refused_in_one_line(
-    server: Scripted, connect: Connect, kind: str, settings: dict[str, Any], source: str | None
+def test_a_credential_in_other_letters_is_sent(
+    server: Scripted, connect: Connect, kind: str, settings: dict[str, Any]
 ) -> None:
+    """What no header can carry is refused before, as a setting."""
     token = {"access_token": "T", "accessToken": "T"}
     server.script(said(token, 200, "x-vmware-vcloud-access-token: T"), said({}))
-    session = connect(kind, url=server.url, **settings)
-    if source is None:
-        session.post("/x")
-        return
-    with pytest.raises(Misconfigured) as refused:
-        session.post("/x")
-    assert str(refused.value) == (
-        f"{source}: nothing was sent, because a credential or a setting has a character that no header can carry:"
-        " correct it: ASCII letters, digits and signs only"
-    )
-    assert server.lines == []
+    connect(kind, url=server.url, **settings).post("/x")
 
 
 @pytest.mark.parametrize("token", [KEY, "a\nb", "a\r\nX-Evil: 1", "\x00"])

@@ -141,6 +141,26 @@ print([hasattr(module, "THEIRS") for module in first])
     assert python(program, tmp_path) == "True True True True\n[False, False, False]"
 
 
+def test_stand_ins_are_not_imported_by_what_a_program_uses(tmp_path: Path) -> None:
+    """Beside what Pulumi has loaded, which is what it is, the public names need modules of Rekey's own only."""
+    write_stand_ins(tmp_path, "difflib")
+    program = """
+import sys, pulumi
+before = set(sys.modules)
+import pulumi_rekey as rekey
+for name in rekey.__all__:
+    getattr(rekey, name)
+print({name.partition(".")[0] for name in set(sys.modules) - before})
+try:
+    rekey.AppSecret("app", instance_id="i", app_id="a", rotation={"max_aeg": "90d"})
+except pulumi.RunError as refused:
+    print(str(refused).rpartition(": ")[2])
+import difflib
+print(difflib.THEIRS)
+"""
+    assert python(program, tmp_path).splitlines() == ["{'pulumi_rekey'}", "did you mean max_age?", "True"]
+
+
 def test_installed_modules_are_all_known() -> None:
     """The list in import_order.py is what pulumi-rekey requires, and what that requires, without pulumi."""
     wanted, seen = ["pulumi-rekey"], set[str]()

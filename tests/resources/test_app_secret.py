@@ -28,7 +28,7 @@ from pulumi_rekey.resources.app_secret import RESOURCE
 from tools.consumers import RomaApplication
 from tools.vendors import Sandbox
 
-from .program import Program
+from .program import CLOCK_TOLERANCE, Program
 
 GIVEN = "Given-by-the/user=1"
 ROTATE = {"rotation": {"rotate_now": "INC-1"}}
@@ -290,6 +290,15 @@ def test_an_id_of_another_kind(roma: Roma, wrong: str) -> None:
         roma.program().up(**{**roma.app, wrong: roma.known["app_id"]})
 
 
+def test_login_for_a_project_that_the_account_does_not_have_names_it(roma: Roma) -> None:
+    program = roma.program(PASSWORD, projectId="another")
+    with pytest.raises(Unauthenticated) as failed:
+        program.up(**roma.app)
+    whose = f"(domainName {roma.known['domain_name']}, projectId another at {roma.known['url']})"
+    assert failed.value.advice.endswith(f"rekey:endpoints.roma.domainName {whose}")
+    assert value(program.up(**roma.app, project_id=roma.known["project_id"])) == roma.secret()
+
+
 def test_no_project_is_said_before_any_call(roma: Roma) -> None:
     program = roma.program(projectId="")
     program.settings = {name: value for name, value in program.settings.items() if name != "projectId"}
@@ -348,6 +357,27 @@ def test_a_chosen_secret_is_sent_again(roma: Roma, fault: dict[str, Any]) -> Non
     state = program.up(**roma.app, **ROTATE)
     assert roma.calls_with(value(state))
     assert state.generation == 2
+
+
+def test_rotation_that_was_lost_is_dated_when_its_secret_is_found(roma: Roma) -> None:
+    """Or the next window would end the secret once more, which is as old as that of before in the books."""
+    rules = {"max_age": "10d", "triggers": {"release": "1"}}
+    program = roma.program()
+    first = program.up(**roma.app, rotation=rules)
+    roma.sandbox.fault("/secret$", method="PUT", count=0, drop="after")
+    program.advance("11d")
+    with pytest.raises(Partial):
+        program.up(**roma.app, rotation=rules)
+    roma.sandbox.clear_faults()
+    frozen = {"max_age": "10d", "freeze": ["2000-01-01/2999-12-31"], "triggers": {"release": "2"}}
+    second = program.up(**roma.app, rotation=frozen)
+    assert value(second) == roma.secret() != value(first)
+    assert (second.generation, second.rotation_reason) == (2, "found after its answer was lost")
+    assert abs(second.rotated_at - program.clock.now()) < CLOCK_TOLERANCE
+    assert program.told == ["the rotation whose answer was lost took effect: the vendor shows its secret"]
+    assert program.planned(**roma.app, rotation=rules).decision.reason is None
+    # What was asked for since is still to be done.
+    assert program.planned(**roma.app, rotation={"triggers": {"release": "2"}}).decision.reason
 
 
 def test_a_given_secret_that_was_lost_is_repaired_by_the_next_run(roma: Roma) -> None:

@@ -219,8 +219,9 @@ class Roma(Session[RomaEndpoint]):
         return {"accept": "application/json"}
 
     def organization(self) -> str | None:
-        """Name the organization."""
-        return self.endpoint.domain_name and f"domainName {self.endpoint.domain_name}"
+        """Name the organization, and the project, since a login is for one."""
+        known = {"domainName": self.endpoint.domain_name, "projectId": self.endpoint.project_id}
+        return ", ".join(f"{name} {value}" for name, value in known.items() if value) or None
 
     def log_in(self) -> Token:
         """Get an IAM token (24 h) with a password; with AK/SK every request is signed instead."""

@@ -51,6 +51,17 @@ def engine() -> int | None:
     return next((pid for pid, words in _line(os.getppid()) if _is_engine(words)), None)
 
 
+def engines_variables() -> dict[str, str] | None:
+    """Return the environment of the engine's process; nothing where it cannot be seen."""
+    pid = engine()
+    try:
+        kept = Path("/proc", str(pid), "environ").read_bytes()
+    except OSError:
+        return None
+    pairs = (variable.partition("=") for variable in os.fsdecode(kept).split("\0"))
+    return {name: value for name, _, value in pairs}
+
+
 def _is_engine(words: Sequence[str]) -> bool:
     # Packagers rename what they wrap: `.pulumi-wrapped`.
     name = Path(words[0]).name.removeprefix(".").removesuffix(".exe").removesuffix("-wrapped")

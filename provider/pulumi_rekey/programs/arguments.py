@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Awaitable, Iterator, Mapping
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Final, Literal, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 import pulumi
+
+from ..frontend.import_order import own_first
 
 _PACKAGE: Final = f"{Path(__file__).parent.parent}{os.sep}"
 #: The words for a type, and the types that pass for it: configuration gives the digits of a number as text.
@@ -67,6 +69,14 @@ def refused(message: str) -> pulumi.RunError:
     return pulumi.RunError(f"{shown}:{frame.f_lineno}: {message}")
 
 
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that was probably meant, if one is near."""
+    # Python's own: the user's program may have a file of this name.
+    with own_first():
+        from difflib import get_close_matches
+    return next(iter(get_close_matches(name, known, 1)), None)
+
+
 @cache
 def types_of(made: Any) -> dict[str, Any]:
     """Return the types of what a class, or a function, is told."""
@@ -96,10 +106,8 @@ def _judge_map(path: str, wanted: Any, value: Mapping[Any, Any], *, shown: bool)
     types = types_of(wanted)
     for key in value:
         if key not in types:
-            from difflib import get_close_matches
-
-            close = get_close_matches(str(key), types, 1)
-            raise _Wrong(f"{path} has no {key!r}: {f'did you mean {close[0]}?' if close else ', '.join(types)}")
+            close = closest(str(key), types)
+            raise _Wrong(f"{path} has no {key!r}: {f'did you mean {close}?' if close else ', '.join(types)}")
     for key, type_ in types.items():
         # None is what the class has by default.
         if value.get(key) is not None:

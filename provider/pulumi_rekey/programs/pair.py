@@ -6,14 +6,13 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
-from difflib import get_close_matches
 from typing import Any, Final, Generic, Literal, NoReturn, TypedDict, TypeVar, cast
 
 import pulumi
 from pulumi.output import UNKNOWN
 from pulumi.runtime.config import get_config
 
-from .arguments import judge, refused, types_of
+from .arguments import closest, judge, refused, types_of
 from .credential import Credential
 from .rotation import Rotation, RotationDict, as_rotation, duration_text
 
@@ -166,8 +165,8 @@ class _Access:
 
     def refuse(self, outputs: Mapping[str, Any], kind: str, name: str) -> str:
         """Note that there is no such output, and return what to say of it."""
-        close = get_close_matches(name, outputs, 1)
-        meant = f"did you mean {close[0]}?" if close else f"it has {', '.join(outputs)}"
+        close = closest(name, outputs)
+        meant = f"did you mean {close}?" if close else f"it has {', '.join(outputs)}"
         self._wrong = f"{self._pair}: {name} is no output of {kind}: {meant}"
         return self._wrong
 

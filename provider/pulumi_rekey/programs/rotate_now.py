@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from difflib import get_close_matches
 
 import pulumi
 from pulumi.runtime.config import get_config, is_config_secret
 
 from ..errors import Error
 from ..frontend import orders
+from .arguments import closest
 
 #: The names of the credentials that the program has declared.
 _declared: set[str] = set()
@@ -41,8 +41,8 @@ def unknown(ordered: dict[str, str], declared: set[str]) -> list[str]:
     """Return what to say of orders for names that no credential has."""
     found = []
     for name in sorted(ordered.keys() - declared):
-        close = get_close_matches(name, declared, 1)
-        meant = f" (did you mean {close[0]}?)" if close else ""
+        close = closest(name, declared)
+        meant = f" (did you mean {close}?)" if close else ""
         found.append(
             f"{orders.place(name)} rotates nothing: the program has no credential of this name{meant}; take it away"
             f" with `pulumi config rm --path '{orders.place(name)}'`"

@@ -48,6 +48,7 @@ _VERIFY_PAUSES_S: Final = (0.5, 1.0, 2.0, 4.0)
 _UNCHANGED: Final = "nothing was changed"
 _NOT_KNOWN: Final = "it is not known whether it took effect"
 _LOST: Final = "the rotation whose answer was lost"
+_FOUND: Final = "found after its answer was lost"
 
 
 class Journal(Generic[StateT]):
@@ -338,7 +339,13 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         if secret_fields(type(s)) and not self._accepts(old):
             return None
         self.tell(f"{_LOST} took effect: {made}" if made else f"{_LOST} did not take effect")
-        return old
+        return self._dated(i, old) if made and secret_fields(type(s)) else old
+
+    def _dated(self, i: InputsT, s: StateT) -> StateT:
+        """Return it with a secret of its own in the books, whose age counts from now at the latest."""
+        dated = self._record_rotation(i, s, s.generation + 1, _FOUND, spread=_drawn_spread(i))
+        # What was asked for since is still to be done.
+        return dated.model_copy(update={"rotation": s.rotation})
 
     def _became(self, s: StateT, made: str | None) -> str:
         """Say what has become of a rotation whose answer was lost, as far as reading or trying a secret shows."""
