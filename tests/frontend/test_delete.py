@@ -1,9 +1,11 @@
 """What a delete ends, and what it leaves to another resource of the run: without an engine, at the sandbox."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,8 @@ from tests.lifecycle.case import Case, ProgramSpec
 from tests.lifecycle.oidc_relying_party import OidcRelyingPartyCase
 from tools.vendors import Sandbox
 
+#: Where the processes of a run tell each other what they manage.
+pytestmark = pytest.mark.usefixtures("where")
 ROTATE: dict[str, Any] = {"rotation": {"on_adopt": "rotate"}}
 
 
@@ -25,7 +29,7 @@ class Run:
     """One run's process: each verb as the engine asks for it, and the remarks."""
 
     def __init__(self, sandbox: Sandbox, scope: Scope) -> None:
-        self.instance = Instance(scope=lambda: scope)
+        self.instance = Instance(scope=lambda: scope, engine=os.getpid)
         endpoints = {kind: sandbox.endpoint(kind) for kind in ("roma", "vcd")}
         self.instance._runtime = replace(self.instance._runtime, sleep=lambda _seconds: None)
         self.instance.configure({"rekey:owner": "o", "rekey:endpoints": json.dumps(endpoints)}.get)
@@ -85,6 +89,13 @@ class Made:
 
     def works(self) -> bool:
         return self.case.accepts(decrypted(self.found))
+
+
+@pytest.fixture
+def where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for temporary files, for this test alone."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return tmp_path
 
 
 @pytest.fixture
@@ -209,6 +220,39 @@ def test_delete_in_a_run_of_chosen_resources_leaves_the_secret(app: Made, party:
     assert sandbox.calls() == []
     assert app.works()
     assert party.works()
+
+
+def told_by_another_process(where: Path) -> None:
+    """Let what this process has told be another one's, which runs."""
+    for note in where.glob("rekey-*/*"):
+        note.rename(note.with_suffix(f".{os.getppid()}"))
+
+
+def test_delete_of_what_another_process_manages_is_refused(app: Made, sandbox: Sandbox, where: Path) -> None:
+    with run(sandbox) as other:
+        other.create(app.kind, "new", app.inputs)
+        told_by_another_process(where)
+    with run(sandbox) as now:
+        refused = r"names it in this run: urn:\S+::new: nothing was changed; if that one is .* give it an alias$"
+        with pytest.raises(Stopped, match=refused):
+            now.delete(app.kind, "old", app.found)
+    assert app.works()
+
+
+def test_delete_of_what_another_process_has_replaced_leaves_the_secret(
+    app: Made, sandbox: Sandbox, where: Path
+) -> None:
+    with run(sandbox) as other:
+        other.create(app.kind, "old", app.inputs)
+        told_by_another_process(where)
+    sandbox.forget_calls()
+    with run(sandbox) as now:
+        now.delete(app.kind, "old", app.found)
+        assert now.said == [
+            f"leaves {app.found.id} alone, and its secret alive: what replaces it, of another provider, manages it now"
+        ]
+    assert sandbox.calls() == []
+    assert app.works()
 
 
 @pytest.mark.parametrize("scope", ["whole", "part"])
