@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -67,21 +68,26 @@ def test_plugin_answers_and_ends_at_a_signal() -> None:
         assert process.wait(timeout=MAX_WAIT_S) == 0
 
 
+def slow_creation(stub: provider_pb2_grpc.ResourceProviderStub, sandbox: Sandbox, seconds: float) -> Any:
+    """A creation whose call at the vendor is under way, and takes so long."""
+    sandbox.fault("/relyingParties$", method="POST", latency=seconds)
+    sandbox.forget_calls()
+    settings, inputs = struct_pb2.Struct(), struct_pb2.Struct()
+    settings.update({"owner": "o", "endpoints": {"vcd": sandbox.endpoint("vcd")}})
+    stub.Configure(provider_pb2.ConfigureRequest(args=settings))
+    inputs.update({"client_name": "portal", "redirect_uris": ["https://portal.example.com/"]})
+    urn = "urn:pulumi:dev::probe::rekey:index:OidcRelyingParty::it"
+    created = stub.Create.future(provider_pb2.CreateRequest(urn=urn, properties=inputs))
+    # When it has looked whether there is one.
+    while not (created.done() or any(call["path"].endswith("/relyingParties") for call in sandbox.calls())):
+        time.sleep(0.01)
+    return created
+
+
 def test_plugin_ends_after_the_calls_under_way(sandbox: Sandbox) -> None:
     """And answers others beside them."""
-    struct = struct_pb2.Struct()
-    sandbox.fault("/relyingParties$", method="POST", latency=0.5)
-    sandbox.forget_calls()
     with plugin() as (process, stub):
-        struct.update({"owner": "o", "endpoints": {"vcd": sandbox.endpoint("vcd")}})
-        stub.Configure(provider_pb2.ConfigureRequest(args=struct))
-        struct = struct_pb2.Struct()
-        struct.update({"client_name": "portal", "redirect_uris": ["https://portal.example.com/"]})
-        urn = "urn:pulumi:dev::probe::rekey:index:OidcRelyingParty::it"
-        created = stub.Create.future(provider_pb2.CreateRequest(urn=urn, properties=struct))
-        while not (created.done() or any(call["path"].endswith("/relyingParties") for call in sandbox.calls())):
-            time.sleep(0.01)
-        # It has looked whether there is one, and is about to be told of the new one.
+        created = slow_creation(stub, sandbox, 1.0)
         assert not check(stub, vendor="roma").failures
         assert not created.done()
         process.send_signal(signal.SIGINT)
@@ -112,18 +118,26 @@ def test_plugin_keeps_the_configuration_and_the_users_files_out(tmp_path: Path) 
         assert process.stdout.read() == "False False"
 
 
-def test_plugin_ends_soon_after_its_engine() -> None:
+def test_plugin_ends_soon_after_its_engine(sandbox: Sandbox) -> None:
+    """Once the calls under way have ended, which write nothing any more."""
     with subprocess.Popen(
         [sys.executable, "-c", ENGINE, PLUGIN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as engine:
         assert engine.stdout is not None
-        pid, _port = engine.stdout.readline().split()
+        pid, port = engine.stdout.readline().split()
         assert is_running(int(pid))
-        engine.communicate("", timeout=MAX_WAIT_S)
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            # The plugin looks for its engine every second.
+            created = slow_creation(provider_pb2_grpc.ResourceProviderStub(channel), sandbox, 1.5)
+            engine.communicate("", timeout=MAX_WAIT_S)
+            failed: Any = created.exception(timeout=MAX_WAIT_S)
+            assert failed.code() == grpc.StatusCode.UNKNOWN
+            assert "the engine that asked for this is gone" in failed.details()
     until = time.monotonic() + MAX_WAIT_S
     while is_running(int(pid)) and time.monotonic() < until:
         time.sleep(0.05)
     assert not is_running(int(pid))
+    assert [call["method"] for call in sandbox.calls() if "/relyingParties" in call["path"]] == ["GET", "POST"]
 
 
 def is_running(pid: int) -> bool:
