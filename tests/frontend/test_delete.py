@@ -49,6 +49,10 @@ class Run:
         self.said.clear()
         return self._answers(kind).create(self._call(kind, name), inputs)
 
+    def diff(self, kind: str, name: str, inputs: Properties, found: Found) -> None:
+        """Find that a resource is as the program has it."""
+        assert not self._answers(kind).diff(self._call(kind, name), found.id, decrypted(found), inputs).changes
+
     def delete(self, kind: str, name: str, found: Found) -> None:
         """Delete a resource that an earlier run has created."""
         self._answers(kind).delete(self._call(kind, name), decrypted(found))
@@ -159,6 +163,17 @@ def test_delete_of_what_is_replaced_by_itself_ends_the_secret_that_nobody_keeps(
 def test_delete_of_what_is_replaced_by_itself_keeps_a_secret_that_was_read(app: Made, sandbox: Sandbox) -> None:
     with run(sandbox) as now:
         now.create(app.kind, "old", app.inputs)
+        now.delete(app.kind, "old", app.found)
+        assert now.said == []
+    assert app.works()
+
+
+def test_delete_of_the_copy_of_what_an_earlier_run_replaced_keeps_the_secret(app: Made, sandbox: Sandbox) -> None:
+    """That run died before it deleted what it had replaced."""
+    with run(sandbox) as earlier:
+        present = earlier.create(app.kind, "old", app.inputs)
+    with run(sandbox) as now:
+        now.diff(app.kind, "old", app.inputs, present)
         now.delete(app.kind, "old", app.found)
         assert now.said == []
     assert app.works()

@@ -302,6 +302,15 @@ def test_read_without_a_state_finds_what_is_to_be_imported(configured: Plugin, s
     assert configured.read("OidcRelyingParty", gone) == provider_pb2.ReadResponse()
 
 
+def test_read_of_an_id_that_names_an_endpoint_finds_it_there(plugin: Plugin, sandbox: Sandbox) -> None:
+    plugin.configure(owner="o", endpoints={"dr": {"kind": "vcd", **sandbox.endpoint("vcd")}})
+    there = CloudDirector(sandbox).register("portal")
+    found = plugin.read("OidcRelyingParty", f"dr::{there['id']}")
+    assert found.id == there["id"]
+    # A program that is written from these reads there, too.
+    assert read(found.inputs)["endpoint"] == read(found.properties)["endpoint"] == "dr"
+
+
 def test_what_a_failure_reached_is_saved_with_its_secrets_marked(configured: Plugin, sandbox: Sandbox) -> None:
     sandbox.fault("/relyingParties/", method="PUT", status=403, count=0)
     with pytest.raises(Refused) as failed:
