@@ -139,6 +139,25 @@ def test_delete_leaves_a_secret_to_whom_it_was_renamed(app: Made, sandbox: Sandb
     assert app.works()
 
 
+def test_delete_leaves_a_secret_to_whom_it_was_renamed_beside_a_failure(app: Made, sandbox: Sandbox) -> None:
+    with run(sandbox) as now:
+        now.create(app.kind, "new", app.inputs)
+        failed_resource(now)
+        now.said.clear()
+        now.delete(app.kind, "old", app.found)
+        assert now.said == []
+    assert app.works()
+
+
+def test_delete_before_a_replacement_ends_the_secret(app: Made, sandbox: Sandbox) -> None:
+    """With `delete_before_replace`, of what the run has compared before."""
+    with run(sandbox) as now:
+        now.diff(app.kind, "old", app.inputs, app.found)
+        now.delete(app.kind, "old", app.found)
+        assert now.said == []
+    assert not app.works()
+
+
 def test_delete_says_that_the_only_copy_of_a_secret_leaves_the_state(party: Made, sandbox: Sandbox) -> None:
     with run(sandbox) as now:
         now.create(party.kind, "new", party.inputs | {"adopt": party.found.id})

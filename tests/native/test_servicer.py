@@ -17,7 +17,7 @@ from pulumi_rekey.native.wire import to_wire
 from tools.administrators import CALLBACK, CloudDirector
 from tools.vendors import Sandbox
 
-from .in_process import Plugin, Refused, decrypted, envelope, is_marked, read, urn_of
+from .in_process import Plugin, Refused, decrypted, envelope, is_marked, plugin_in_process, read, urn_of
 
 SITE = "urn:pulumi:dev::probe::pulumi:providers:rekey::site"
 PARTY: dict[str, Any] = {"client_name": "portal", "redirect_uris": [CALLBACK]}
@@ -309,6 +309,21 @@ def test_read_of_an_id_that_names_an_endpoint_finds_it_there(plugin: Plugin, san
     assert found.id == there["id"]
     # A program that is written from these reads there, too.
     assert read(found.inputs)["endpoint"] == read(found.properties)["endpoint"] == "dr"
+
+
+def test_import_of_what_a_resource_manages_that_is_compared_later_is_refused(
+    configured: Plugin, sandbox: Sandbox
+) -> None:
+    """The engine reads what is imported before the program has declared it."""
+    id_, outputs = configured.create("OidcRelyingParty", **PARTY)
+    state = decrypted(outputs)
+    with plugin_in_process() as later:
+        later.use(sandbox)
+        later.call("Read", provider_pb2.ReadRequest(urn=f"{urn_of('OidcRelyingParty')}-too", id=id_))
+        later.check("OidcRelyingParty", olds=PARTY, **PARTY)
+        refused = r"is managed by two resources of this program: urn:\S+::it and urn:\S+::it-too"
+        with pytest.raises(Refused, match=refused):
+            later.diff("OidcRelyingParty", id_, state, PARTY, PARTY)
 
 
 def test_what_a_failure_reached_is_saved_with_its_secrets_marked(configured: Plugin, sandbox: Sandbox) -> None:
