@@ -1,9 +1,11 @@
 """What a delete ends, and what it leaves to another resource of the run: without an engine, at the sandbox."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,8 @@ from tests.lifecycle.case import Case, ProgramSpec
 from tests.lifecycle.oidc_relying_party import OidcRelyingPartyCase
 from tools.vendors import Sandbox
 
+#: Where the processes of a run tell each other what they manage.
+pytestmark = pytest.mark.usefixtures("where")
 ROTATE: dict[str, Any] = {"rotation": {"on_adopt": "rotate"}}
 
 
@@ -25,7 +29,7 @@ class Run:
     """One run's process: each verb as the engine asks for it, and the remarks."""
 
     def __init__(self, sandbox: Sandbox, scope: Scope) -> None:
-        self.instance = Instance(scope=lambda: scope)
+        self.instance = Instance(scope=lambda: scope, engine=os.getpid)
         endpoints = {kind: sandbox.endpoint(kind) for kind in ("roma", "vcd")}
         self.instance._runtime = replace(self.instance._runtime, sleep=lambda _seconds: None)
         self.instance.configure({"rekey:owner": "o", "rekey:endpoints": json.dumps(endpoints)}.get)
@@ -44,6 +48,10 @@ class Run:
         assert self._answers(kind).check(self._call(kind, name), {}, inputs).failures == []
         self.said.clear()
         return self._answers(kind).create(self._call(kind, name), inputs)
+
+    def diff(self, kind: str, name: str, inputs: Properties, found: Found) -> None:
+        """Find that a resource is as the program has it."""
+        assert not self._answers(kind).diff(self._call(kind, name), found.id, decrypted(found), inputs).changes
 
     def delete(self, kind: str, name: str, found: Found) -> None:
         """Delete a resource that an earlier run has created."""
@@ -90,6 +98,13 @@ class Made:
 
 
 @pytest.fixture
+def where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for temporary files, for this test alone."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
 def app(sandbox: Sandbox) -> Made:
     """One whose secret the vendor shows."""
     return Made(AppSecretCase(sandbox), sandbox)
@@ -126,6 +141,25 @@ def test_delete_leaves_a_secret_to_whom_it_was_renamed(app: Made, sandbox: Sandb
     assert app.works()
 
 
+def test_delete_leaves_a_secret_to_whom_it_was_renamed_beside_a_failure(app: Made, sandbox: Sandbox) -> None:
+    with run(sandbox) as now:
+        now.create(app.kind, "new", app.inputs)
+        failed_resource(now)
+        now.said.clear()
+        now.delete(app.kind, "old", app.found)
+        assert now.said == []
+    assert app.works()
+
+
+def test_delete_before_a_replacement_ends_the_secret(app: Made, sandbox: Sandbox) -> None:
+    """With `delete_before_replace`, of what the run has compared before."""
+    with run(sandbox) as now:
+        now.diff(app.kind, "old", app.inputs, app.found)
+        now.delete(app.kind, "old", app.found)
+        assert now.said == []
+    assert not app.works()
+
+
 def test_delete_says_that_the_only_copy_of_a_secret_leaves_the_state(party: Made, sandbox: Sandbox) -> None:
     with run(sandbox) as now:
         now.create(party.kind, "new", party.inputs | {"adopt": party.found.id})
@@ -150,6 +184,17 @@ def test_delete_of_what_is_replaced_by_itself_ends_the_secret_that_nobody_keeps(
 def test_delete_of_what_is_replaced_by_itself_keeps_a_secret_that_was_read(app: Made, sandbox: Sandbox) -> None:
     with run(sandbox) as now:
         now.create(app.kind, "old", app.inputs)
+        now.delete(app.kind, "old", app.found)
+        assert now.said == []
+    assert app.works()
+
+
+def test_delete_of_the_copy_of_what_an_earlier_run_replaced_keeps_the_secret(app: Made, sandbox: Sandbox) -> None:
+    """That run died before it deleted what it had replaced."""
+    with run(sandbox) as earlier:
+        present = earlier.create(app.kind, "old", app.inputs)
+    with run(sandbox) as now:
+        now.diff(app.kind, "old", app.inputs, present)
         now.delete(app.kind, "old", app.found)
         assert now.said == []
     assert app.works()
@@ -213,6 +258,39 @@ def test_delete_in_a_run_of_chosen_resources_leaves_the_secret(app: Made, party:
     assert sandbox.calls() == []
     assert app.works()
     assert party.works()
+
+
+def told_by_another_process(where: Path) -> None:
+    """Let what this process has told be another one's, which runs."""
+    for note in where.glob("rekey-*/*"):
+        note.rename(note.with_suffix(f".{os.getppid()}"))
+
+
+def test_delete_of_what_another_process_manages_is_refused(app: Made, sandbox: Sandbox, where: Path) -> None:
+    with run(sandbox) as other:
+        other.create(app.kind, "new", app.inputs)
+        told_by_another_process(where)
+    with run(sandbox) as now:
+        refused = r"names it in this run: urn:\S+::new: nothing was changed; if that one is .* give it an alias$"
+        with pytest.raises(Stopped, match=refused):
+            now.delete(app.kind, "old", app.found)
+    assert app.works()
+
+
+def test_delete_of_what_another_process_has_replaced_leaves_the_secret(
+    app: Made, sandbox: Sandbox, where: Path
+) -> None:
+    with run(sandbox) as other:
+        other.create(app.kind, "old", app.inputs)
+        told_by_another_process(where)
+    sandbox.forget_calls()
+    with run(sandbox) as now:
+        now.delete(app.kind, "old", app.found)
+        assert now.said == [
+            f"leaves {app.found.id} alone, and its secret alive: what replaces it, of another provider, manages it now"
+        ]
+    assert sandbox.calls() == []
+    assert app.works()
 
 
 @pytest.mark.parametrize("scope", ["whole", "part"])

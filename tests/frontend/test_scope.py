@@ -54,16 +54,10 @@ def probe(_empty_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Stac
 @pytest.mark.parametrize(
     ("command", "found"),
     [
-        ("up", "whole"),
-        (f"up --replace {URN}", "whole"),
-        ("up --message 'no target'", "whole"),
-        (f"up --target {URN}", "part"),
-        (f"up --target={URN}", "part"),
-        (f"up -t {URN}", "part"),
-        (f"up -ft{URN}", "part"),
+        (f"up --replace {URN} --message 'no target'", "whole"),
+        (f"update -ft{URN}", "part"),
         (f"up --target-replace {URN}", "part"),
         (f"up --exclude {URN}", "part"),
-        (f"update --target {URN} --target-dependents", "part"),
     ],
 )
 def test_scope_of_an_update(probe: Stack, tmp_path: Path, command: str, found: str) -> None:
@@ -73,13 +67,8 @@ def test_scope_of_an_update(probe: Stack, tmp_path: Path, command: str, found: s
 @pytest.mark.parametrize(
     ("command", "found"),
     [
-        ("destroy", "whole"),
-        ("down", "whole"),
-        (f"destroy -t {URN}", "part"),
-        (f"destroy -x {URN}", "part"),
-        (f"destroy --exclude={URN}", "part"),
+        ("down --exclude-protected=false", "whole"),
         ("destroy --exclude-protected", "part"),
-        ("destroy --exclude-protected=false", "whole"),
     ],
 )
 def test_scope_of_a_destroy(probe: Stack, tmp_path: Path, command: str, found: str) -> None:
@@ -97,6 +86,12 @@ def scope_in(stack: Stack, command: str) -> str:
     [
         ("/usr/bin/pulumi --cwd there up --stack prod", "whole"),
         ("pulumi -C there up --exec-kind auto.local --target x", "part"),
+        ("pulumi up --target=x", "part"),
+        ("pulumi up -t x", "part"),
+        ("pulumi update --target x --target-dependents", "part"),
+        ("pulumi destroy -x x", "part"),
+        ("pulumi destroy --exclude=x", "part"),
+        ("pulumi destroy", "whole"),
         (".pulumi-wrapped refresh -vt", "whole"),
         ("pulumi.exe preview -dt x", "part"),
         ("pulumi up --exec-kind auto.local --stack at --json", "whole"),

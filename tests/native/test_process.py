@@ -2,24 +2,27 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
 from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 from pulumi_rekey.frontend.version import package_version
+from pulumi_rekey.native.__main__ import LOOK_S
 
 from tests.engine import BIN
-from tools.vendors import Sandbox
 
 PLUGIN = str(BIN / "pulumi-resource-rekey")
 MAX_WAIT_S = 60.0
+FORBIDDEN = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
 URN = "urn:pulumi:dev::probe::rekey:index:GeneratedSecret::it"
 #: Starts a plugin and dies without a word, as an engine that is killed does; the plugin's pid and port are printed.
 ENGINE = """
@@ -67,25 +70,34 @@ def test_plugin_answers_and_ends_at_a_signal() -> None:
         assert process.wait(timeout=MAX_WAIT_S) == 0
 
 
-def test_plugin_ends_after_the_calls_under_way(sandbox: Sandbox) -> None:
-    """And answers others beside them."""
-    struct = struct_pb2.Struct()
-    sandbox.fault("/relyingParties$", method="POST", latency=0.5)
-    sandbox.forget_calls()
-    with plugin() as (process, stub):
-        struct.update({"owner": "o", "endpoints": {"vcd": sandbox.endpoint("vcd")}})
-        stub.Configure(provider_pb2.ConfigureRequest(args=struct))
-        struct = struct_pb2.Struct()
-        struct.update({"client_name": "portal", "redirect_uris": ["https://portal.example.com/"]})
+@contextmanager
+def call_under_way(stub: provider_pb2_grpc.ResourceProviderStub) -> Iterator[tuple[Any, socket.socket]]:
+    """A creation, and the connection at which its vendor is to answer."""
+    settings, inputs = struct_pb2.Struct(), struct_pb2.Struct()
+    with socket.create_server(("127.0.0.1", 0)) as vendor:
+        vendor.settimeout(MAX_WAIT_S)
+        vcd = {"url": f"http://127.0.0.1:{vendor.getsockname()[1]}", "apiToken": "t"}
+        settings.update({"owner": "o", "endpoints": {"vcd": vcd}})
+        stub.Configure(provider_pb2.ConfigureRequest(args=settings))
+        inputs.update({"client_name": "portal", "redirect_uris": ["https://portal.example.com/"]})
         urn = "urn:pulumi:dev::probe::rekey:index:OidcRelyingParty::it"
-        created = stub.Create.future(provider_pb2.CreateRequest(urn=urn, properties=struct))
-        while not (created.done() or any(call["path"].endswith("/relyingParties") for call in sandbox.calls())):
-            time.sleep(0.01)
-        # It has looked whether there is one, and is about to be told of the new one.
+        created = stub.Create.future(provider_pb2.CreateRequest(urn=urn, properties=inputs))
+        asked, _ = vendor.accept()
+        with asked:
+            yield created, asked
+
+
+def test_plugin_ends_after_the_calls_under_way() -> None:
+    """And answers others beside them."""
+    with plugin() as (process, stub), call_under_way(stub) as (created, asked):
         assert not check(stub, vendor="roma").failures
-        assert not created.done()
         process.send_signal(signal.SIGINT)
-        assert created.result(timeout=MAX_WAIT_S).id
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=0.3)
+        asked.sendall(FORBIDDEN)
+        failed = created.exception(timeout=MAX_WAIT_S)
+        assert failed.code() == grpc.StatusCode.FAILED_PRECONDITION
+        assert "vcd: POST /oauth/provider/token: 403: " in failed.details()
         assert process.wait(timeout=MAX_WAIT_S) == 0
 
 
@@ -113,17 +125,29 @@ def test_plugin_keeps_the_configuration_and_the_users_files_out(tmp_path: Path) 
 
 
 def test_plugin_ends_soon_after_its_engine() -> None:
+    """Once the calls under way have ended."""
     with subprocess.Popen(
         [sys.executable, "-c", ENGINE, PLUGIN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as engine:
         assert engine.stdout is not None
-        pid, _port = engine.stdout.readline().split()
-        assert is_running(int(pid))
-        engine.communicate("", timeout=MAX_WAIT_S)
-    until = time.monotonic() + MAX_WAIT_S
-    while is_running(int(pid)) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not is_running(int(pid))
+        pid, port = engine.stdout.readline().split()
+        with (
+            grpc.insecure_channel(f"127.0.0.1:{port}") as channel,
+            call_under_way(provider_pb2_grpc.ResourceProviderStub(channel)) as (_, asked),
+        ):
+            engine.communicate("", timeout=MAX_WAIT_S)
+            # It looks for its engine every second.
+            assert not has_ended(int(pid), LOOK_S + 0.3)
+            asked.sendall(FORBIDDEN)
+            assert has_ended(int(pid), MAX_WAIT_S)
+
+
+def has_ended(pid: int, seconds: float) -> bool:
+    """Wait for the end of a process, and tell whether it has come."""
+    until = time.monotonic() + seconds
+    while is_running(pid) and time.monotonic() < until:
+        time.sleep(0.02)
+    return not is_running(pid)
 
 
 def is_running(pid: int) -> bool:

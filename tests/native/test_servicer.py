@@ -17,7 +17,7 @@ from pulumi_rekey.native.wire import to_wire
 from tools.administrators import CALLBACK, CloudDirector
 from tools.vendors import Sandbox
 
-from .in_process import Plugin, Refused, decrypted, envelope, is_marked, read, urn_of
+from .in_process import Plugin, Refused, decrypted, envelope, is_marked, plugin_in_process, read, urn_of
 
 SITE = "urn:pulumi:dev::probe::pulumi:providers:rekey::site"
 PARTY: dict[str, Any] = {"client_name": "portal", "redirect_uris": [CALLBACK]}
@@ -300,6 +300,30 @@ def test_read_without_a_state_finds_what_is_to_be_imported(configured: Plugin, s
     assert read(found.properties)["rotation_reason"] == "imported"
     gone = "urn:vcloud:oidcRelyingParty:5f9f3c9e-6f0e-4c0b-9a53-0d4f1c6b5f3a"
     assert configured.read("OidcRelyingParty", gone) == provider_pb2.ReadResponse()
+
+
+def test_read_of_an_id_that_names_an_endpoint_finds_it_there(plugin: Plugin, sandbox: Sandbox) -> None:
+    plugin.configure(owner="o", endpoints={"dr": {"kind": "vcd", **sandbox.endpoint("vcd")}})
+    there = CloudDirector(sandbox).register("portal")
+    found = plugin.read("OidcRelyingParty", f"dr::{there['id']}")
+    assert found.id == there["id"]
+    # A program that is written from these reads there, too.
+    assert read(found.inputs)["endpoint"] == read(found.properties)["endpoint"] == "dr"
+
+
+def test_import_of_what_a_resource_manages_that_is_compared_later_is_refused(
+    configured: Plugin, sandbox: Sandbox
+) -> None:
+    """The engine reads what is imported before the program has declared it."""
+    id_, outputs = configured.create("OidcRelyingParty", **PARTY)
+    state = decrypted(outputs)
+    with plugin_in_process() as later:
+        later.use(sandbox)
+        later.call("Read", provider_pb2.ReadRequest(urn=f"{urn_of('OidcRelyingParty')}-too", id=id_))
+        later.check("OidcRelyingParty", olds=PARTY, **PARTY)
+        refused = r"is managed by two resources of this program: urn:\S+::it and urn:\S+::it-too"
+        with pytest.raises(Refused, match=refused):
+            later.diff("OidcRelyingParty", id_, state, PARTY, PARTY)
 
 
 def test_what_a_failure_reached_is_saved_with_its_secrets_marked(configured: Plugin, sandbox: Sandbox) -> None:

@@ -20,6 +20,8 @@ LOOK_S: Final = 1.0
 MAX_WAIT_S: Final = 600.0
 #: The same once the engine is gone; they write nothing any more.
 MAX_WAIT_ALONE_S: Final = 10.0
+#: Seconds that the last answers get to be sent.
+MAX_FLUSH_S: Final = 10.0
 #: A state is one message, however large.
 _MAX_MESSAGE: Final = 400 * 1024 * 1024
 
@@ -56,6 +58,8 @@ def main() -> None:
             servicer.wait_until_idle(MAX_WAIT_ALONE_S)
             end_process(exit_functions=False)
     servicer.wait_until_idle(MAX_WAIT_S)
+    # The last answer may still be on its way: with it the engine would lose a secret that is in force.
+    server.stop(MAX_FLUSH_S).wait()
     end_process()
 
 

@@ -238,10 +238,11 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return answers
 
     def _call(self, request: Any, stored: Any = None) -> Call:
+        from ..frontend import orders
         from ..frontend.answers import Call
 
         urn = request.urn
-        name = urn.split("::", 3)[-1]
+        name = orders.name_of(urn)
         inputs = from_wire(stored) if stored is not None and stored.fields else None
         if inputs is not None:
             inputs.pop(_OF_DYNAMIC, None)
