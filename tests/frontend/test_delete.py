@@ -271,7 +271,7 @@ def test_delete_of_what_another_process_manages_is_refused(app: Made, sandbox: S
         other.create(app.kind, "new", app.inputs)
         told_by_another_process(where)
     with run(sandbox) as now:
-        refused = r"names it in this run: urn:\S+::new: nothing was changed, and .* not ended; if that one is .* give it an alias$"
+        refused = r"names it in this run: urn:\S+::new: nothing was changed, .* not ended; if .* give it an alias$"
         with pytest.raises(Stopped, match=refused):
             now.delete(app.kind, "old", app.found)
     assert app.works()
