@@ -173,6 +173,19 @@ def test_delete_says_that_the_only_copy_of_a_secret_leaves_the_state(party: Made
     assert party.works()
 
 
+def test_delete_says_nothing_of_a_secret_that_was_never_minted(sandbox: Sandbox) -> None:
+    case = OidcRelyingPartyCase(sandbox)
+    existing = case.existing()
+    inputs = {**case.arguments(ProgramSpec()), "adopt": existing["relying_party_id"]}
+    with run(sandbox) as earlier:
+        kept = earlier.create(case.resource, "old", inputs)
+    with run(sandbox) as now:
+        now.create(case.resource, "new", inputs)
+        now.delete(case.resource, "old", kept)
+        assert now.said == []
+    assert case.accepts(existing)
+
+
 def test_delete_of_what_is_replaced_by_itself_ends_the_secret_that_nobody_keeps(party: Made, sandbox: Sandbox) -> None:
     with run(sandbox) as now:
         now.create(party.kind, "old", party.inputs | {"adopt": party.found.id})
@@ -295,8 +308,9 @@ def test_delete_of_what_another_process_has_replaced_leaves_the_secret(
 
 @pytest.mark.parametrize("scope", ["whole", "part"])
 def test_delete_of_what_is_at_no_vendor_is_done_in_every_run(sandbox: Sandbox, scope: Scope) -> None:
+    with run(sandbox) as earlier:
+        made = earlier.create("GeneratedSecret", "old", {"vendor": "roma"})
     with run(sandbox, scope) as now:
-        made = now.create("GeneratedSecret", "old", {"vendor": "roma"})
         failed_resource(now)
         now.said.clear()
         now.delete("GeneratedSecret", "old", made)
