@@ -43,6 +43,9 @@ def test_order_joins_the_policy_of_the_program() -> None:
     policy = {"max_age": "90d", "rotate_now": "INC-1", "rotate_now_is_secret": False}
     assert orders.with_order(said, "INC-1") == {"rotation": policy, "vendor": "roma"}
     assert said["rotation"] == {"max_age": "90d"}
+    for nothing in ({}, {"rotation": None}):
+        joined = orders.with_order(nothing, "INC-1")
+        assert joined == {"rotation": {"rotate_now": "INC-1", "rotate_now_is_secret": False}}
 
 
 @pytest.mark.parametrize(

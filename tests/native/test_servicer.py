@@ -422,7 +422,7 @@ def test_calls_under_way_are_waited_for() -> None:
     servicer, idle = Servicer(), threading.Event()
 
     def wait() -> None:
-        servicer.wait_until_idle(30)
+        servicer.wait_until_idle(60)
         idle.set()
 
     servicer.wait_until_idle(0)
@@ -432,5 +432,5 @@ def test_calls_under_way_are_waited_for() -> None:
         servicer.wait_until_idle(0.01)
         waiting.start()
         assert not idle.wait(0.05)
-    assert idle.wait(30)
+    assert idle.wait(20)
     waiting.join()

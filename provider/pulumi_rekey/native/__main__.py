@@ -41,10 +41,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     servicer = Servicer()
-    limits: list[tuple[str, Any]] = [
-        ("grpc.max_receive_message_length", _MAX_MESSAGE),
-        ("grpc.max_send_message_length", _MAX_MESSAGE),
-    ]
+    limits: list[tuple[str, Any]] = [("grpc.max_receive_message_length", _MAX_MESSAGE)]
     server = grpc.server(ThreadPoolExecutor(WORKERS), options=limits)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
