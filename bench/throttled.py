@@ -18,7 +18,7 @@ BOUNDS = (None, 1, 2, 4, 8, 16, 32)
 LIMITS: tuple[dict[str, int | str], ...] = (
     {"in_flight": 3},
     {"rate": 25},
-    {"rate": 50, "retry_after": "1"},
+    {"rate": 20, "retry_after": "1"},
 )
 GOAL = 1.3
 _BOUND = "rekey:endpoints.vcd.maxConcurrent"
