@@ -105,15 +105,29 @@ def test_plugin_ends_after_the_calls_under_way() -> None:
 PROBE = """
 import atexit, os, sys
 def tell():
-    line = f"{'PULUMI_CONFIG' in os.environ} {hasattr(sys.modules['secrets'], 'THEIRS')}"
+    line = f"{'PULUMI_CONFIG' in os.environ} {hasattr(sys.modules['secrets'], 'THEIRS')} {'recorder' in sys.modules}"
     os.write(1, line.encode())
 atexit.register(tell)
+"""
+#: A plugin of pydantic's that records nothing.
+RECORDER = """
+class Plugin:
+    def new_schema_validator(self, *_):
+        return None, None, None
+plugin = Plugin()
 """
 
 
 def test_plugin_keeps_the_configuration_and_the_users_files_out(tmp_path: Path) -> None:
-    """No child inherits what the engine has configured, and no module of the user's is taken for one of Python's."""
+    """No child inherits what the engine has configured, no module of the user's is taken for one of Python's, and what
+    extends pydantic is told of no secret.
+    """
     (tmp_path / "sitecustomize.py").write_text(PROBE)
+    installed = tmp_path / "recorder-1.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Name: recorder\nVersion: 1\n")
+    (installed / "entry_points.txt").write_text("[pydantic]\nrecorder = recorder:plugin\n")
+    (tmp_path / "recorder.py").write_text(RECORDER)
     (tmp_path / "secrets.py").write_text("THEIRS = True\n")
     with plugin(PYTHONPATH=str(tmp_path), PULUMI_CONFIG='{"rekey:owner": "o"}') as (process, stub):
         made = struct_pb2.Struct()
@@ -121,7 +135,7 @@ def test_plugin_keeps_the_configuration_and_the_users_files_out(tmp_path: Path) 
         assert stub.Create(provider_pb2.CreateRequest(urn=URN, properties=made)).id
         process.send_signal(signal.SIGTERM)
         assert process.stdout is not None
-        assert process.stdout.read() == "False False"
+        assert process.stdout.read() == "False False False"
 
 
 def test_plugin_ends_soon_after_its_engine() -> None:

@@ -31,6 +31,8 @@ def main() -> None:
     put_own_first()
     # The engine also writes what is configured into the environment, with its secrets: no child is to inherit it.
     os.environ.pop("PULUMI_CONFIG", None)
+    # What is validated here is secret, and none of what extends pydantic, such as a recorder of inputs, is to see it.
+    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "true"
     import grpc
 
     from .protos import provider_pb2_grpc
@@ -61,11 +63,8 @@ def main() -> None:
 
 
 def _load() -> None:
-    """Load what the first call needs."""
-    from .. import resources
+    """Load what the first call needs, whatever it is about."""
     from ..frontend import answers, instance  # noqa: F401 - loaded, and used later
-
-    resources.all_resources()
 
 
 if __name__ == "__main__":
