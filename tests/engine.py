@@ -88,7 +88,7 @@ class Engine:
 
         The language host's question what is installed is answered with what pip says now, for this Python only: one
         that a test puts before it on PATH is asked. The key of a stack comes from a key service, found by the given
-        environment, instead of a passphrase. The engine lets garbage lie a while.
+        environment, instead of a passphrase. The engine collects garbage less often.
         """
         answer, python = self._home / "packages.json", self._home / "python"
         answer.write_bytes(subprocess.check_output([sys.executable, *_PACKAGES.split()], env=self.environment))
