@@ -27,6 +27,7 @@ example::
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -67,6 +68,12 @@ class Run:
     """What the engine did or, in a preview, means to do, such as `create app`; without what stays the same, the
     stack and the providers. What a refresh found is `refresh-update app` or `refresh-delete app`."""
     seconds: float
+
+    @property
+    def tracebacks(self) -> int:
+        """How many it printed, but for those of a program that the engine interrupts, which is chance: after a step
+        that failed it waits a moment only for the program's own end."""
+        return self.text.count("Traceback (most recent") - len(re.findall(r"\bKeyboardInterrupt\s*$", self.text, re.M))
 
 
 class Engine:

@@ -332,7 +332,7 @@ class Batch:
         for resource in self.resources:
             warnings = self._said("warning").get(resource.name, [])
             resource.named = any(LEFT.search(warning) for warning in warnings)
-        if "Traceback" in met.text:
+        if met.tracebacks:
             self.resources[0].wrong(f"a traceback:\n{met.text}")
         for resource, outputs in self._outputs():
             resource.judge_error(errors.get(resource.name, []), outputs)

@@ -153,9 +153,9 @@ def test_import_of_what_does_not_exist_says_so(native: Stack, sandbox: Sandbox) 
     native.program("\n".join(IMPORTS))
     id_ = "urn:vcloud:oidcRelyingParty:5f9f3c9e-6f0e-4c0b-9a53-0d4f1c6b5f3a"
     words = ("--yes", "--generate-code=false", "--skip-preview")
-    text = native.run("import", "rekey:index:OidcRelyingParty", "it", id_, *words, fails=True).text
-    assert "does not exist" in text
-    assert "Traceback" not in text
+    run = native.run("import", "rekey:index:OidcRelyingParty", "it", id_, *words, fails=True)
+    assert "does not exist" in run.text
+    assert run.tracebacks == 0
 
 
 @pytest.mark.parametrize(
