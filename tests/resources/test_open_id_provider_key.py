@@ -424,6 +424,38 @@ def test_previous_key_that_somebody_makes_sign_again_is_not_deleted(vcd: Directo
     assert before not in keys(vcd)
 
 
+@pytest.mark.parametrize("activates", [True, False])
+def test_older_key_that_somebody_makes_sign_stays_for_its_tokens_when_another_takes_over(
+    vcd: Director, *, activates: bool
+) -> None:
+    """The next one by its turn, or the one before rekey's by `activate=False`: nothing that was signed is refused."""
+    program, wanted = rolled_over(vcd)
+    older = program.state.previous_key_id
+    activate(vcd, older)
+    program.advance("75m")
+    if activates:
+        wanted = {**wanted, "rotation": {**wanted["rotation"], "rotate_now": "INC-1"}}
+    program.up(**wanted, activate=activates)
+    assert active(vcd) != older
+    for pause in ("30m", "20m"):
+        program.advance(pause)
+        if program.planned(**wanted, activate=activates):
+            program.up(**wanted, activate=activates)
+        assert older in keys(vcd)
+    program.advance("1h")
+    program.up(**wanted, activate=activates)
+    assert older not in keys(vcd)
+
+
+def test_activate_false_leaves_the_signature_where_somebody_has_put_it(vcd: Director) -> None:
+    program = vcd.program()
+    program.up(**KEY)
+    theirs = posted(vcd)
+    activate(vcd, theirs)
+    state = program.up(**KEY, activate=False)
+    assert (active(vcd), state.active) == (theirs, False)
+
+
 @pytest.mark.parametrize("refreshed", [False, True])
 def test_next_key_that_somebody_makes_sign_early_goes_on(vcd: Director, *, refreshed: bool) -> None:
     program = vcd.program()

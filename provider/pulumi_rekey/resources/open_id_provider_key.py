@@ -319,7 +319,7 @@ class OpenIdProviderKey(
         """PUT openIdProvider's activeKey, then DELETE the keys before, each when it is due."""
         due = s.next_activates_at is not None and s.next_activates_at <= now()
         if s.next_key_id is not None and due:
-            s = save(self._promoted(api, i, s, now))
+            s = save(self._promoted(api, i, s, save, now))
         # Asked anew: where one is to go at once, that moment is later than the one above.
         for old in _ended(s, now()):
             s = save(self._retired(api, s, old, now))
@@ -464,16 +464,23 @@ class OpenIdProviderKey(
             present = api.list_once(_KEYS)
             if not named:
                 self._stop_before_anothers(api, before, s.mark, present, frozenset(_ids(s)))
-            predecessor = api.active_key(before)
-            ours = {key.id("id") for key in present if _is_ours(key, s.mark)} | _ids(s)
-            if predecessor in ours - {s.key_id}:
-                # Somebody made it sign again: it stays until that has expired.
-                s = save(_retiring_until(s, predecessor, self._until(api, before)))
-            elif predecessor != s.key_id and s.predecessor_key_id is None:
-                # Kept before it is replaced: the answer to that may be lost.
-                s = save(s.model_copy(update={"predecessor_key_id": predecessor}))
+            # Kept before it is replaced: the answer to that may be lost.
+            s = save(self._relieved(api, s, before, {key.id("id") for key in present if _is_ours(key, s.mark)}))
             api.make_active(before, s.key_id)
         return s.model_copy(update={"active": True, "signed_until": None})
+
+    def _relieved(
+        self, api: Vcd, s: OpenIdProviderKeyState, before: Body, found: Collection[str] = ()
+    ) -> OpenIdProviderKeyState:
+        """Keep in mind which key signs until now, and that an older one of ours, found or known, does by somebody's
+        hand: it stays until what it has signed has expired.
+        """
+        signs = api.active_key(before)
+        if signs is None or signs in {s.key_id, s.next_key_id}:
+            return s
+        if signs in _ids(s).union(found):
+            return _retiring_until(s, signs, self._until(api, before))
+        return s if s.predecessor_key_id else s.model_copy(update={"predecessor_key_id": signs})
 
     def _publish_ahead(self, api: Vcd, public_key: str) -> timedelta:
         """Return how long the next key must be published before it signs; nothing where that has no use."""
@@ -494,7 +501,12 @@ class OpenIdProviderKey(
         return timedelta(0)
 
     def _promoted(
-        self, api: Vcd, i: OpenIdProviderKeyInputs, s: OpenIdProviderKeyState, now: Clock
+        self,
+        api: Vcd,
+        i: OpenIdProviderKeyInputs,
+        s: OpenIdProviderKeyState,
+        save: Save[OpenIdProviderKeyState],
+        now: Clock,
     ) -> OpenIdProviderKeyState:
         """Make the next key the present one."""
         key = api.get(f"{CLOUDAPI}{_KEYS}/{{}}", s.next_key_id or "")
@@ -505,6 +517,7 @@ class OpenIdProviderKey(
                 self._stop_before_anothers(api, before, s.mark, [], frozenset(_ids(s)))
                 if not i.rotation.means_compromise:
                     until += api.id_token_lifetime(before) + _SKEW
+                s = save(self._relieved(api, s, before))
                 api.make_active(before, key.id("id"))
         elif s.signed_until is not None:
             until = max(until, s.signed_until)
@@ -549,21 +562,30 @@ class OpenIdProviderKey(
         return True
 
     def _given_back(self, api: Vcd, s: OpenIdProviderKeyState, present: list[Body]) -> OpenIdProviderKeyState:
-        """Let the key sign again that did before rekey's."""
-        ids = {key.id("id") for key in present}
+        """Let the key sign again that did before rekey's, unless somebody has made another one sign already."""
+        found = {key.id("id") for key in present if _is_ours(key, s.mark)}
+        with api.exclusive:
+            before = api.configuration()
+            signs = api.active_key(before)
+            if signs not in _ids(s) | found:
+                what = "no key signs" if signs is None else f"key {signs} signs"
+                api.runtime.warn(f"{api.name}: {what} now, which somebody has seen to, so that stays")
+                return s.model_copy(update={"active": False})
+            predecessor = self._predecessor(api, s, present)
+            s = self._relieved(api, s, before, found)
+            api.make_active(before, predecessor)
+        return s.model_copy(update={"active": False, "signed_until": self._until(api, before)})
+
+    def _predecessor(self, api: Vcd, s: OpenIdProviderKeyState, present: list[Body]) -> str:
         known = s.predecessor_key_id
-        predecessor = known if known in ids else self._only_other(s, present)
+        predecessor = known if known in {key.id("id") for key in present} else self._only_other(s, present)
         if predecessor is None:
             why = "the key that signed before it is gone" if known else "it is not known which key signed before it"
             raise Stopped(
                 f"{api.name}: key {s.key_id} signs, and {why}",
                 todo="make another key active in Cloud Director, then run again",
             )
-        with api.exclusive:
-            before = api.configuration()
-            until = self._until(api, before)
-            api.make_active(before, predecessor)
-        return s.model_copy(update={"active": False, "signed_until": until})
+        return predecessor
 
     @staticmethod
     def _only_other(s: OpenIdProviderKeyState, present: list[Body]) -> str | None:
