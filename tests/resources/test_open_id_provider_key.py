@@ -424,9 +424,10 @@ def test_previous_key_that_somebody_makes_sign_again_is_not_deleted(vcd: Directo
     assert before not in keys(vcd)
 
 
+@pytest.mark.parametrize("lost", [False, True], ids=["answered", "a lost answer"])
 @pytest.mark.parametrize("activates", [True, False])
 def test_older_key_that_somebody_makes_sign_stays_for_its_tokens_when_another_takes_over(
-    vcd: Director, *, activates: bool
+    vcd: Director, *, activates: bool, lost: bool
 ) -> None:
     """The next one by its turn, or the one before rekey's by `activate=False`: nothing that was signed is refused."""
     program, wanted = rolled_over(vcd)
@@ -435,6 +436,11 @@ def test_older_key_that_somebody_makes_sign_stays_for_its_tokens_when_another_ta
     program.advance("75m")
     if activates:
         wanted = {**wanted, "rotation": {**wanted["rotation"], "rotate_now": "INC-1"}}
+    if lost:
+        vcd.sandbox.fault("/openIdProvider$", method="PUT", count=0, drop="after")
+        with pytest.raises(Partial):
+            program.up(**wanted, activate=activates)
+        vcd.sandbox.clear_faults()
     program.up(**wanted, activate=activates)
     assert active(vcd) != older
     for pause in ("30m", "20m"):

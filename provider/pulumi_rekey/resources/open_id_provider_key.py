@@ -12,7 +12,7 @@ and keeps no copy).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
@@ -272,7 +272,7 @@ class OpenIdProviderKey(
             s = save(self._described(api, i, s))
         if "activate" not in changed:
             return s
-        return self._activated(api, s, save) if i.activate else self._given_back(api, s, api.all_of(_KEYS))
+        return self._activated(api, s, save) if i.activate else self._given_back(api, s, api.all_of(_KEYS), save)
 
     def rotate(
         self,
@@ -355,7 +355,8 @@ class OpenIdProviderKey(
         # A list that lacks one is no proof that it is gone: a tenant is shown a part of it, or none.
         ours = (_ids(s) | {key.id("id") for key in present if _is_ours(key, s.mark)}) - kept
         if ours and api.active_key(api.configuration()) in ours:
-            s = save(self._given_back(api, s, present))
+            # Until another one signs nothing has ended: only then something is kept.
+            s = save(self._given_back(api, s, present, lambda s: s))
         for key_id in sorted(ours):
             api.remove(_KEYS, key_id)
             save(s)
@@ -561,7 +562,13 @@ class OpenIdProviderKey(
         api.remove(_KEYS, key_id)
         return True
 
-    def _given_back(self, api: Vcd, s: OpenIdProviderKeyState, present: list[Body]) -> OpenIdProviderKeyState:
+    def _given_back(
+        self,
+        api: Vcd,
+        s: OpenIdProviderKeyState,
+        present: list[Body],
+        keep: Callable[[OpenIdProviderKeyState], OpenIdProviderKeyState],
+    ) -> OpenIdProviderKeyState:
         """Let the key sign again that did before rekey's, unless somebody has made another one sign already."""
         found = {key.id("id") for key in present if _is_ours(key, s.mark)}
         with api.exclusive:
@@ -572,7 +579,7 @@ class OpenIdProviderKey(
                 api.runtime.warn(f"{api.name}: {what} now, which somebody has seen to, so that stays")
                 return s.model_copy(update={"active": False})
             predecessor = self._predecessor(api, s, present)
-            s = self._relieved(api, s, before, found)
+            s = keep(self._relieved(api, s, before, found))
             api.make_active(before, predecessor)
         return s.model_copy(update={"active": False, "signed_until": self._until(api, before)})
 
