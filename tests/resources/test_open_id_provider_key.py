@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -529,6 +530,45 @@ def test_older_state_that_is_restored_makes_no_third_key(vcd: Director) -> None:
     assert (active(vcd), set(keys(vcd))) == (built_in, {built_in})
 
 
+@pytest.mark.parametrize("refreshed", [False, True])
+@pytest.mark.parametrize("lost", [False, True], ids=["whole", "with a lost answer"])
+def test_older_state_that_is_restored_keeps_every_key_that_has_signed_for_its_tokens(
+    vcd: Director, *, lost: bool, refreshed: bool
+) -> None:
+    """And none for ever, although the state knows of none of them; the one that signs goes on, not one before it."""
+    built_in = active(vcd)
+    program = vcd.program()
+    older = program.up(**KEY, rotation={"triggers": {"release": 1}})
+    wanted: dict[str, Any] = {**KEY, "rotation": {"triggers": {"release": 2}}}
+    if lost:
+        vcd.sandbox.fault("/keys$", method="POST", drop="after")
+        with pytest.raises(Partial):
+            program.up(**wanted)
+        older = program.state
+    program.up(**wanted)
+    program.advance("10m")
+    second = program.up(**wanted).key_id
+    wanted["rotation"]["rotate_now"] = "INC-1"
+    third = program.up(**wanted).key_id
+    program.state = older
+    if refreshed:
+        with suppress(Partial):
+            program.refresh()
+    moved = vcd.calls().count("PUT ")
+    program.up(**wanted)
+    # The restored state asks for its rotation once more: by a key after the third, if it has seen that one.
+    assert vcd.calls().count("PUT ") - moved == (active(vcd) != third)
+    for pause in ("30m", "20m"):
+        assert active(vcd) == program.state.key_id != older.key_id
+        assert {second, third} <= keys(vcd).keys()
+        program.advance(pause)
+        if program.planned(**wanted):
+            program.up(**wanted)
+    program.advance("2h")
+    program.up(**wanted)
+    assert set(keys(vcd)) == {built_in, active(vcd)}
+
+
 @pytest.mark.parametrize("goes_back", [False, True])
 def test_activate_false_in_the_middle_of_a_roll_over(vcd: Director, *, goes_back: bool) -> None:
     """What signed before rekey's signs again, at once; the roll-over goes on, and signs if that is wanted again."""
@@ -571,6 +611,29 @@ def test_rotate_now_in_an_overlap_keeps_the_key_before_for_its_whole_time(vcd: D
     program.up(**wanted)
     assert first not in keys(vcd)
     assert state.previous_key_id in keys(vcd)
+
+
+@pytest.mark.parametrize("fault", [{"status": 503}, {"status": 403}, {"drop": "before"}, {"drop": "after"}], ids=str)
+def test_rotate_now_that_fails_while_the_next_key_waits_is_asked_for_again(
+    vcd: Director, fault: dict[str, Any]
+) -> None:
+    """Nothing has been minted, so the order stands, and the key that waits is there until another one is."""
+    program = vcd.program()
+    program.up(**KEY, rotation={"triggers": {"release": 1}})
+    wanted: dict[str, Any] = {**KEY, "rotation": {"triggers": {"release": 2}}}
+    first, waiting = program.state.key_id, program.up(**wanted).next_key_id
+    wanted["rotation"]["rotate_now"] = "INC-1"
+    vcd.sandbox.fault("/keys$", method="POST", count=0, **fault)
+    with pytest.raises(Error):
+        program.up(**wanted)
+    assert waiting in keys(vcd)
+    assert program.planned(**wanted).decision.reason == "rotate_now: INC-1"
+    vcd.sandbox.clear_faults()
+    state = program.up(**wanted)
+    assert active(vcd) == state.key_id
+    assert state.key_id not in {first, waiting}
+    assert waiting not in keys(vcd)
+    assert not program.planned(**wanted)
 
 
 @pytest.mark.parametrize("passphrase", [None, "correct horse"])

@@ -283,10 +283,14 @@ class OpenIdProviderKey(
         now: Clock,
     ) -> OpenIdProviderKeyState:
         """POST the next key. It signs once relying parties have had time to fetch it; at once where that was asked."""
-        if s.next_key_id is not None:
-            s = save(self._withdrawn(api, s))
-        posted = self._posted(api, i, s.mark, api.all_of(_KEYS), known=_ids(s))
+        # Nothing is saved, and nothing ends, before the next key is there: what is saved here counts as minted.
+        present = api.all_of(_KEYS)
+        s = self._with_forgotten(api, s, present)
+        posted = self._posted(api, i, s.mark, present, known=_ids(s))
         moment = now()
+        if s.next_key_id is not None:
+            # It has not signed, and another one takes its place.
+            s = _retiring_until(s, s.next_key_id, moment)
         s = save(s.model_copy(update={"next_key_id": posted.id("id"), "next_activates_at": moment}))
         if i.activate and not asked_now(i.rotation, s):
             ahead = self._publish_ahead(api, posted.text("publicKey"))
@@ -326,10 +330,11 @@ class OpenIdProviderKey(
         return s
 
     def clear_strays(self, api: Vcd, s: OpenIdProviderKeyState) -> str | None:
-        """DELETE a key of ours that nobody knows of and that never signed."""
-        signs = api.active_key(api.configuration())
-        ours = [key.id("id") for key in api.all_of(_KEYS) if _is_ours(key, s.mark)]
-        unknown = [key_id for key_id in ours if key_id not in {signs, *_ids(s)}]
+        """DELETE a key of ours that nobody knows of and that never signed: it is later than those that are known."""
+        known = {api.active_key(api.configuration()), *_ids(s)}
+        ours = {key.id("id"): _generation(key, s.mark) for key in api.all_of(_KEYS) if _is_ours(key, s.mark)}
+        last = max((generation for key_id, generation in ours.items() if key_id in known), default=0)
+        unknown = [key_id for key_id, generation in ours.items() if key_id not in known and generation > last]
         for key_id in unknown:
             api.remove(_KEYS, key_id)
         return f"key {', '.join(unknown)}, which never signed, is deleted" if unknown else None
@@ -412,6 +417,16 @@ class OpenIdProviderKey(
         self._warn_of_left_behind(api, i, mark, present)
         return OpenIdProviderKeyState(**_shown(self._post(api, i, key_tail(mark, 1)), mark), mark=mark)
 
+    def _with_forgotten(self, api: Vcd, s: OpenIdProviderKeyState, present: list[Body]) -> OpenIdProviderKeyState:
+        """Take in the keys of ours that a later state knew, which was lost: each may have signed but the last."""
+        ours = {key.id("id"): _generation(key, s.mark) for key in present if _is_ours(key, s.mark)}
+        last = max(ours.values(), default=0)
+        signed = [key_id for key_id, generation in ours.items() if key_id not in _ids(s) and generation < last]
+        until = self._until(api, api.configuration()) if signed else None
+        for key_id in signed:
+            s = _retiring_until(s, key_id, until)
+        return s
+
     def _posted(
         self, api: Vcd, i: OpenIdProviderKeyInputs, mark: str | None, present: list[Body], known: set[str]
     ) -> Body:
@@ -421,7 +436,8 @@ class OpenIdProviderKey(
         for stray in (key for key in reversed(ours) if key.id("id") not in known):
             if pair is None or _may_be(pair, stray.text("publicKey")):
                 return stray
-            self._remove_unless_signing(api, stray.id("id"))
+            if api.active_key(api.configuration()) != stray.id("id"):
+                api.remove(_KEYS, stray.id("id"))
         last = max((_generation(key, mark) for key in ours), default=1)
         return self._post(api, i, key_tail(mark, last + 1))
 
@@ -465,10 +481,38 @@ class OpenIdProviderKey(
             present = api.list_once(_KEYS)
             if not named:
                 self._stop_before_anothers(api, before, s.mark, present, frozenset(_ids(s)))
+            later = self._later(s, present, api.active_key(before))
+            if later is not None:
+                return self._with_forgotten(api, self._caught_up(api, s, before, later), present)
             # Kept before it is replaced: the answer to that may be lost.
             s = save(self._relieved(api, s, before, {key.id("id") for key in present if _is_ours(key, s.mark)}))
             api.make_active(before, s.key_id)
         return s.model_copy(update={"active": True, "signed_until": None})
+
+    @staticmethod
+    def _later(s: OpenIdProviderKeyState, present: list[Body], signs: str | None) -> Body | None:
+        """Return the key that signs if it is ours and came after all that the state knows: that is an older one."""
+        ours = {key.id("id"): key for key in present if _is_ours(key, s.mark)}
+        known = max((_generation(ours[key_id], s.mark) for key_id in _ids(s) & ours.keys()), default=0)
+        found = ours.get(signs or "")
+        return found if found is not None and _generation(found, s.mark) > known else None
+
+    def _caught_up(self, api: Vcd, s: OpenIdProviderKeyState, before: Body, later: Body) -> OpenIdProviderKeyState:
+        """Make the key that signs the present one again, after an older state was restored."""
+        api.runtime.warn(
+            f"{api.name}: key {later.id('id')}, which signs, came after key {s.key_id}, by a state that was lost: it is"
+            " the present one again"
+        )
+        update = {
+            **_shown(later, s.mark),
+            "active": True,
+            "adopted": None,
+            "signed_until": None,
+            "retiring": tuple(_old(s)),
+            "previous_key_id": s.key_id,
+            "previous_expires_at": self._until(api, before),
+        }
+        return s.model_copy(update=update)
 
     def _relieved(
         self, api: Vcd, s: OpenIdProviderKeyState, before: Body, found: Collection[str] = ()
@@ -547,20 +591,6 @@ class OpenIdProviderKey(
             return s.model_copy(update={"active": False})
         api.remove(_KEYS, old.key_id)
         return _retiring_until(s, old.key_id, None)
-
-    def _withdrawn(self, api: Vcd, s: OpenIdProviderKeyState) -> OpenIdProviderKeyState:
-        """DELETE the next key, which another one takes the place of before it has signed."""
-        key_id = s.next_key_id or ""
-        s = s.model_copy(update={"next_key_id": None, "next_activates_at": None})
-        if self._remove_unless_signing(api, key_id):
-            return s
-        return _retiring_until(s, key_id, self._until(api, api.configuration()))
-
-    def _remove_unless_signing(self, api: Vcd, key_id: str) -> bool:
-        if api.active_key(api.configuration()) == key_id:
-            return False
-        api.remove(_KEYS, key_id)
-        return True
 
     def _given_back(
         self,
