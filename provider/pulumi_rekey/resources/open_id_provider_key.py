@@ -252,12 +252,18 @@ class OpenIdProviderKey(
         return {"activate": s.active} | ({} if s.description is None else {"description": s.description}) | kind
 
     def read(self, api: Vcd, s: OpenIdProviderKeyState) -> OpenIdProviderKeyState | None:
-        """GET the key, and which one signs."""
+        """GET the key, and which one signs: if that is a later one of ours, an older state was restored."""
         found = api.find(_KEYS, s.key_id)
         if found is None:
             return None
-        active = api.active_key(api.configuration()) == s.key_id
-        return s.model_copy(update={**_shown(found, s.mark), "active": active})
+        configuration = api.configuration()
+        signs = api.active_key(configuration)
+        if signs is not None and signs not in _ids(s):
+            present = api.all_of(_KEYS)
+            later = self._later(s, present, signs)
+            if later is not None:
+                return self._with_forgotten(api, self._caught_up(api, s, configuration, later), present)
+        return s.model_copy(update={**_shown(found, s.mark), "active": signs == s.key_id})
 
     def update(
         self,
@@ -286,11 +292,12 @@ class OpenIdProviderKey(
         # Nothing is saved, and nothing ends, before the next key is there: what is saved here counts as minted.
         present = api.all_of(_KEYS)
         s = self._with_forgotten(api, s, present)
+        if s.next_key_id is not None:
+            # Another one takes its place. It may have signed: by somebody's hand, or by a later state that was lost.
+            at_once = i.rotation.means_compromise
+            s = _retiring_until(s, s.next_key_id, now() if at_once else self._until(api, api.configuration()))
         posted = self._posted(api, i, s.mark, present, known=_ids(s))
         moment = now()
-        if s.next_key_id is not None:
-            # It has not signed, and another one takes its place.
-            s = _retiring_until(s, s.next_key_id, moment)
         s = save(s.model_copy(update={"next_key_id": posted.id("id"), "next_activates_at": moment}))
         if i.activate and not asked_now(i.rotation, s):
             ahead = self._publish_ahead(api, posted.text("publicKey"))
@@ -481,36 +488,39 @@ class OpenIdProviderKey(
             present = api.list_once(_KEYS)
             if not named:
                 self._stop_before_anothers(api, before, s.mark, present, frozenset(_ids(s)))
-            later = self._later(s, present, api.active_key(before))
-            if later is not None:
-                return self._with_forgotten(api, self._caught_up(api, s, before, later), present)
             # Kept before it is replaced: the answer to that may be lost.
             s = save(self._relieved(api, s, before, {key.id("id") for key in present if _is_ours(key, s.mark)}))
             api.make_active(before, s.key_id)
         return s.model_copy(update={"active": True, "signed_until": None})
 
     @staticmethod
-    def _later(s: OpenIdProviderKeyState, present: list[Body], signs: str | None) -> Body | None:
+    def _later(s: OpenIdProviderKeyState, present: list[Body], signs: str) -> Body | None:
         """Return the key that signs if it is ours and came after all that the state knows: that is an older one."""
         ours = {key.id("id"): key for key in present if _is_ours(key, s.mark)}
         known = max((_generation(ours[key_id], s.mark) for key_id in _ids(s) & ours.keys()), default=0)
-        found = ours.get(signs or "")
+        found = ours.get(signs)
         return found if found is not None and _generation(found, s.mark) > known else None
 
-    def _caught_up(self, api: Vcd, s: OpenIdProviderKeyState, before: Body, later: Body) -> OpenIdProviderKeyState:
-        """Make the key that signs the present one again, after an older state was restored."""
+    def _caught_up(
+        self, api: Vcd, s: OpenIdProviderKeyState, configuration: Body, later: Body
+    ) -> OpenIdProviderKeyState:
+        """Return the state with the key that signs as the present one."""
         api.runtime.warn(
             f"{api.name}: key {later.id('id')}, which signs, came after key {s.key_id}, by a state that was lost: it is"
             " the present one again"
         )
+        until = self._until(api, configuration)
+        waiting = () if s.next_key_id is None else (Retiring(key_id=s.next_key_id, expires_at=until),)
         update = {
             **_shown(later, s.mark),
             "active": True,
             "adopted": None,
+            "next_key_id": None,
+            "next_activates_at": None,
             "signed_until": None,
-            "retiring": tuple(_old(s)),
+            "retiring": (*waiting, *_old(s)),
             "previous_key_id": s.key_id,
-            "previous_expires_at": self._until(api, before),
+            "previous_expires_at": until,
         }
         return s.model_copy(update=update)
 
