@@ -37,7 +37,7 @@ class OrgOAuthAppCase(Case):
         update=(LOGIN, PATCH),
         rotate=(TRY, LOGIN, PATCH, TRY),
         refresh=(LOGIN, GET, TRY),
-        destroy=(LOGIN, GET, TRY, REPLACE),
+        destroy=(LOGIN, GET, TRY, REPLACE, TRY),
     )
 
     def __init__(self, sandbox: Sandbox) -> None:

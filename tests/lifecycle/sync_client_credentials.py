@@ -29,7 +29,7 @@ class SyncClientCredentialsCase(Case):
         create=(LOGIN, GET, GENERATE, TRY),
         rotate=(TRY, LOGIN, GENERATE, TRY),
         refresh=(LOGIN, GET, TRY),
-        destroy=(TRY, LOGIN, GENERATE),
+        destroy=(TRY, LOGIN, GENERATE, TRY),
     )
 
     def __init__(self, sandbox: Sandbox) -> None:

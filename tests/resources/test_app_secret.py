@@ -32,6 +32,7 @@ from .program import CLOCK_TOLERANCE, Program
 
 GIVEN = "Given-by-the/user=1"
 ROTATE = {"rotation": {"rotate_now": "INC-1"}}
+FOUND = "the rotation whose answer was lost took effect: its secret is accepted, and is in the outputs now"
 SIGNED = {"accessKey": "access_key", "secretKey": "secret_key"}
 PASSWORD = {"userName": "user_name", "password": "password", "domainName": "domain_name", "iamUrl": "iam_url"}
 TEMPORARY = {
@@ -359,7 +360,8 @@ def test_a_chosen_secret_is_sent_again(roma: Roma, fault: dict[str, Any]) -> Non
     assert state.generation == 2
 
 
-def test_rotation_that_was_lost_is_dated_when_its_secret_is_found(roma: Roma) -> None:
+@pytest.mark.parametrize("known", [True, False], ids=["its secret is known", "as an earlier version kept it"])
+def test_rotation_that_was_lost_is_dated_when_its_secret_is_found(roma: Roma, *, known: bool) -> None:
     """Or the next window would end the secret once more, which is as old as that of before in the books."""
     rules = {"max_age": "10d", "triggers": {"release": "1"}}
     program = roma.program()
@@ -369,15 +371,71 @@ def test_rotation_that_was_lost_is_dated_when_its_secret_is_found(roma: Roma) ->
     with pytest.raises(Partial):
         program.up(**roma.app, rotation=rules)
     roma.sandbox.clear_faults()
+    if not known:
+        program.state = program.state.model_copy(update={"next_secret": None, "candidate": None})
     frozen = {"max_age": "10d", "freeze": ["2000-01-01/2999-12-31"], "triggers": {"release": "2"}}
     second = program.up(**roma.app, rotation=frozen)
     assert value(second) == roma.secret() != value(first)
-    assert (second.generation, second.rotation_reason) == (2, "found after its answer was lost")
+    reason = "11 d old, max_age 10 d" if known else "found after its answer was lost"
+    assert (second.generation, second.rotation_reason) == (2, reason)
     assert abs(second.rotated_at - program.clock.now()) < CLOCK_TOLERANCE
-    assert program.told == ["the rotation whose answer was lost took effect: the vendor shows its secret"]
+    assert program.told == [
+        FOUND if known else "the rotation whose answer was lost took effect: the vendor shows its secret"
+    ]
     assert program.planned(**roma.app, rotation=rules).decision.reason is None
     # What was asked for since is still to be done.
     assert program.planned(**roma.app, rotation={"triggers": {"release": "2"}}).decision.reason
+
+
+@pytest.mark.parametrize("shown", ["plain", "masked"])
+def test_rotation_that_was_lost_and_is_still_due_is_not_made_again(roma: Roma, shown: str) -> None:
+    """Rekey has chosen the secret: it is found out behind a mask, too."""
+    program = roma.program()
+    first = program.up(**roma.app)
+    roma.sandbox.dialect(roma__get_secret=shown)
+    roma.sandbox.fault("/secret$", method="PUT", count=0, drop="after")
+    with pytest.raises(Partial):
+        program.up(**roma.app, **ROTATE)
+    assert value(program.state) == value(first)
+    roma.sandbox.clear_faults()
+    roma.sandbox.forget_calls()
+    second = program.up(**roma.app, **ROTATE)
+    assert [call["method"] for call in roma.sandbox.calls()] == ["GET", "GET"]
+    roma.sandbox.dialect(roma__get_secret="plain")
+    assert value(second) == roma.secret() != value(first)
+    assert (second.generation, second.next_secret, program.told) == (2, None, [FOUND])
+    assert not program.planned(**roma.app, **ROTATE)
+
+
+def test_rotation_that_had_no_effect_sends_the_same_secret(roma: Roma) -> None:
+    program = roma.program()
+    program.up(**roma.app)
+    roma.sandbox.fault("/secret$", method="PUT", count=0, status=502)
+    with pytest.raises(Partial):
+        program.up(**roma.app, **ROTATE)
+    chosen = program.state.next_secret.get_secret_value()
+    roma.sandbox.clear_faults()
+    second = program.up(**roma.app, **ROTATE)
+    assert value(second) == roma.secret() == chosen
+    assert second.generation == 2
+    assert program.told == ["the secret of the rotation whose answer was lost is not accepted: it is sent again"]
+    assert not program.planned(**roma.app, **ROTATE)
+
+
+@pytest.mark.parametrize("refreshed", [False, True])
+def test_destroy_ends_the_secret_of_a_rotation_that_was_lost(roma: Roma, *, refreshed: bool) -> None:
+    program = roma.program()
+    program.up(**roma.app)
+    roma.sandbox.fault("/secret$", method="PUT", count=0, drop="after")
+    with pytest.raises(Partial):
+        program.up(**roma.app, **ROTATE)
+    chosen = program.state.next_secret.get_secret_value()
+    roma.sandbox.clear_faults()
+    if refreshed:
+        with pytest.raises(Partial, match="find out what a lost answer did"):
+            program.refresh()
+    program.destroy()
+    assert roma.secret() != chosen
 
 
 def test_a_given_secret_that_was_lost_is_repaired_by_the_next_run(roma: Roma) -> None:

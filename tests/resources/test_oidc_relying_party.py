@@ -353,6 +353,24 @@ def test_adopted_and_rotated_is_revoked_in_the_end(vcd: Director) -> None:
     assert not lets_in(vcd, state)
 
 
+def test_adopted_and_rotated_is_revoked_although_the_vendor_gives_it_a_grace(vcd: Director) -> None:
+    vcd.sandbox.dialect(vcd__regenerate="grace")
+    theirs = vcd.administrator.registered("Grafana")
+    program = vcd.program()
+    state = program.up(**PARTY, adopt=theirs["id"], rotation={"on_adopt": "rotate"})
+    assert program.destroy() == []
+    assert not lets_in(vcd, state)
+
+
+def test_compromised_secret_that_the_vendor_still_accepts_is_told(vcd: Director) -> None:
+    vcd.sandbox.dialect(vcd__regenerate="grace")
+    program = vcd.program()
+    program.up(**PARTY)
+    program.up(**PARTY, rotation={"rotate_now": "INC-1", "grace": "0s"})
+    (said,) = program.said
+    assert said.startswith("the vendor still accepts the old secret, which was to end at once: set another rotate_now")
+
+
 def test_somebody_elses_new_secret_is_not_revoked(vcd: Director) -> None:
     theirs = vcd.administrator.registered("Grafana")
     program = vcd.program()

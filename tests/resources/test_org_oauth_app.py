@@ -625,6 +625,26 @@ def test_destroy_ends_both_secrets_and_says_that_the_app_remains(navigator: Navi
     assert (navigator.lets_in(second), navigator.lets_in(first)) == (False, False)
 
 
+def test_destroy_ends_a_secret_to_which_the_vendor_gives_a_grace(navigator: Navigator) -> None:
+    navigator.sandbox.dialect(navigator__put_secret="grace")
+    program = navigator.program()
+    state = program.up(**navigator.org)
+    (said,) = program.destroy()
+    assert said.endswith("its secret has been replaced by one that nobody knows")
+    assert not navigator.lets_in(state)
+
+
+def test_destroy_says_that_the_vendor_still_accepts_the_secret(navigator: Navigator) -> None:
+    program = navigator.program()
+    state = program.up(**navigator.org)
+    # Answers of the right form that have changed nothing.
+    answer = {"clientId": state.oauth_app_id, "clientSecret": GIVEN}
+    navigator.sandbox.fault("/secret$", method="PUT", status=200, body=json.dumps(answer), count=0)
+    (said,) = program.destroy()
+    assert said.endswith("by one that nobody knows; the vendor still accepts the old one: have it ended there")
+    assert navigator.lets_in(state)
+
+
 def test_destroy_leaves_a_kept_secret(navigator: Navigator) -> None:
     program = navigator.program()
     app = navigator.existing()

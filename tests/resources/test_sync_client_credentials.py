@@ -315,6 +315,14 @@ def test_destroy_ends_what_rekey_minted(broker: Broker, *, generate_token: bool)
     assert not broker.lets_in(state)
 
 
+def test_destroy_ends_credentials_to_which_the_vendor_gives_a_grace(broker: Broker) -> None:
+    broker.sandbox.dialect(broker__regenerate="grace")
+    program = broker.program()
+    state = program.up(**broker.directory, generate_token=False, rotation=ROTATE)
+    program.destroy()
+    assert not broker.lets_in(state)
+
+
 @pytest.mark.parametrize("generate_token", [True, False])
 def test_destroy_ends_nothing_of_somebody_else(broker: Broker, *, generate_token: bool) -> None:
     program = broker.program()

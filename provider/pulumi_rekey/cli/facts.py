@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from ..model import rfc3339
 from ..policy.words import policy_in_words
-from ..reconciler.contract import Importable, TwoSecretsState
+from ..reconciler.contract import Importable, has_candidate
 from .stack_state import Credential, printable
 
 
@@ -64,7 +64,7 @@ def _consumers(credential: Credential, now: datetime) -> Iterator[str]:
     yield f"the outputs have generation {s.generation}" if s.generation else "the outputs have no secret yet"
     if credential.follows:
         yield f"its secret comes from {', '.join(credential.follows)}"
-    if isinstance(s, TwoSecretsState) and s.candidate is not None:
+    if has_candidate(s):
         yield "a next secret waits until the vendor accepts it"
     if s.previous_expires_at is not None and s.previous_expires_at > now:
         yield f"the secret before works until {rfc3339(s.previous_expires_at)}"

@@ -42,16 +42,18 @@ class AppSecret(Credential, module="rekey", name="AppSecret"):
     :param rotation: The policy by which the credential rotates. No overlap: the vendor ends the old secret at once.
     """
 
-    secret_properties = ("secret",)
+    secret_properties = ("secret", "next_secret")
 
+    secret: pulumi.Output[str | None]
+    """The secret that the vendor accepts; unset while an adopted one cannot be read."""
+    next_secret: pulumi.Output[str | None]
+    """The secret of a rotation whose answer was lost; the next run finds out whether it is in force."""
     instance_id: pulumi.Output[str]
     """The ROMA Connect instance."""
     app_id: pulumi.Output[str]
     """The application, which exists."""
     project_id: pulumi.Output[str | None]
     """The project of the instance; by default the endpoint's."""
-    secret: pulumi.Output[str | None]
-    """The secret that the vendor accepts; unset while an adopted one cannot be read."""
 
     def __init__(
         self,
@@ -314,14 +316,14 @@ class OrgOAuthApp(Credential, module="rekey", name="OrgOAuthApp"):
         old secret for a time.
     """
 
-    secret_properties = ("secret", "previous_secret", "next_secret")
+    secret_properties = ("secret", "next_secret", "previous_secret")
 
     secret: pulumi.Output[str | None]
     """The secret that the vendor accepts; unset while an adopted one has not rotated."""
-    previous_secret: pulumi.Output[str | None]
-    """The secret before, while it still works (see ``previous_expires_at``)."""
     next_secret: pulumi.Output[str | None]
     """A new secret that the vendor has been given and has not accepted so far, while ``secret`` still works."""
+    previous_secret: pulumi.Output[str | None]
+    """The secret before, while it still works (see ``previous_expires_at``)."""
     org_id: pulumi.Output[str]
     """The organization (GUID)."""
     oauth_app_id: pulumi.Output[str]

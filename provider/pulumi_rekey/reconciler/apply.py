@@ -23,6 +23,8 @@ from ..policy.model import AppliedPolicy
 from . import books
 from .contract import (
     Adjustable,
+    ChosenSecret,
+    ChosenSecretState,
     Importable,
     Inputs,
     InputsT,
@@ -32,7 +34,6 @@ from .contract import (
     SessionT,
     State,
     StateT,
-    TwoSecrets,
     TwoSecretsState,
     client_id,
     creates,
@@ -260,7 +261,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         made = None
         if isinstance(self.resource, InSteps):
             made = self.resource.clear_strays(self.api, found)
-        elif self.resource.verified_by_read and _has_another_secret(found, s):
+        elif self.resource.verified_by_read and not has_candidate(s) and _has_another_secret(found, s):
             made = "the vendor shows its secret"
         return found.model_copy(update={"unconfirmed": False}), made
 
@@ -300,11 +301,11 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
                 f"{self._where}: {because}, and rotation is paused",
                 todo="end the pause, so that `pulumi up` mints the next one",
             )
-        if retry is Retry.SEND_AGAIN and isinstance(self.resource, TwoSecrets):
+        if retry is Retry.SEND_AGAIN and isinstance(self.resource, ChosenSecret):
             if phase is Phase.UNCERTAIN:
                 self.tell(f"the secret of {_LOST} is not accepted: it is sent again")
             again = self.resource.resend_inputs(i, s, self._clock)
-            reason = (isinstance(s, TwoSecretsState) and s.candidate and s.candidate.rotation_reason) or because
+            reason = (isinstance(s, ChosenSecretState) and s.candidate and s.candidate.rotation_reason) or because
             minted = self._mint(journal, again, s, self._rotating(again, s), generation=s.generation + 1, reason=reason)
             return minted, False
         self._stop_before_own_login(s)
@@ -326,7 +327,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         if phase is not Phase.UNCERTAIN:
             return self._checked_overlap(i, new) if self._verify(new, explained=True) else None
         if has_candidate(s) and self._accepts(new):
-            if isinstance(self.resource, TwoSecrets):
+            if isinstance(self.resource, ChosenSecret):
                 new = self.resource.recover(self.api, new)
             # What was asked for since is still to be done.
             new = new.model_copy(update={"rotation": lost_policy(s) or self._applied(i, s)})
@@ -389,9 +390,25 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             else:
                 became = self._became(s, made)
             self.tell(f"{became}; the next one is due all the same")
-        return self._mint(
+        minted = self._mint(
             journal, i, s, self._rotating(i, s), generation=s.generation + 1, reason=str(todo.decision.reason)
         )
+        if todo.decision.compromised and tells and self._outlives(s):
+            self.warn(
+                "the vendor still accepts the old secret, which was to end at once: set another rotate_now, or have it"
+                " ended there"
+            )
+        return minted
+
+    def _outlives(self, s: StateT) -> bool:
+        """Tell whether a secret is accepted after the next one is minted, even when that has had time to replicate."""
+        pauses = iter(_VERIFY_PAUSES_S)
+        while self._probe(s):
+            pause = next(pauses, None)
+            if pause is None:
+                return True
+            self.api.runtime.sleep(pause)
+        return False
 
     def _is_due_at_the_vendor(self, i: InputsT, s: StateT) -> bool:
         """Tell whether a rotation is due by the vendor's clock, too: one that is wrong here must not end secrets."""
@@ -428,7 +445,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
 
         def lost(s: StateT) -> StateT:
             new = stamped(s)
-            if isinstance(new, TwoSecretsState) and isinstance(before, TwoSecretsState) and before.secret is not None:
+            if isinstance(new, ChosenSecretState) and isinstance(before, type(new)) and before.secret is not None:
                 new = new.with_candidate_lost(before)
             return _uncertain(new)
 
@@ -663,11 +680,11 @@ def _drawn_spread(i: Inputs) -> float:
 
 
 def _promoted(s: StateT) -> StateT:
-    return s.promoted() if isinstance(s, TwoSecretsState) else s
+    return s.promoted() if isinstance(s, ChosenSecretState) else s
 
 
 def _without_candidate(s: StateT) -> StateT:
-    return s.without_candidate() if has_candidate(s) and isinstance(s, TwoSecretsState) else s
+    return s.without_candidate() if has_candidate(s) and isinstance(s, ChosenSecretState) else s
 
 
 def _say_what_is_live(failed: Exception, live: str) -> None:

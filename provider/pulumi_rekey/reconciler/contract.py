@@ -1,8 +1,8 @@
 """The contract: what the author of a resource writes, and all that anybody else knows of a resource.
 
-A plain resource is a :class:`Resource`. One whose vendor keeps two secrets is also :class:`TwoSecrets`, one whose
-rotation takes several runs :class:`InSteps`. What replaces, what identifies the object and which input gives the
-secret is marked on the fields (see :class:`~pulumi_rekey.model.Mark`).
+A plain resource is a :class:`Resource`. One whose secret rekey chooses is also :class:`ChosenSecret`, one whose vendor
+keeps two :class:`TwoSecrets`, one whose rotation takes several runs :class:`InSteps`. What replaces, what identifies
+the object and which input gives the secret is marked on the fields (see :class:`~pulumi_rekey.model.Mark`).
 """
 
 from __future__ import annotations
@@ -205,35 +205,23 @@ class Candidate(Model):
     rotation: AppliedPolicy | None = None
 
 
-class TwoSecretsState(State):
-    """The state where the vendor keeps the secret before for a grace; every time in it belongs to ``secret``."""
+class ChosenSecretState(State):
+    """The state where rekey chooses the secret: one whose answer was lost is known, and waits until it is tried."""
 
     secret: Secret | None = Field(default=None, description="The secret that the vendor accepts.")
-    previous_secret: Secret | None = Field(default=None, description="The secret before, while it still works.")
     next_secret: Secret | None = Field(
         default=None,
-        description="A new secret that the vendor has been given and has not accepted so far, while `secret` still"
-        " works.",
+        description="The secret of a rotation whose answer was lost; the next run finds out whether it is in force.",
     )
     #: When and why ``next_secret`` was minted.
     candidate: Annotated[Candidate | None, Mark.MINTED] = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _candidate_of_its_own(cls, kept: Any) -> Any:
-        # 0.1.0 gave the times of the next secret as if they were those of the present one.
-        if not isinstance(kept, dict) or kept.get("next_secret") is None or kept.get("candidate") is not None:
-            return kept
-        of_next = {name: kept[name] for name in _OF_CANDIDATE if kept.get(name) is not None}
-        ends = {"expires_at": kept.get("previous_expires_at"), "previous_expires_at": None}
-        return kept | ends | {"candidate": of_next}
 
     def with_candidate_pending(self, before: Self) -> Self:
         """Return a state that was just minted with its secret as the next one, beside the one before."""
         kept = ("generation", "rotated_at", "rotation_reason", "history", "next_rotation_at", "spread", "secret")
         old = {name: getattr(before, name) for name in kept}
         minted = Candidate(rotated_at=self.rotated_at, rotation_reason=self.rotation_reason, spread=self.spread)
-        ends = {"expires_at": self.previous_expires_at, "previous_secret": None, "previous_expires_at": None}
+        ends = {"expires_at": self.previous_expires_at, "previous_expires_at": None}
         return self.model_copy(update={**old, **ends, "next_secret": self.secret, "candidate": minted})
 
     def with_candidate_lost(self, before: Self) -> Self:
@@ -247,8 +235,7 @@ class TwoSecretsState(State):
         if self.next_secret is None:
             return self
         minted = {} if self.candidate is None else {name: getattr(self.candidate, name) for name in _OF_CANDIDATE}
-        previous = self.secret if self.expires_at else None
-        secrets = {"secret": self.next_secret, "previous_secret": previous, "next_secret": None, "candidate": None}
+        secrets = {"secret": self.next_secret, "next_secret": None, "candidate": None}
         ends = {"previous_expires_at": self.expires_at, "expires_at": None}
         counted = {"generation": self.generation + 1, "history": self.history_with_this()}
         return self.model_copy(update={**minted, **secrets, **ends, **counted})
@@ -258,25 +245,61 @@ class TwoSecretsState(State):
         return self.model_copy(update={"next_secret": None, "candidate": None, "expires_at": None})
 
 
+class TwoSecretsState(ChosenSecretState):
+    """The state where the vendor keeps the secret before for a grace; every time in it belongs to ``secret``."""
+
+    previous_secret: Secret | None = Field(default=None, description="The secret before, while it still works.")
+    next_secret: Secret | None = Field(
+        default=None,
+        description="A new secret that the vendor has been given and has not accepted so far, while `secret` still"
+        " works.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _candidate_of_its_own(cls, kept: Any) -> Any:
+        # 0.1.0 gave the times of the next secret as if they were those of the present one.
+        if not isinstance(kept, dict) or kept.get("next_secret") is None or kept.get("candidate") is not None:
+            return kept
+        of_next = {name: kept[name] for name in _OF_CANDIDATE if kept.get(name) is not None}
+        ends = {"expires_at": kept.get("previous_expires_at"), "previous_expires_at": None}
+        return kept | ends | {"candidate": of_next}
+
+    def with_candidate_pending(self, before: Self) -> Self:
+        """Return the same: the one before is the present one again."""
+        return super().with_candidate_pending(before).model_copy(update={"previous_secret": None})
+
+    def promoted(self) -> Self:
+        """Return the same; the one before lives on if it has an end."""
+        if self.next_secret is None:
+            return self
+        return super().promoted().model_copy(update={"previous_secret": self.secret if self.expires_at else None})
+
+
 #: What a candidate tells of the secret that it becomes.
 _OF_CANDIDATE = ("rotated_at", "rotation_reason", "spread")
+ChosenSecretT = TypeVar("ChosenSecretT", bound=ChosenSecretState)
 TwoSecretsT = TypeVar("TwoSecretsT", bound=TwoSecretsState)
 
 
-class TwoSecrets(Resource[InputsT, TwoSecretsT, SessionT]):
+class ChosenSecret(Resource[InputsT, ChosenSecretT, SessionT]):
+    """A resource whose secret rekey chooses: what was sent and not answered can be tried, and sent again."""
+
+    def recover(self, api: SessionT, s: ChosenSecretT) -> ChosenSecretT:
+        """Take in what a minting did whose answer was lost, and whose secret turns out to be in force."""
+        return s
+
+    @abstractmethod
+    def resend_inputs(self, i: InputsT, s: ChosenSecretT, now: Clock) -> InputsT:
+        """Return inputs with which `rotate` sends ``next_secret`` again, with what is left of the old one's grace."""
+
+
+class TwoSecrets(ChosenSecret[InputsT, TwoSecretsT, SessionT]):
     """A resource whose vendor keeps two secrets for as long as a grace says."""
 
     def lifetime_without_grace(self, s: TwoSecretsT) -> timedelta | None:
         """Return how long the old secret lives where the policy asks for no grace; nothing if it ends at once."""
         return None
-
-    def recover(self, api: SessionT, s: TwoSecretsT) -> TwoSecretsT:
-        """Take in what a minting did whose answer was lost, and whose secret turns out to be in force."""
-        return s
-
-    @abstractmethod
-    def resend_inputs(self, i: InputsT, s: TwoSecretsT, now: Clock) -> InputsT:
-        """Return inputs with which `rotate` sends ``next_secret`` again, with what is left of the old one's grace."""
 
 
 class InSteps(Resource[InputsT, StateT, SessionT]):
@@ -374,7 +397,28 @@ def client_id(s: State) -> str | None:
 
 def has_candidate(s: State) -> bool:
     """Tell whether a secret waits to be handed on beside the present one."""
-    return isinstance(s, TwoSecretsState) and s.next_secret is not None
+    return isinstance(s, ChosenSecretState) and s.next_secret is not None
+
+
+def end_secret(
+    api: Session[Any], replace: Callable[[], object], accepted: Callable[[], bool | None], *, patience: float = 2.0
+) -> str | None:
+    """Replace a secret by one that nobody keeps; return what is to be said if the old one is accepted even then.
+
+    No page of such a call documents an overlap. A vendor that grants one all the same keeps two secrets, so that a
+    second replacement ends the old one.
+
+    :param patience: Seconds until it is asked again after the second replacement: vendors replicate.
+    """
+    for pause in (0.0, patience):
+        replace()
+        still = accepted()
+        if still and pause:
+            api.runtime.sleep(pause)
+            still = accepted()
+        if not still:
+            return None
+    return "the vendor still accepts the old one: have it ended there"
 
 
 def claims(resource: Resource[Any, Any, Any], inputs: dict[str, Any]) -> list[tuple[str, str]]:

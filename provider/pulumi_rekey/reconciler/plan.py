@@ -19,6 +19,7 @@ from ..policy.decide import Decision
 from ..policy.durations import in_words
 from ..policy.model import AppliedPolicy, Policy
 from .contract import (
+    ChosenSecretState,
     Inputs,
     InputsT,
     InSteps,
@@ -253,12 +254,12 @@ def _is_new_order(i: Inputs, s: State, phase: Phase | None) -> bool:
 def _gives_another(i: Inputs, s: State) -> bool:
     """Tell whether the user gives a secret that the vendor has not even been sent: no try of another one matters."""
     given = explicit_secret(i)
-    return given is not None and not (isinstance(s, TwoSecretsState) and given == s.next_secret)
+    return given is not None and not (isinstance(s, ChosenSecretState) and given == s.next_secret)
 
 
 def lost_policy(s: State) -> AppliedPolicy | None:
     """Return what a rotation knew of the policy whose answer was lost, where its secret waits and that is kept."""
-    return s.candidate.rotation if isinstance(s, TwoSecretsState) and s.candidate is not None else None
+    return s.candidate.rotation if isinstance(s, ChosenSecretState) and s.candidate is not None else None
 
 
 def _retry(
@@ -271,7 +272,7 @@ def _retry(
         return Retry.TRUST
     if i.rotation.paused or own_login:
         return Retry.ONLY_TRY
-    if not has_candidate(s) or not isinstance(s, TwoSecretsState):
+    if not has_candidate(s) or not isinstance(s, ChosenSecretState):
         return Retry.REPLACE
     given = explicit_secret(i)
     if given is not None and given != s.next_secret:

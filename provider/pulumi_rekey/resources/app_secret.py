@@ -18,7 +18,7 @@ from ..endpoints.roma import Roma
 from ..errors import BadAnswer
 from ..key_material import generate_secret, secret_rule
 from ..model import IMMUTABLE, Mark, Secret, vendor_id
-from ..reconciler.contract import Clock, Importable, Inputs, Save, State
+from ..reconciler.contract import ChosenSecret, ChosenSecretState, Clock, Importable, Inputs, Save
 
 #: Some documentation examples show "JNs****Djd": no secret holds an asterisk, so one that does is masked.
 _MASK: Final = "*"
@@ -56,7 +56,7 @@ class AppSecretInputs(Inputs):
     )
 
 
-class AppSecretState(State):
+class AppSecretState(ChosenSecretState):
     """The application and the secret that it has."""
 
     instance_id: str
@@ -68,7 +68,10 @@ class AppSecretState(State):
     )
 
 
-class AppSecret(Importable[AppSecretInputs, AppSecretState, Roma]):
+class AppSecret(
+    Importable[AppSecretInputs, AppSecretState, Roma],
+    ChosenSecret[AppSecretInputs, AppSecretState, Roma],
+):
     """GET and PUT of one secret; the application itself is not rekey's."""
 
     vendor = "roma"
@@ -102,13 +105,21 @@ class AppSecret(Importable[AppSecretInputs, AppSecretState, Roma]):
         self, api: Roma, i: AppSecretInputs, s: AppSecretState, save: Save[AppSecretState], now: Clock
     ) -> AppSecretState:
         """PUT the given secret, or one made here: a chosen secret can be sent again if the answer is lost."""
-        return self._put(api, s, i.secret or generate_secret("roma"), save)
+        secret = i.secret or generate_secret("roma")
+        save.if_lost(_minted(s, secret))
+        return self._put(api, s, secret, save)
+
+    def resend_inputs(self, i: AppSecretInputs, s: AppSecretState, now: Clock) -> AppSecretInputs:
+        """Give the next secret."""
+        return i.model_copy(update={"secret": s.next_secret})
 
     def delete(self, api: Roma, s: AppSecretState, save: Save[AppSecretState]) -> str | None:
         """PUT a random secret that nobody keeps, if the present one is still ours."""
-        if s.secret is None or (shown := self._found(api, s)) is None:
+        stored = [secret for secret in (s.secret, s.next_secret) if secret is not None]
+        if not stored or (shown := self._found(api, s)) is None:
             return None
-        ours = _is_shown_as(s.secret, shown)
+        seen = {_is_shown_as(secret, shown) for secret in stored}
+        ours = True if True in seen else None if None in seen else False
         if ours:
             self._put(api, s, generate_secret("roma"), save)
         elif ours is None:
@@ -138,7 +149,11 @@ class AppSecret(Importable[AppSecretInputs, AppSecretState, Roma]):
         # The vendor echoes what it has set; what echoes nothing, or something else, has not done it.
         if _is_shown_as(secret, answer.secret("secret")) is False:
             raise BadAnswer(f"{api.name}: PUT …/{s.app_id}/secret: the answer shows another secret")
-        return save(s.model_copy(update={"secret": secret}))
+        return save(_minted(s, secret))
+
+
+def _minted(s: AppSecretState, secret: SecretStr) -> AppSecretState:
+    return s.model_copy(update={"secret": secret, "next_secret": None, "candidate": None})
 
 
 def _as_shown(s: AppSecretState, shown: SecretStr) -> AppSecretState:

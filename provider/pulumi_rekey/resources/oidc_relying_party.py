@@ -19,7 +19,7 @@ from ..endpoints.vcd import CLOUDAPI, Vcd, urn_of
 from ..errors import AnswerLost, NotFound, Stopped
 from ..model import Mark, Secret, VendorId
 from ..ownership import marked_name, name_behind_a_mark, name_is_ours
-from ..reconciler.contract import Adjustable, Clock, Importable, Inputs, Save, State
+from ..reconciler.contract import Adjustable, Clock, Importable, Inputs, Save, State, end_secret
 
 _PARTIES: Final = "/openIdProvider/relyingParties"
 
@@ -197,10 +197,19 @@ class OidcRelyingParty(
         if not s.adopted:
             api.remove(_PARTIES, s.relying_party_id)
             return None
-        ours = None if s.client_secret is None else _accepts(api, s, s.client_secret)
+        secret = s.client_secret
+        if secret is None:
+            return None
+        ours = _accepts(api, s, secret)
         if ours:
-            self._regenerate(api, s)
-        elif ours is None and s.client_secret is not None:
+
+            def replace() -> None:
+                self._regenerate(api, s)
+                save(s)
+
+            lives = end_secret(api, replace, lambda: _accepts(api, s, secret))
+            return lives and f"{api.name}: the secret of relying party {s.relying_party_id} was replaced; {lives}"
+        if ours is None:
             return (
                 f"{api.name}: nobody can tell from here whether the secret of relying party {s.relying_party_id} is"
                 " still rekey's: it stays, and works; regenerate it in Cloud Director if nobody else has"

@@ -24,7 +24,7 @@ from ..errors import BadAnswer, Error, Forbidden, NotFound, NotProvenGone, Rejec
 from ..key_material import generate_secret, secret_rule
 from ..model import IMMUTABLE, NO_FLAG, Mark, Model, Secret, VendorId
 from ..ownership import own_app_id
-from ..reconciler.contract import Adjustable, Clock, Importable, Inputs, Save, TwoSecrets, TwoSecretsState
+from ..reconciler.contract import Adjustable, Clock, Importable, Inputs, Save, TwoSecrets, TwoSecretsState, end_secret
 
 _APPS: Final = f"{BASE}/v2/orgs/{{}}/oauth-apps"
 _APP: Final = f"{_APPS}/{{}}"
@@ -315,9 +315,15 @@ class OrgOAuthApp(
         if not waiting and _seen(s, found).last_updated_at != found.get("lastUpdatedAt"):
             # That the secret works is not enough: another one may have come, with a grace for ours.
             return f"{remains}; somebody has changed it, in no setting, so that its secret may be theirs, and stays"
-        # An answer without the secret that it has made is of something else.
-        api.put(_SECRET, s.org_id, s.oauth_app_id).secret("clientSecret")
-        return f"{remains}; its secret has been replaced by one that nobody knows"
+        ours = s.next_secret if waiting else s.secret
+
+        def replace() -> None:
+            # An answer without the secret that it has made is of something else.
+            api.put(_SECRET, s.org_id, s.oauth_app_id).secret("clientSecret")
+            save(s)
+
+        lives = end_secret(api, replace, lambda: _accepts(api, s, ours))
+        return f"{remains}; its secret has been replaced by one that nobody knows{f'; {lives}' if lives else ''}"
 
     def _patch(
         self,

@@ -23,7 +23,7 @@ from ..endpoints.broker import Broker
 from ..endpoints.jwt import expiry
 from ..errors import Conflict, NotFound
 from ..model import IMMUTABLE, NO_FLAG, OPEN, Mark, Model, Secret, VendorId
-from ..reconciler.contract import Adjustable, Clock, Importable, Inputs, Save, State
+from ..reconciler.contract import Adjustable, Clock, Importable, Inputs, Save, State, end_secret
 
 _DIRECTORIES: Final = "/broker/directories"
 _PATH: Final = f"{_DIRECTORIES}/{{}}/sync-client"
@@ -244,8 +244,14 @@ class SyncClientCredentials(
             case False:
                 # Expired, or somebody has minted newer ones, which are not rekey's to end.
                 return "nothing had to be ended: the vendor does not accept rekey's credentials any more"
-        self._generate(api, s, None).some_of("client_secret", "access_token")
-        return "the sync client has new credentials that nobody knows: what used it needs others"
+
+        def replace() -> None:
+            self._generate(api, s, None).some_of("client_secret", "access_token")
+            save(s)
+
+        lives = end_secret(api, replace, lambda: self.accepted(api, s, api.runtime.now))
+        said = "the sync client has new credentials that nobody knows: what used it needs others"
+        return f"{said}; {lives}" if lives else said
 
     def _generate(self, api: Broker, s: SyncClientCredentialsState, settings: dict[str, bool | int] | None) -> Body:
         with _explained():

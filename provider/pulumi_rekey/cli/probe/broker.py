@@ -95,7 +95,7 @@ REGENERATE: Final = Fact(
         "grace": Answer(
             "They go on to work.",
             "There is time to change over, which no page promises.",
-            "Credentials that Rekey revokes still work for that time.",
+            "Credentials that a rotation replaces still work for that time.",
         ),
     },
 )

@@ -124,8 +124,7 @@ PUT_SECRET: Final = Fact(
         "immediate": Answer("It does.", "As assumed: a destroy ends the secret."),
         "grace": Answer(
             "It does not: the old one goes on to work.",
-            "After a destroy, delete the app by hand.",
-            "After `destroy`, a secret that Rekey minted is still accepted.",
+            "Nothing: a destroy replaces it a second time, which ends the old one, or says that it works.",
         ),
     },
 )

@@ -115,7 +115,7 @@ REGENERATE: Final = Fact(
         "grace": Answer(
             "The old secret goes on to work.",
             "Consumers have time to change over, but no page promises it: a Pair is the safe way.",
-            "A secret that Rekey revokes, by a rotation or when it destroys an adopted one, still works for that time.",
+            "A secret that a rotation replaces still works for that time.",
         ),
     },
 )
