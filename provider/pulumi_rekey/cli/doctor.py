@@ -60,14 +60,14 @@ class Doctor:
         yield from self._packages()
         project = Project(self.folder, self.environment)
         yield from project.program()
-        config: dict[str, Any] = {}
+        config: dict[str, Any] | None = None
         try:
             config = stack_config(self.folder, self.stack)
         except Misconfigured as wrong:
             yield problem("stack", wrong)
         else:
             yield from self._owner(config)
-        yield from project.front_end(config)
+        yield from project.front_end(config or {})
         yield from self._endpoints(config)
 
     # -- the machine ---------------------------------------------------------------------------------------------
@@ -135,13 +135,14 @@ class Doctor:
 
     # -- the vendors ---------------------------------------------------------------------------------------------
 
-    def _endpoints(self, config: Mapping[str, Any]) -> Iterator[Finding]:
+    def _endpoints(self, readable: Mapping[str, Any] | None) -> Iterator[Finding]:
+        config = readable or {}
         value = configured_endpoints(config)
         if value is None:
             yield Finding(Level.PROBLEM, "endpoints", "rekey:endpoints is not a map", "set its keys with --path")
             value = {}
         names = [*value, *(kind for kind in KINDS if kind not in value and self._in_environment(kind))]
-        if not names:
+        if not names and readable is not None:
             yield Finding(
                 Level.WARNING,
                 "endpoints",

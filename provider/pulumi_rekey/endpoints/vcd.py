@@ -21,7 +21,6 @@ from ..errors import (
     Conflict,
     Error,
     Forbidden,
-    Misconfigured,
     NotFound,
     NotProvenGone,
     Unauthenticated,
@@ -121,10 +120,7 @@ class Vcd(Session[VcdEndpoint]):
             case ("user", "password"):
                 return self._by_password()
             case _:
-                raise Misconfigured(
-                    f"endpoint {self.name!r} has no credentials",
-                    todo=f"set rekey:endpoints.{self.name}.apiToken, or user and password (or VCD_API_TOKEN, …)",
-                )
+                raise self.endpoint.without_credentials(self.name)
 
     def _by_api_token(self) -> Token:
         issuer = "provider" if self.is_provider else f"tenant/{self.endpoint.org}"

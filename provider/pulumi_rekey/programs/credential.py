@@ -82,7 +82,7 @@ class Credential(Resource):
         judge(name, types, inputs, self.secret_properties)
         given = inputs["rotation"]
         if given is not None:
-            inputs = {**inputs, "rotation": as_rotation(given).properties()}
+            inputs = {**inputs, "rotation": as_rotation(given, name).properties()}
         _refuse_plain_credentials()
         note_declared(name)
         # Pulumi resolves only what stands among the properties, so every output is named there.
