@@ -25,9 +25,11 @@ from ..endpoints.config import CREDENTIAL, environment_names, gather, variables_
 from ..endpoints.proxies import proxy_setting
 from ..endpoints.session import Runtime, Session
 from ..errors import Error, Misconfigured
+from ..frontend.setting_names import unknown
 from ..model import fields_marked, secret_fields
 from ..policy.durations import in_words
 from ..reconciler.apply import Reconciler
+from ..wording import nearest
 from .doctor_project import Project
 from .finding import Finding, Level, problem
 from .installation import how_to_install
@@ -66,6 +68,7 @@ class Doctor:
         except Misconfigured as wrong:
             yield problem("stack", wrong)
         else:
+            yield from _unknown_settings(config, project.name)
             yield from self._owner(config)
         yield from project.front_end(config or {})
         yield from self._endpoints(config)
@@ -284,6 +287,13 @@ def _reading(reconciler: Reconciler[Any, Any, Any], state: Any) -> Callable[[], 
         return reconciler.resource.read(reconciler.api, state)
 
     return read
+
+
+def _unknown_settings(config: Mapping[str, Any], project: str | None) -> Iterator[Finding]:
+    names = [name.removeprefix("rekey:") for name in config if name.startswith("rekey:")]
+    for name, wrong in unknown(names, project, nearest).items():
+        what, _, remedy = wrong.partition(": ")
+        yield Finding(Level.PROBLEM, f"rekey:{printable(name)}", what, printable(remedy))
 
 
 def _proxy(subject: str, url: str) -> Iterator[Finding]:
