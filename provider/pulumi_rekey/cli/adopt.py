@@ -12,7 +12,7 @@ from pydantic import Field
 
 from ..endpoints.address import same_system
 from ..endpoints.session import Session
-from ..errors import Error
+from ..errors import Error, NotProvenGone
 from ..model import Mark, Model, fields_with
 from ..reconciler.contract import Importable, InSteps, Resource, claimed, object_id, object_named
 from ..resources import all_resources
@@ -102,7 +102,9 @@ def look(session: Session[Any], kind: str, stacks: Sequence[Stack], within: Iter
             try:
                 state = resource.find(session, at, None)
             except Error as failed:
-                unknown.append(Unknown(kind=resource.name, what=id_, why=printable(failed)))
+                # None of these is in a state, so none can be taken out of it.
+                why = (isinstance(failed, NotProvenGone) and failed.in_no_state) or failed
+                unknown.append(Unknown(kind=resource.name, what=id_, why=printable(why)))
                 continue
             if state is not None and claimed(resource, state) not in managed:
                 arguments = _arguments(resource, state, at, session.name)

@@ -182,10 +182,11 @@ def _nobody(name: str, state: Stack) -> Error:
     sides = [side for side in (f"{name}-blue", f"{name}-green") if side in names]
     if sides:
         return Misconfigured(f"{printable(name)} is a pair", todo=f"name a side: {' or '.join(sides)}")
-    close = get_close_matches(name, names, 1) or names[:10]
+    close = get_close_matches(name, names, 1)
+    known = f"name one of: {', '.join(names[:10])}" if names else "run `pulumi up` first"
     return Misconfigured(
         f"the state of {state.name} has no credential called {printable(name)}",
-        todo=f"did you mean {', '.join(close)}?" if close else "run `pulumi up` first",
+        todo=f"did you mean {close[0]}?" if close else known,
     )
 
 

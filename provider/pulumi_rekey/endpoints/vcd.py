@@ -56,7 +56,7 @@ def urn_of(kind: str) -> AfterValidator:
 
     def check(id_: str) -> str:
         if id_.startswith(_URN) and not id_.startswith(f"{_URN}{kind}:"):
-            raise ValueError(f"is the id of another kind: it must begin with {_URN}{kind}:")
+            raise ValueError(f"is the id of another kind: one of this kind begins with {_URN}{kind}")
         return id_
 
     return AfterValidator(check)
