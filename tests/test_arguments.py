@@ -90,7 +90,7 @@ def test_wrong_type_is_refused_at_the_users_line() -> None:
 
 def test_policy_that_is_an_output_as_a_whole_is_refused_at_the_users_line() -> None:
     policy: Any = pulumi.Output.from_input({"max_age": "90d"})
-    line = "rotation must be a Rotation or a map, not an output: give outputs to its members"
+    line = "orders: rotation must be a Rotation or a map, not an output: give outputs to its members"
     assert refusal(lambda: rekey.AppSecret("orders", instance_id="i", app_id="a", rotation=policy)) == line
     made = lambda _side, its: rekey.AppSecret(instance_id="i", app_id="a", **its)  # noqa: E731 - its line is looked at
     assert refusal(lambda: rekey.Pair("orders", made, every="30d", rotation=policy)) == line
@@ -127,7 +127,7 @@ def test_dict_and_class_say_the_same_and_a_timedelta_is_its_text() -> None:
         "windows": [{"cron": "0 2 * * SUN", "duration": timedelta(hours=4, minutes=30)}],
         "paused": True,
     }
-    assert rotation.as_rotation(by_dict).properties() == by_class.properties()
+    assert rotation.as_rotation(by_dict, "orders").properties() == by_class.properties()
     assert by_class.properties()["max_age"] == "90d"
 
 

@@ -4,8 +4,11 @@ import ast
 import json
 from pathlib import Path
 
+import pytest
 from jsonschema import Draft202012Validator
 from pulumi_rekey.cli.adopt import Found, Unmanaged, manifest, python
+from pulumi_rekey.cli.stack_config import kind_of
+from pulumi_rekey.errors import Misconfigured
 from pulumi_rekey.manifest import problems
 
 from tests.engine import Stack
@@ -98,4 +101,15 @@ def test_adopt_what_a_stack_does_not_manage(rekey: Rekey, stack: Stack, sandbox:
     stack.program(python_program)
     assert stack.preview("--expect-no-changes").steps == []
     assert adopt("vcd", "--check", code=0).out == "nothing is unmanaged\n"
-    assert "documents no list" in adopt("navigator", code=1).err
+    assert adopt("navigator", code=1).err.startswith("rekey: OrgOAuthApp: the vendor documents no list of these: ")
+
+
+def test_adopt_of_another_endpoint_than_there_is_says_so(rekey: Rekey) -> None:
+    ended = rekey("adopt", "vdc")
+    assert ended.err.endswith("is not configured: did you mean vcd? use one of: vcd, broker, navigator, roma\n")
+    configured = {"vcd": {}, "site-2": {"kind": "vcd"}}
+    with pytest.raises(Misconfigured, match=r"use one of: vcd, site-2, broker, navigator, roma$"):
+        kind_of("vdc", configured)
+    ended = rekey("adopt", "vcd", "--instance", "i")
+    assert ended.code == 2
+    assert "--instance can do nothing for an endpoint of kind vcd" in ended.err

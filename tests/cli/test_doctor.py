@@ -178,6 +178,7 @@ def test_doctor_without_passphrase_says_so(rekey: Rekey, stack: Stack) -> None:
     ended = rekey(*DEV, cwd=stack.folder, env=environment)
     assert ended.code == 1
     assert [what for what in of(ended, "problem") if "passphrase must be set with PULUMI_CONFIG_PASSPHRASE" in what]
+    assert "no endpoint is configured" not in ended.out, "that is not known"
 
 
 def test_doctor_with_a_wrong_passphrase_says_so(rekey: Rekey, stack: Stack) -> None:

@@ -3,12 +3,13 @@
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
-from pulumi_rekey.cli.doctor import _proxy
+from pulumi_rekey.cli.doctor import _proxy, _unknown_settings
 from pulumi_rekey.cli.doctor_project import Project
 from pulumi_rekey.cli.finding import Finding, Level
-from pulumi_rekey.cli.stack_export import _advice
+from pulumi_rekey.cli.stack_export import advice
 
 OWN = version("pulumi-rekey")
 NATIVE = {"rekey:frontend": {"value": "native"}}
@@ -175,15 +176,26 @@ def test_without_a_project_nothing_is_said_of_front_ends(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("complaint", "advice"),
+    ("complaint", "said"),
     [
         ("error: incorrect passphrase", "PULUMI_CONFIG_PASSPHRASE_FILE names, to the passphrase that this stack was"),
         ("error: passphrase must be set with PULUMI_CONFIG_PASSPHRASE", "set PULUMI_CONFIG_PASSPHRASE to the stack's"),
+        ("error: no stack named 'prod' found", "`pulumi stack ls` lists those that there are"),
+        ("error: PULUMI_ACCESS_TOKEN must be set for login during", "run `pulumi login`, or set PULUMI_BACKEND_URL"),
         ("error: something else", "see its message"),
     ],
 )
-def test_complaints_of_the_engine_that_everybody_meets_have_advice(complaint: str, advice: str) -> None:
-    assert advice in _advice(complaint)
+def test_complaints_of_the_engine_that_everybody_meets_have_advice(complaint: str, said: str) -> None:
+    assert said in advice(complaint)
+
+
+def test_doctor_names_settings_that_do_not_exist(tmp_path: Path) -> None:
+    config: dict[str, Any] = {"rekey:owner": {}, "rekey:endpoints.vcd.url": {}, "shop:size": {}}
+    (found,) = _unknown_settings(config, "shop")
+    assert (found.level, found.subject) == (Level.PROBLEM, "rekey:endpoints.vcd.url")
+    assert found.remedy == "run `pulumi config rm 'rekey:endpoints.vcd.url'`, then set it with --path"
+    (tmp_path / "Pulumi.yaml").write_text("name: rekey\nruntime: python\n")
+    assert list(_unknown_settings(config, Project(tmp_path, {}).name)) == [], "the project's own"
 
 
 def test_doctor_says_through_which_proxy_an_endpoint_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,9 +68,19 @@ def test_status_says_what_a_removal_does(resource: Any, state: dict[str, Any], s
 
 def test_status_says_what_consumers_have() -> None:
     until = MINTED + timedelta(days=2)
-    found = credential({}, generation=2, previous_expires_at=until)
+    found = credential({}, generation=2, previous_expires_at=until, secret="s")
     assert consumers_of(found, MINTED) == [
         "the outputs have generation 2",
         "the secret before works until 2026-11-26T12:00:00Z",
     ]
     assert consumers_of(found, until)[1] == "no previous secret is kept"
+
+
+def test_status_says_that_consumers_have_nothing_of_an_adopted_secret() -> None:
+    adopted = judged(oidc_relying_party.RESOURCE, None, PARTY | {"adopted": True, "generation": 1})
+    assert consumers_of(adopted, MINTED) == [
+        "the outputs have no secret until a rotation: what was adopted cannot be read",
+        "no previous secret is known",
+    ]
+    key = judged(open_id_provider_key.RESOURCE, None, {"key_id": "k", "public_key": "p", "generation": 1})
+    assert consumers_of(key, MINTED)[0] == "the outputs have generation 1"

@@ -1,10 +1,12 @@
 """`rekey rotate`: what it writes, what it refuses, and what the next run makes of it."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
+from pulumi_rekey.cli.rotate import Rotate
 from pulumi_rekey.errors import Misconfigured
 from pulumi_rekey.frontend import orders
 from pulumi_rekey.programs.rotate_now import unknown
@@ -80,6 +82,13 @@ def test_order_that_is_wrong_is_said_to_be_the_configurations() -> None:
         where = "wrong (rekey:rotateNow.portal in the stack's configuration)"
         assert orders.with_source((path, "wrong"), "portal") == (path, where)
     assert orders.with_source(("secret", "wrong"), "portal") == ("secret", "wrong")
+
+
+@pytest.mark.parametrize("reason", ["", "   ", "\u00a0"])
+def test_order_without_a_reason_is_refused(reason: str) -> None:
+    with pytest.raises(Misconfigured) as refused:
+        Rotate(Path(), None, reason).order(["portal"])
+    assert re.fullmatch("--reason must .*: write in it why the credential rotates", str(refused.value))
 
 
 def test_order_for_nobody_is_said() -> None:

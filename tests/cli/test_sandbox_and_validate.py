@@ -1,6 +1,7 @@
 """`rekey sandbox` and `rekey validate`."""
 
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,18 @@ def test_sandbox_binds_loopback_only(rekey: Rekey) -> None:
     assert ended.code == 2
     assert "must be a loopback address" in ended.err
     assert rekey("sandbox", "--help").out.startswith("usage: rekey sandbox ")
+
+
+def test_sandbox_with_a_port_that_cannot_be_had_says_so(rekey: Rekey) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = rekey("sandbox", "--port", str(port))
+    assert ended.code == 1
+    assert ended.err.startswith(f"rekey sandbox: port {port} is taken: choose another one with --port")
+    assert ended.err.count("\n") == 1
+    ended = rekey("sandbox", "--port", "99999")
+    assert ended.code == 2
+    assert ended.err.endswith("--port must be from 0 to 65535\n")
 
 
 def test_validate_lists_problems(rekey: Rekey, tmp_path: Path) -> None:

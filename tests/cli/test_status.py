@@ -96,7 +96,7 @@ def test_status_of_the_stacks_of_a_project_without_passphrase(rekey: Rekey, expo
         assert len(credentials(json.loads(ended.out))) == 5
     ended = rekey("status", "--stack", "nowhere", cwd=exports.stack.folder, env=environment)
     assert (ended.code, ended.out) == (1, "")
-    assert ended.err == "rekey: pulumi stack: no stack named 'nowhere' found: see its message\n"
+    assert ended.err.endswith("no stack named 'nowhere' found: `pulumi stack ls` lists those that there are\n")
 
 
 def test_status_without_terminal_is_one_line_per_credential(rekey: Rekey, exports: Exports) -> None:
@@ -198,6 +198,18 @@ def test_status_without_pulumi_still_reads_files(rekey: Rekey, exports: Exports,
     )
 
 
+def test_status_of_a_folder_that_is_not_there_says_so(rekey: Rekey) -> None:
+    assert rekey("status", "--cwd", "/nowhere").err == "rekey: the folder /nowhere does not exist: correct --cwd\n"
+
+
+def test_help_lists_commands_in_whole_sentences(rekey: Rekey) -> None:
+    listed = rekey("--help").out.partition("Commands:\n")[2].partition("\n\n")[0]
+    for line in listed.splitlines():
+        assert line.endswith("."), line
+        assert not line.endswith("..."), line
+    assert rekey("status", "--help").out.startswith("Usage: rekey status [OPTIONS] [NAME]...\n")
+
+
 def test_help_documents_exit_codes(rekey: Rekey) -> None:
     for words in ((), ("due",)):
         ended = rekey(*words, "--help")
@@ -265,6 +277,8 @@ def test_status_of_one_credential_in_full(rekey: Rekey, exports: Exports) -> Non
     assert not [secret for secret in exports.secrets if secret in ended.out]
     ended = rekey("status", "bilin", "--file", exports.rotated)
     assert (ended.code, ended.err) == (1, "rekey: there is no credential called bilin: did you mean billing?\n")
+    ended = rekey("status", "--endpoint", "navigtor", "--file", exports.rotated)
+    assert (ended.code, ended.err) == (1, "rekey: no credential is of the endpoint navigtor: did you mean navigator?\n")
 
 
 def test_status_filters_and_sorts(rekey: Rekey, exports: Exports) -> None:

@@ -217,6 +217,27 @@ def test_user_name_of_digits_is_taken(stack: Stack, sandbox: Sandbox) -> None:
     assert stack.preview().steps == ["create a"]
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (
+            "endpoints.vcd.url",
+            "is one name with dots in it, since it was set without --path: run `pulumi config rm"
+            " 'rekey:endpoints.vcd.url'`, then set it with --path",
+        ),
+        (
+            "frontent",
+            "is not a setting of rekey: did you mean frontend? use one of: endpoints, owner, rotateNow, frontend",
+        ),
+    ],
+)
+def test_setting_that_does_not_exist_is_refused(bare_stack: Stack, sandbox: Sandbox, name: str, said: str) -> None:
+    bare_stack.run("config", "set", f"rekey:{name}", sandbox.url)
+    declare(bare_stack, OidcRelyingPartyCase(sandbox), [ProgramSpec("a")])
+    (error,) = complaints(bare_stack, bare_stack.preview(fails=True), sandbox)
+    assert error.removeprefix("error: ") == f"rekey:{name} {said}"
+
+
 def test_credential_in_plain_config_is_refused(bare_stack: Stack, sandbox: Sandbox) -> None:
     """It is refused without being shown."""
     token = "an-api-token-in-plain-text"

@@ -164,10 +164,12 @@ def test_import_of_what_does_not_exist_says_so(native: Stack, sandbox: Sandbox) 
         (
             "OidcRelyingParty",
             "urn:vcloud:openIdProviderKey:5f9f3c9e-6f0e-4c0b-9a53-0d4f1c6b5f3a",
-            "is the id of another kind",
+            "is not that of OidcRelyingParty: it is the id of another kind: one of this kind begins with"
+            " urn:vcloud:oidcRelyingParty: write RELYING_PARTY_ID",
         ),
-        ("OrgOAuthApp", "just-one-part", "write it as ORG_ID/OAUTH_APP_ID"),
-        ("GeneratedSecret", "anything", "GeneratedSecret cannot be imported"),
+        ("OrgOAuthApp", "just-one-part", "the id to import is not that of OrgOAuthApp: write ORG_ID/OAUTH_APP_ID"),
+        ("AppSecret", "instance/no application", "it is not an id: it must be a name without spaces"),
+        ("GeneratedSecret", "anything", "GeneratedSecret cannot be imported: no vendor has one: let rekey create it"),
     ],
 )
 def test_import_of_what_cannot_be_says_so(configured: Plugin, resource: str, id_: str, said: str) -> None:
@@ -175,6 +177,15 @@ def test_import_of_what_cannot_be_says_so(configured: Plugin, resource: str, id_
         configured.read(resource, id_)
     assert refused.value.code == grpc.StatusCode.FAILED_PRECONDITION
     assert "\n" not in refused.value.text
+
+
+def test_import_of_what_the_vendor_does_not_show_is_of_no_state(configured: Plugin, sandbox: Sandbox) -> None:
+    """What is not in a state need not be taken out of it: the id may be wrong, or a right be missing."""
+    sandbox.dialect(roma__missing_app="403")
+    with pytest.raises(Refused) as refused:
+        configured.read("AppSecret", f"{sandbox.credentials['roma']['instance_id']}/nobody")
+    assert "correct the id if there is no such object; else the account needs the permission" in refused.value.text
+    assert "pulumi state delete" not in refused.value.text
 
 
 def test_import_ids_are_those_of_the_page() -> None:

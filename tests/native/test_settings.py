@@ -30,8 +30,11 @@ def test_settings_that_exist_are_taken(name: str) -> None:
 
 def test_settings_that_do_not_exist_are_named() -> None:
     assert failures(endpont="x", owner="o") == {
-        "endpont": "is not a setting of rekey: did you mean endpoints? use one of: endpoints, owner, rotateNow"
+        "endpont": "is not a setting of rekey: did you mean endpoints? use one of: endpoints, owner, rotateNow,"
+        " frontend"
     }
+    assert "set it with --path" in failures(**{"endpoints.vcd.url": "https://vcd.example.com"})["endpoints.vcd.url"]
+    assert checked({"orgId": "o"}, "rekey")[1] == [], "the project's own"
 
 
 @pytest.mark.parametrize(

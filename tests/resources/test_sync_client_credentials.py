@@ -414,7 +414,7 @@ def test_409_is_explained(broker: Broker, body: str) -> None:
 def test_missing_credentials(broker: Broker) -> None:
     program = broker.program()
     del program.settings["clientSecret"]
-    with pytest.raises(Misconfigured, match=r"no credentials: .*set clientId and clientSecret"):
+    with pytest.raises(Misconfigured, match=r"no credentials: .*set rekey:endpoints.broker.clientId and clientSecret"):
         program.up(**broker.directory, rotation=ROTATE)
 
 

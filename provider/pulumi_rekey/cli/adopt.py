@@ -12,13 +12,15 @@ from pydantic import Field
 
 from ..endpoints.address import same_system
 from ..endpoints.session import Session
-from ..errors import Error
+from ..errors import Error, NotProvenGone
 from ..model import Mark, Model, fields_with
 from ..reconciler.contract import Importable, InSteps, Resource, claimed, object_id, object_named
 from ..resources import all_resources
 from .stack_state import SECRET, Stack, printable
 
 _MAX_NAME: Final = 40
+#: What could not be looked at, where that is all objects of a kind.
+_LIST: Final = "the list"
 
 
 class Unmanaged(Model):
@@ -36,6 +38,10 @@ class Unknown(Model):
     kind: str = Field(description="The kind of resource, such as AppSecret.")
     what: str = Field(description="The vendor's id, or `the list` of all.")
     why: str = Field(description="The reason, in words.")
+
+    def in_words(self) -> str:
+        """Return what could not be looked at, and why."""
+        return f"{self.kind}: {self.why}" if self.what == _LIST else f"{self.kind} {self.what}: {self.why}"
 
 
 class AdoptDocument(Model):
@@ -62,6 +68,15 @@ class Found:
         return AdoptDocument(format=1, **vars(self)).model_dump_json(indent=2)
 
 
+def in_instances(kind: str) -> bool:
+    """Tell whether what endpoints of a kind have is listed by instance."""
+    return any(resource.vendor == kind and _is_in_instance(resource) for resource in all_resources())
+
+
+def _is_in_instance(resource: Resource[Any, Any, Any]) -> bool:
+    return "instance_id" in resource.inputs.model_fields
+
+
 def look(session: Session[Any], kind: str, stacks: Sequence[Stack], within: Iterable[str]) -> Found:
     """Compare all objects at an endpoint with what the stacks manage there, by address and id."""
     unmanaged: list[Unmanaged] = []
@@ -75,10 +90,10 @@ def look(session: Session[Any], kind: str, stacks: Sequence[Stack], within: Iter
             existing = resource.existing(session, {*parents, *within})
             listed = None if existing is None else list(existing)
         except Error as failed:
-            unknown.append(Unknown(kind=resource.name, what="the list", why=printable(failed)))
+            unknown.append(Unknown(kind=resource.name, what=_LIST, why=printable(failed)))
             continue
         if listed is None:
-            unknown.append(Unknown(kind=resource.name, what="the list", why=_no_list(resource)))
+            unknown.append(Unknown(kind=resource.name, what=_LIST, why=_no_list(resource)))
             continue
         for at in listed:
             id_ = at[fields_with(resource.inputs, Mark.ADOPTS)[0]]
@@ -87,7 +102,9 @@ def look(session: Session[Any], kind: str, stacks: Sequence[Stack], within: Iter
             try:
                 state = resource.find(session, at, None)
             except Error as failed:
-                unknown.append(Unknown(kind=resource.name, what=id_, why=printable(failed)))
+                # None of these is in a state, so none can be taken out of it.
+                why = (isinstance(failed, NotProvenGone) and failed.in_no_state) or failed
+                unknown.append(Unknown(kind=resource.name, what=id_, why=printable(why)))
                 continue
             if state is not None and claimed(resource, state) not in managed:
                 arguments = _arguments(resource, state, at, session.name)
@@ -119,7 +136,7 @@ def _managed(
 
 
 def _no_list(resource: Resource[Any, Any, Any]) -> str:
-    if "instance_id" in resource.inputs.model_fields:
+    if _is_in_instance(resource):
         return "name an instance with --instance: the vendor does not list them here"
     return "the vendor documents no list of these: adopt one by its id"
 

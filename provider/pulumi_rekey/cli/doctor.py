@@ -25,9 +25,11 @@ from ..endpoints.config import CREDENTIAL, environment_names, gather, variables_
 from ..endpoints.proxies import proxy_setting
 from ..endpoints.session import Runtime, Session
 from ..errors import Error, Misconfigured
+from ..frontend.setting_names import unknown
 from ..model import fields_marked, secret_fields
 from ..policy.durations import in_words
 from ..reconciler.apply import Reconciler
+from ..wording import nearest
 from .doctor_project import Project
 from .finding import Finding, Level, problem
 from .installation import how_to_install
@@ -60,14 +62,15 @@ class Doctor:
         yield from self._packages()
         project = Project(self.folder, self.environment)
         yield from project.program()
-        config: dict[str, Any] = {}
+        config: dict[str, Any] | None = None
         try:
             config = stack_config(self.folder, self.stack)
         except Misconfigured as wrong:
             yield problem("stack", wrong)
         else:
+            yield from _unknown_settings(config, project.name)
             yield from self._owner(config)
-        yield from project.front_end(config)
+        yield from project.front_end(config or {})
         yield from self._endpoints(config)
 
     # -- the machine ---------------------------------------------------------------------------------------------
@@ -135,13 +138,14 @@ class Doctor:
 
     # -- the vendors ---------------------------------------------------------------------------------------------
 
-    def _endpoints(self, config: Mapping[str, Any]) -> Iterator[Finding]:
+    def _endpoints(self, readable: Mapping[str, Any] | None) -> Iterator[Finding]:
+        config = readable or {}
         value = configured_endpoints(config)
         if value is None:
             yield Finding(Level.PROBLEM, "endpoints", "rekey:endpoints is not a map", "set its keys with --path")
             value = {}
         names = [*value, *(kind for kind in KINDS if kind not in value and self._in_environment(kind))]
-        if not names:
+        if not names and readable is not None:
             yield Finding(
                 Level.WARNING,
                 "endpoints",
@@ -283,6 +287,13 @@ def _reading(reconciler: Reconciler[Any, Any, Any], state: Any) -> Callable[[], 
         return reconciler.resource.read(reconciler.api, state)
 
     return read
+
+
+def _unknown_settings(config: Mapping[str, Any], project: str | None) -> Iterator[Finding]:
+    names = [name.removeprefix("rekey:") for name in config if name.startswith("rekey:")]
+    for name, wrong in unknown(names, project, nearest).items():
+        what, _, remedy = wrong.partition(": ")
+        yield Finding(Level.PROBLEM, f"rekey:{printable(name)}", what, printable(remedy))
 
 
 def _proxy(subject: str, url: str) -> Iterator[Finding]:

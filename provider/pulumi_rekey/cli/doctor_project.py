@@ -43,6 +43,12 @@ class Project:
             found = None
         return found if isinstance(found, dict) else {}
 
+    @property
+    def name(self) -> str | None:
+        """Its name, as far as that can be read."""
+        found = self._described.get("name")
+        return found if isinstance(found, str) else None
+
     @cached_property
     def _language(self) -> str:
         runtime = self._described.get("runtime")

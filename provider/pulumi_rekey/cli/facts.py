@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ..model import rfc3339
+from ..model import rfc3339, secret_fields
 from ..policy.words import policy_in_words
 from ..reconciler.contract import Importable, has_candidate
 from .stack_state import Credential, printable
@@ -61,7 +61,13 @@ def consumers_of(credential: Credential, now: datetime) -> list[str]:
 
 def _consumers(credential: Credential, now: datetime) -> Iterator[str]:
     s, policy = credential.state, credential.policy
-    yield f"the outputs have generation {s.generation}" if s.generation else "the outputs have no secret yet"
+    secrets = secret_fields(type(s))
+    if not s.generation:
+        yield "the outputs have no secret yet"
+    elif secrets and all(getattr(s, name) is None for name in secrets):
+        yield "the outputs have no secret until a rotation: what was adopted cannot be read"
+    else:
+        yield f"the outputs have generation {s.generation}"
     if credential.follows:
         yield f"its secret comes from {', '.join(credential.follows)}"
     if has_candidate(s):
@@ -69,7 +75,7 @@ def _consumers(credential: Credential, now: datetime) -> Iterator[str]:
     if s.previous_expires_at is not None and s.previous_expires_at > now:
         yield f"the secret before works until {rfc3339(s.previous_expires_at)}"
     else:
-        yield "no previous secret is kept" if s.generation > 1 else "there was no secret before"
+        yield "no previous secret is kept" if s.generation > 1 else "no previous secret is known"
     if policy is not None and policy.turn is not None:
         last = policy.turn.last_handover(s.handover)
         holds = policy.turn.side if last is None else last.to

@@ -52,6 +52,10 @@ def _errors_in_one_line() -> Iterator[None]:
         raise typer.Exit(FAILED) from None
 
 
+def _useless(options: list[str], kind: str) -> typer.BadParameter:
+    return typer.BadParameter(f"{' and '.join(options)} can do nothing for an endpoint of kind {kind}")
+
+
 # -- options that several commands share ----------------------------------------------------------------------------
 
 
@@ -198,9 +202,7 @@ def rekey(
 
 @app.command()
 def status(
-    names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME...]", help="Show these credentials in full.")
-    ] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Show these credentials in full.")] = None,
     *,
     health: Annotated[
         list[Health] | None, typer.Option("--health", help="Only credentials of this health; repeatable.")
@@ -224,13 +226,8 @@ def status(
     shows each in full: policy, dates, what consumers have, the last ten rotations, what a removal does.
     """
     found = _report(stacks=stack, every=every, files=file, folder=cwd, at=at, overdue_after=overdue_after)
-    for name in names or ():
-        if not any(row.credential.name == name for _, row in found.rows):
-            known = sorted({row.credential.name for _, row in found.rows})
-            close = get_close_matches(name, known, 1)
-            hint = f": did you mean {close[0]}?" if close else ""
-            typer.echo(f"rekey: there is no credential called {name}{hint}", err=True)
-            raise typer.Exit(FAILED)
+    _look_for(names, {row.credential.name for _, row in found.rows}, "there is no credential called")
+    _look_for(endpoint, {row.credential.endpoint for _, row in found.rows}, "no credential is of the endpoint")
     found = found.where(
         lambda row: (
             (not names or row.credential.name in names)
@@ -249,10 +246,20 @@ def status(
         _show(found, as_json=as_json)
 
 
+def _look_for(names: list[str] | None, known: set[str | None], missing: str) -> None:
+    for name in names or ():
+        if name not in known:
+            close = get_close_matches(name, sorted(filter(None, known)), 1)
+            hint = f": did you mean {close[0]}?" if close else ""
+            typer.echo(f"rekey: {missing} {name}{hint}", err=True)
+            raise typer.Exit(FAILED)
+
+
 @app.command(
+    short_help="Tell by the exit code whether a run, or a person, is needed.",
     epilog="Exit codes: 0 if nothing is due. 10 if something is due: run `pulumi up`. 11 if something is overdue: find"
     " out why no run has rotated it. 12 if something is failing, has expired or cannot be read: a person has to look."
-    " 1 if the state could not be read, 2 on a usage error. The highest of 10, 11 and 12 that applies is used."
+    " 1 if the state could not be read, 2 on a usage error. The highest of 10, 11 and 12 that applies is used.",
 )
 def due(
     *,
@@ -285,11 +292,12 @@ def due(
 
 
 @app.command(
+    short_help="Order a rotation, and show what the next run does.",
     epilog="Exit codes: 0 if the next run rotates them, or with --up, if they were rotated. 1 if not: without --up, the"
-    " stack's configuration is then as it was. 2 on a usage error."
+    " stack's configuration is then as it was. 2 on a usage error.",
 )
 def rotate(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="The credentials' names in the program.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="The credentials' names in the program.")],
     *,
     reason: Annotated[
         str, typer.Option("--reason", "-r", metavar="TEXT", help="Why, in one line; not secret, and new each time.")
@@ -340,8 +348,9 @@ class Code(StrEnum):
 
 
 @app.command(
+    short_help="Find what is not managed yet, and print code that adopts it.",
     epilog="Exit codes: 0 on success; with --check, if nothing is unmanaged. 13 with --check if something is. 1 if"
-    " something could not be looked at, 2 on a usage error."
+    " something could not be looked at, 2 on a usage error.",
 )
 def adopt(
     endpoint: Annotated[str, typer.Argument(metavar="ENDPOINT", help="The configured endpoint, such as vcd.")],
@@ -377,6 +386,8 @@ def adopt(
     with _errors_in_one_line():
         configured = endpoints_of(cwd, stack)
         kind = kind_of(endpoint, configured)
+        if instance and not adoption.in_instances(kind):
+            raise _useless(["--instance"], kind)
         managed = [export(stack, cwd), *map(read_file, file or ())]
         session = Endpoints(configured, Runtime(environment=os.environ)).session(endpoint, kind)
         with _console().status("reading"):
@@ -392,7 +403,7 @@ def adopt(
         for line in (adoption.python if code is Code.PYTHON else adoption.manifest)(found):
             typer.echo(line)
     for unknown in found.unknown:
-        typer.echo(f"rekey: {unknown.kind} {unknown.what}: {unknown.why}", err=True)
+        typer.echo(f"rekey: {unknown.in_words()}", err=True)
     if check and found.unmanaged:
         raise typer.Exit(UNMANAGED)
     if found.unknown:
@@ -467,7 +478,7 @@ def _write(file: Path, text: str) -> None:
     try:
         file.write_bytes(text.encode())
     except OSError as wrong:
-        typer.echo(f"rekey: {file}: {wrong.strerror}", err=True)
+        typer.echo(f"rekey: {file}: {wrong.strerror}: correct the path", err=True)
         raise typer.Exit(FAILED) from None
 
 
@@ -489,12 +500,12 @@ def validate(
     typer.echo("nothing is wrong")
 
 
-@app.command()
+@app.command(short_help="Print a JSON Schema, by which editors complete and check.")
 def schema(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="[NAME]", help="manifest, pulumi, report, rotate, adopt, probe, recording, or a resource."
+            metavar="NAME", help="manifest, pulumi, report, rotate, adopt, probe, recording, or a resource."
         ),
     ] = "manifest",
 ) -> None:
@@ -514,7 +525,11 @@ def schema(
     sys.stdout.buffer.write(as_text(known[name]()).encode())
 
 
-@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(
+    short_help="Serve the vendors' APIs on this machine.",
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
 def sandbox(context: typer.Context) -> None:
     """Serve the vendors' APIs on this machine, for trials and rehearsals.
 
@@ -563,8 +578,9 @@ def doctor(
 
 
 @app.command(
+    short_help="Find out at a live system what its vendor's pages leave open.",
     epilog="Exit codes: 0 if the system was probed, whatever was found. 1 if it could not be, or if something that was"
-    " made is left: then run it with --clean. 2 on a usage error."
+    " made is left: then run it with --clean. 2 on a usage error.",
 )
 def probe(
     endpoint: Annotated[str, typer.Argument(metavar="ENDPOINT", help="The configured endpoint, such as vcd.")],
@@ -632,7 +648,7 @@ def probe(
     with _errors_in_one_line():
         command = Command.of(endpoint, cwd, stack, options)
         if foreign := command.foreign_options():
-            raise typer.BadParameter(f"{' and '.join(foreign)} can do nothing for an endpoint of kind {command.kind}")
+            raise _useless(foreign, command.kind)
         if clean:
             for line in command.clean():
                 typer.echo(line)

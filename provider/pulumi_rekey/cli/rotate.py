@@ -20,7 +20,7 @@ from ..errors import Error, Misconfigured
 from ..frontend import orders
 from ..model import Model, problems
 from ..policy.model import Policy
-from .stack_export import export, pulumi, pulumi_result
+from .stack_export import advice, export, pulumi, pulumi_result
 from .stack_state import Credential, Stack, printable
 
 _MAX_COMPLAINT: Final = 500
@@ -64,7 +64,7 @@ class Rotate:
         """
         wrong = dict(problems(Policy, {"rotate_now": self.reason}, lambda _value: False)).get("rotate_now")
         if wrong is not None:
-            raise Misconfigured(f"--reason {wrong}")
+            raise Misconfigured(f"--reason {wrong}", todo="write in it why the credential rotates")
         state = export(self.stack, self.folder)
         urns = {name: self._chosen(name, state).urn for name in dict.fromkeys(names)}
         with self._undone_on_error(urns):
@@ -138,9 +138,10 @@ class Rotate:
             diagnostics = []
         if done.returncode:
             errors = [found["message"] for found in diagnostics if found.get("severity") == "error"]
-            complaint = " ".join((" ".join(errors) or done.stderr.decode(errors="replace")).split())
+            complaint = printable(" ".join((" ".join(errors) or done.stderr.decode(errors="replace")).split()))
             raise Misconfigured(
-                f"the preview failed: {printable(complaint)[:_MAX_COMPLAINT]}", todo=f"correct that; {_UNCHANGED}"
+                f"the preview failed: {complaint.removeprefix('error: ')[:_MAX_COMPLAINT]}",
+                todo=f"{_UNCHANGED}; {advice(complaint, 'correct that')}",
             )
         said: dict[str, list[str]] = {}
         for found in diagnostics:
@@ -181,10 +182,11 @@ def _nobody(name: str, state: Stack) -> Error:
     sides = [side for side in (f"{name}-blue", f"{name}-green") if side in names]
     if sides:
         return Misconfigured(f"{printable(name)} is a pair", todo=f"name a side: {' or '.join(sides)}")
-    close = get_close_matches(name, names, 1) or names[:10]
+    close = get_close_matches(name, names, 1)
+    known = f"name one of: {', '.join(names[:10])}" if names else "run `pulumi up` first"
     return Misconfigured(
         f"the state of {state.name} has no credential called {printable(name)}",
-        todo=f"did you mean {', '.join(close)}?" if close else "run `pulumi up` first",
+        todo=f"did you mean {close[0]}?" if close else known,
     )
 
 

@@ -60,5 +60,6 @@ def kind_of(endpoint: str, configured: Mapping[str, Any]) -> str:
             f"rekey:endpoints.{printable(endpoint)}.kind is not a kind of endpoint", todo=one_of(KINDS, kind)
         )
     raise Misconfigured(
-        f"endpoint {printable(endpoint)!r} is not configured", todo=one_of([*configured, *KINDS], endpoint)
+        f"endpoint {printable(endpoint)!r} is not configured",
+        todo=one_of(dict.fromkeys([*configured, *KINDS]), endpoint),
     )

@@ -28,6 +28,8 @@ _ADVICE: Final = {
     "incorrect passphrase": "set PULUMI_CONFIG_PASSPHRASE, or the file that PULUMI_CONFIG_PASSPHRASE_FILE names, to the"
     " passphrase that this stack was made with",
     "passphrase must be set": "set PULUMI_CONFIG_PASSPHRASE to the stack's passphrase",
+    "no stack named": "`pulumi stack ls` lists those that there are",
+    "PULUMI_ACCESS_TOKEN must be set": "run `pulumi login`, or set PULUMI_BACKEND_URL to where the stack's state is",
     "no stack selected": "name one with --stack, or run `pulumi stack select`",
     "no Pulumi.yaml": "name the project's folder with --cwd",
 }
@@ -41,7 +43,7 @@ def pulumi(arguments: Sequence[str], folder: Path) -> bytes:
     done = pulumi_result(arguments, folder)
     if done.returncode:
         complaint = printable(" ".join(done.stderr.decode(errors="replace").split()))[:_COMPLAINT]
-        raise Misconfigured(f"pulumi {arguments[0]}: {complaint.removeprefix('error: ')}", todo=_advice(complaint))
+        raise Misconfigured(f"pulumi {arguments[0]}: {complaint.removeprefix('error: ')}", todo=advice(complaint))
     return done.stdout
 
 
@@ -52,11 +54,11 @@ def pulumi_result(
 
     :raises Misconfigured: there is no pulumi on PATH.
     """
+    if not folder.is_dir():
+        raise Misconfigured(f"the folder {printable(folder)} does not exist", todo="correct --cwd")
     program = shutil.which("pulumi")
     if program is None:
         raise Misconfigured("there is no pulumi on PATH", todo="install the Pulumi CLI, or give exports with --file")
-    if not folder.is_dir():
-        raise Misconfigured(f"the folder {printable(folder)} does not exist")
     # Options come before what follows `--`.
     split = arguments.index("--") if "--" in arguments else len(arguments)
     plain = ["--non-interactive", "--color", "never"] if captured else ["--non-interactive"]
@@ -72,8 +74,9 @@ def pulumi_result(
     )
 
 
-def _advice(complaint: str) -> str:
-    return next((todo for words, todo in _ADVICE.items() if words in complaint), "see its message")
+def advice(complaint: str, otherwise: str = "see its message") -> str:
+    """Return what to do about a complaint of Pulumi's."""
+    return next((todo for words, todo in _ADVICE.items() if words in complaint), otherwise)
 
 
 def stacks(names: Sequence[str], files: Sequence[str], folder: Path, *, every: bool) -> list[Stack]:

@@ -105,10 +105,7 @@ class Broker(Session[BrokerEndpoint]):
     def log_in(self) -> Token:
         """Get an access token for the OAuth client."""
         if not self.endpoint.usable_credentials():
-            raise Misconfigured(
-                f"endpoint {self.name!r} has no credentials",
-                todo="set clientId and clientSecret (or BROKER_CLIENT_ID and BROKER_CLIENT_SECRET)",
-            )
+            raise self.endpoint.without_credentials(self.name)
         client_id, client_secret = str(self.endpoint.client_id), plain(self.endpoint.client_secret)
         _, body = self.log_in_with("POST", **self._token_request(self.tenant(None), client_id, client_secret))
         return Token(body.secret("access_token").get_secret_value(), self.ends_in(body.maybe("expires_in", int)))

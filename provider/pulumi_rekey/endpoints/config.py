@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Final, TypeVar
 
 from pydantic import (
@@ -135,6 +135,16 @@ class Endpoint(Model):
                 return names
         return ()
 
+    def without_credentials(self, name: str) -> Misconfigured:
+        """Return the refusal of the endpoint called ``name`` to log in with less than a set of credentials."""
+        sets = ", or ".join(_all_of([*map(to_camel, fields)]) for fields in self.credentials)
+        names = environment_names(type(self))
+        variables = _all_of([names[field] for field in self.credentials[0]])
+        more = ", …" if len(self.credentials) > 1 else ""
+        return Misconfigured(
+            f"endpoint {name!r} has no credentials", todo=f"set rekey:endpoints.{name}.{sets} (or {variables}{more})"
+        )
+
     def source(self, name: str, field: str) -> str:
         """Return where a setting of the endpoint called ``name`` is from, or would be."""
         if field in self._from_environment:
@@ -258,6 +268,10 @@ def one_of(known: Iterable[str], given: object) -> str:
     names = list(known)
     meant = nearest(given, names)
     return f"{f'did you mean {meant}? ' if meant else ''}use one of: {', '.join(names)}"
+
+
+def _all_of(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def plain(secret: SecretStr | None) -> str:

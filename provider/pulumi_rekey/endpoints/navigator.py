@@ -77,10 +77,7 @@ class Navigator(Session[NavigatorEndpoint]):
                 account = fill("/accounts/{}/accesstoken", (self.endpoint.org_id,))
                 _, body = self.log_in_with("POST", url + account, json=json)
             case _:
-                raise Misconfigured(
-                    f"endpoint {self.name!r} has no credentials",
-                    todo="set apiToken, or clientId and clientSecret (or CPN_API_TOKEN, …)",
-                )
+                raise self.endpoint.without_credentials(self.name)
         token = body.secret("accessToken").get_secret_value()
         ends = expiry(token)
         return Token(token, self.ends_in((ends - self.vendor_now()).total_seconds() if ends else None))

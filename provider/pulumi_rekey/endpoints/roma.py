@@ -227,10 +227,7 @@ class Roma(Session[RomaEndpoint]):
         """Get an IAM token (24 h) with a password; with AK/SK every request is signed instead."""
         credentials = self.endpoint.usable_credentials()
         if not credentials:
-            raise Misconfigured(
-                f"endpoint {self.name!r} has no credentials",
-                todo="set accessKey and secretKey, or userName, password and domainName (or HW_ACCESS_KEY, …)",
-            )
+            raise self.endpoint.without_credentials(self.name)
         if credentials[0] == "access_key":
             return Token("")
         if self.endpoint.iam_url is None:

@@ -21,7 +21,6 @@ from ..errors import (
     Conflict,
     Error,
     Forbidden,
-    Misconfigured,
     NotFound,
     NotProvenGone,
     Unauthenticated,
@@ -57,7 +56,7 @@ def urn_of(kind: str) -> AfterValidator:
 
     def check(id_: str) -> str:
         if id_.startswith(_URN) and not id_.startswith(f"{_URN}{kind}:"):
-            raise ValueError(f"is the id of another kind: it must begin with {_URN}{kind}:")
+            raise ValueError(f"is the id of another kind: one of this kind begins with {_URN}{kind}")
         return id_
 
     return AfterValidator(check)
@@ -121,10 +120,7 @@ class Vcd(Session[VcdEndpoint]):
             case ("user", "password"):
                 return self._by_password()
             case _:
-                raise Misconfigured(
-                    f"endpoint {self.name!r} has no credentials",
-                    todo=f"set rekey:endpoints.{self.name}.apiToken, or user and password (or VCD_API_TOKEN, …)",
-                )
+                raise self.endpoint.without_credentials(self.name)
 
     def _by_api_token(self) -> Token:
         issuer = "provider" if self.is_provider else f"tenant/{self.endpoint.org}"

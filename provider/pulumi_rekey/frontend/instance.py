@@ -130,7 +130,7 @@ class Instance:
         try:
             span = parse(advance)
         except ValueError as wrong:
-            raise Misconfigured(f"{CLOCK_ADVANCE} {wrong}") from None
+            raise Misconfigured(f"{CLOCK_ADVANCE} {wrong}", todo="correct this variable of the environment") from None
         return now + span if self._rehearsal else now
 
     @cached_property

@@ -116,7 +116,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         with self._answering(context):
             from .settings import checked
 
-            inputs, failures = checked(from_wire(request.news))
+            inputs, failures = checked(from_wire(request.news), _project(request.urn))
             return _check_response(inputs, failures)
 
     def DiffConfig(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002 - the protocol's
@@ -305,6 +305,10 @@ def _as_if_secret(news: Properties) -> Properties:
             return news | {"rotation": {"rotate_now_is_secret": True, **rotation}}
         case _:
             return news
+
+
+def _project(urn: str) -> str | None:
+    return next(iter(urn.split("::")[1:]), None)
 
 
 def _check_response(inputs: Properties, failures: list[tuple[str, str]]) -> Any:

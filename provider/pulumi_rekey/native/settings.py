@@ -11,22 +11,21 @@ from pydantic.alias_generators import to_camel
 
 from ..endpoints import KINDS, session_class
 from ..endpoints.config import one_of
+from ..frontend.setting_names import unknown
 from ..frontend.values import Properties, Secret, holds_unknown
 from ..frontend.version import package_version
+from ..wording import nearest
 
 _SECRET: Final = ("endpoints", "owner")
-_SETTINGS: Final = (*_SECRET, "rotateNow")
-#: What stands beside them in a stack's configuration, or is the engine's own.
-_OTHERS: Final = frozenset({"frontend", "version", "pluginDownloadURL"})
 
 
-def checked(settings: Properties) -> tuple[Properties, list[tuple[str, str]]]:
+def checked(settings: Properties, project: str | None = None) -> tuple[Properties, list[tuple[str, str]]]:
     """Return the settings, marked secret, and (path, reason) for each that does not exist."""
     marked = {name: Secret(value) if name in _SECRET else value for name, value in settings.items()}
-    return marked, list(_failures(settings))
+    return marked, list(_failures(settings, project))
 
 
-def _failures(settings: Properties) -> Iterator[tuple[str, str]]:
+def _failures(settings: Properties, project: str | None) -> Iterator[tuple[str, str]]:
     wanted = settings.get("version", package_version())
     if wanted != package_version():
         yield (
@@ -34,8 +33,7 @@ def _failures(settings: Properties) -> Iterator[tuple[str, str]]:
             f"is that of the program's package, and this plugin is {package_version()}: install the same version for"
             " both",
         )
-    for name in settings.keys() - {*_SETTINGS, *_OTHERS}:
-        yield name, f"is not a setting of rekey: {one_of(_SETTINGS, name)}"
+    yield from unknown(settings, project, nearest).items()
     for name, endpoint in _endpoints(settings.get("endpoints")).items():
         # What is not known yet is checked when it is used.
         if not isinstance(endpoint, dict) or (kind := endpoint.get("kind", name)) not in KINDS:

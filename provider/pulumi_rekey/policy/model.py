@@ -178,6 +178,8 @@ class Policy(Model):
         # It becomes part of a line of the log.
         if text is not None and not text.isprintable():
             raise ValueError("must be one line of printable text")
+        if text is not None and text.isspace():
+            raise ValueError("must not be blank")
         return text
 
     @field_validator("windows")

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import pulumi
 from pulumi.dynamic import Resource
+from pulumi.runtime.config import get_config_env
 
 from ..dynamic.engine import PROVIDER_KEY, aliases_left_to_engine, pickled_name, source_position_only
+from ..frontend.setting_names import unknown
 from ..frontend.version import package_version
-from .arguments import judge, types_of
+from .arguments import closest, judge, types_of
 from .front_end import PACKAGE, is_native
 from .rotate_now import note_declared
 from .rotation import as_rotation
@@ -82,7 +85,8 @@ class Credential(Resource):
         judge(name, types, inputs, self.secret_properties)
         given = inputs["rotation"]
         if given is not None:
-            inputs = {**inputs, "rotation": as_rotation(given).properties()}
+            inputs = {**inputs, "rotation": as_rotation(given, name).properties()}
+        _refuse_unknown_settings()
         _refuse_plain_credentials()
         note_declared(name)
         # Pulumi resolves only what stands among the properties, so every output is named there.
@@ -106,6 +110,15 @@ class Credential(Resource):
             props[PROVIDER_KEY] = pickled_name(_HOST, module)
         with source_position_only(_PACKAGE), aliases_left_to_engine():
             pulumi.CustomResource.__init__(self, native_type if native else dynamic_type, name, props, opts)
+
+
+@cache
+def _refuse_unknown_settings() -> None:
+    """Refuse a setting that does not exist, once for a program: what it was to set would be missing in silence."""
+    configured = (name.partition(":") for name in get_config_env())
+    names = [name for package, _, name in configured if package == PACKAGE]
+    for name, wrong in unknown(names, pulumi.get_project(), closest).items():
+        raise pulumi.RunError(f"rekey:{name} {wrong}")
 
 
 def _refuse_plain_credentials() -> None:

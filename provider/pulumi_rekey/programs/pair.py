@@ -85,7 +85,7 @@ class Pair(pulumi.ComponentResource, Generic[CredentialT]):
         judge(name, types, {"every": every, "rotation": rotation, "rotate_now": rotate_now})
         if isinstance(every, timedelta):
             every = duration_text(every)
-        base = as_rotation(rotation or {})
+        base = as_rotation(rotation or {}, name)
         for unfit in ("rotate_now", "max_age", "jitter"):
             if getattr(base, unfit) is not None:
                 raise refused(f"{name}: a Pair cannot have rotation.{unfit}: `every` says when a side is due")

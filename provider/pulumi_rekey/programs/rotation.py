@@ -129,13 +129,13 @@ class Rotation:
         return said
 
 
-def as_rotation(given: Rotation | RotationDict) -> Rotation:
+def as_rotation(given: Rotation | RotationDict, subject: str) -> Rotation:
     """Return a policy that may be given as a dict, whose types have been judged.
 
     :raises pulumi.RunError: It is an output as a whole: then nothing of it would be known before.
     """
     if isinstance(given, pulumi.Output | Awaitable):
-        raise refused("rotation must be a Rotation or a map, not an output: give outputs to its members")
+        raise refused(f"{subject}: rotation must be a Rotation or a map, not an output: give outputs to its members")
     return given if isinstance(given, Rotation) else Rotation(**given)
 
 

@@ -125,7 +125,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
                 try:
                     return self.resource.create(self.api, i, mark, save)
                 except NotProvenGone as unseen:
-                    raise _in_no_state(unseen, adopts=todo.adopted is not None) from None
+                    raise _in_no_state(unseen, "`adopt`" if todo.adopted is not None else None) from None
 
             if todo.rotates:
                 s = self._adopt_and_rotate(journal, i, made, str(todo.reason))
@@ -191,10 +191,13 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
     def find(self, id_: str, mark: str | None, endpoint: str | None) -> tuple[StateT, dict[str, Any]] | None:
         """Return the object that exists under an id, taken over with its secret, and the inputs that say what it is."""
         if not isinstance(self.resource, Importable):
-            raise Stopped(f"{self.resource.name} cannot be imported", todo="let rekey create it: no vendor has one")
+            raise Stopped(f"{self.resource.name} cannot be imported: no vendor has one", todo="let rekey create it")
         at = parts_of_import_id(self.resource, id_)
         with self._explained(_UNCHANGED):
-            found = self.resource.find(self.api, at, mark)
+            try:
+                found = self.resource.find(self.api, at, mark)
+            except NotProvenGone as unseen:
+                raise _in_no_state(unseen, "the id") from None
         if found is None:
             return None
         inputs = self.resource.inputs_as_found(found)
@@ -662,11 +665,14 @@ def refused(refusal: Refusal) -> Stopped:
     return stopped
 
 
-def _in_no_state(unseen: NotProvenGone, *, adopts: bool) -> Forbidden:
-    """Return what a create says of an object that the vendor does not show: of no state that it could leave."""
+def _in_no_state(unseen: NotProvenGone, named_by: str | None) -> Forbidden:
+    """Return what is said of an object that the vendor does not show: of no state that it could leave.
+
+    ``named_by`` is what the user has named the object by, if anything.
+    """
     forbidden = unseen.in_no_state or unseen
-    if adopts and forbidden is not unseen:
-        forbidden.advice = f"correct `adopt` if there is no such object; else {forbidden.advice}"
+    if named_by and forbidden is not unseen:
+        forbidden.advice = f"correct {named_by} if there is no such object; else {forbidden.advice}"
     return forbidden
 
 

@@ -362,15 +362,16 @@ def parts_of_import_id(resource: Importable[Any, Any, Any], id_: str) -> dict[st
 
     :raises Stopped: The id is no such id.
     """
-    form, names, parts = form_of_import_id(resource), resource.import_id, id_.split("/")
+    names, parts = resource.import_id, id_.split("/")
+    wrong, way_out = f"the id to import is not that of {resource.name}", f"write {form_of_import_id(resource)}"
     if len(parts) == len(names) - 1 and not resource.inputs.model_fields[names[0]].is_required():
         names = names[1:]
     if len(parts) != len(names):
-        raise Stopped(f"the id to import is none of {resource.name}", todo=f"write it as {form}")
+        raise Stopped(wrong, todo=way_out)
     found = dict(zip(names, parts, strict=True))
     for path, reason in problems(resource.inputs, found, lambda _value: False):
         if path in found:
-            raise Stopped(f"the id to import is none of {resource.name}: {reason}", todo=f"write it as {form}")
+            raise Stopped(f"{wrong}: it {reason}", todo=way_out)
     return found
 
 

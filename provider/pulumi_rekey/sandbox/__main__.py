@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import errno
 import ipaddress
 import sys
 from collections.abc import Sequence
@@ -28,6 +29,8 @@ def main(prog: str = "python -m pulumi_rekey.sandbox", arguments: Sequence[str] 
         loopback = False
     if not loopback:
         parser.error("--host must be a loopback address: the sandbox hands its credentials to whoever asks")
+    if given.port not in range(65536):
+        parser.error("--port must be from 0 to 65535")
     if bool(given.tls_certificate) != bool(given.tls_key):
         parser.error("--tls-certificate and --tls-key go together")
     tls = (given.tls_certificate, given.tls_key) if given.tls_certificate else None
@@ -35,7 +38,8 @@ def main(prog: str = "python -m pulumi_rekey.sandbox", arguments: Sequence[str] 
         with contextlib.suppress(KeyboardInterrupt):
             serve(host, given.port, tls, seed=given.seed)
     except OSError as wrong:
-        sys.exit(f"rekey sandbox: {wrong}")
+        taken = f"port {given.port} is taken: choose another one with --port, where 0 means a free one"
+        sys.exit(f"{prog}: {taken if wrong.errno == errno.EADDRINUSE else wrong}")
 
 
 if __name__ == "__main__":
