@@ -67,8 +67,11 @@ _EDITS: Final = [
     "on_adopt",
     "given",
     "remove",
+    "activate",
 ]
-_HAND: Final = ("rotate", "drift", "remove")
+_HAND: Final = ("rotate", "drift", "remove", "older signs", "theirs signs")
+#: As long lives what a key has signed.
+_TOKENS_LIVE: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,7 @@ def _some_step(chance: random.Random, kinds: Sequence[str]) -> Iterator[Step]:
     elif do == "run":
         yield _some_run(chance, kinds)
     elif do == "hand":
-        yield Step("hand", kind, chance.choices(_HAND, (5, 2, 2))[0])
+        yield Step("hand", kind, chance.choices(_HAND, (5, 2, 2, 2, 1))[0])
         if chance.random() < 0.4:
             yield Step("up --refresh")
     elif do == "time":
@@ -178,6 +181,7 @@ class Unit:
     adopt: str | None = None
     endpoint: str | None = None
     given: int = 0
+    activate: bool = True
     policy: dict[str, Any] = field(default_factory=dict)
     #: Names that it has had.
     names: set[str] = field(default_factory=set)
@@ -206,6 +210,8 @@ class Unit:
         at = self.adopt if adopts else str(self.existing[self.case.id_output])
         inputs = {**self.case.arguments(ProgramSpec(at=at, changed=self.changed)), "endpoint": self.endpoint}
         policy = dict(self.policy)
+        if self.kind == "key":
+            inputs["activate"] = self.activate
         if self.given and not self.fed:
             inputs["secret"] = Secret(_GIVEN[self.case.endpoint][self.given - 1])
         minting = {"triggers": {"release": self.release}} | policy
@@ -257,6 +263,8 @@ class Life:
         self.earlier: tuple[str, list[Stored]] = (self.engine.stack, [])
         self.dead_for_a_reason: list[Outputs] = []
         self.strangers = {kind: unit.case.objects() for kind, unit in self.units.items()}
+        #: When each signing key was last seen to sign.
+        self.signed: dict[str, timedelta] = {}
         self._writes = 0
         self._dying = False
 
@@ -289,7 +297,15 @@ class Life:
                 if unit is not None:
                     self._state(unit, step.what)
             case _:
+                self._see_who_signs()
                 self._command(step, before)
+        self._see_who_signs()
+
+    def _see_who_signs(self) -> None:
+        if "key" in self.units:
+            case = self.units["key"].case
+            assert isinstance(case, OpenIdProviderKeyCase)
+            self.signed[case.administrator.active_key()] = self.clock.passed
 
     def _edit(self, unit: Unit, what: str) -> None:
         match what:
@@ -315,6 +331,8 @@ class Life:
                 unit.given = (unit.given + 1) % 3
             case "remove":
                 unit.declared = not unit.declared
+            case "activate" if unit.kind == "key":
+                unit.activate = not unit.activate
             case _:
                 self._edit_policy(unit, what)
 
@@ -350,6 +368,12 @@ class Life:
             if unit.kind == "key" and len(before) == 1:
                 return
             unit.case.remove_by_hand(outputs)
+            self.signed.pop(str(outputs[unit.case.id_output]), None)
+        elif isinstance(unit.case, OpenIdProviderKeyCase) and what in {"older signs", "theirs signs"}:
+            older = {outputs.get("previous_key_id"), *(old["key_id"] for old in outputs.get("retiring") or ())}
+            chosen = sorted(before & (older if what == "older signs" else self.strangers[unit.kind]))
+            if chosen:
+                unit.case.administrator.activate_key(chosen[0])
         self.strangers[unit.kind] = self.strangers[unit.kind] | (unit.case.objects() - before)
 
     def _state(self, unit: Unit, what: str) -> None:
@@ -405,6 +429,7 @@ class Life:
                     self.log(f"      {urn.rpartition('::')[2]}: {line}")
         self._take_in(runs, destroys=step.do == "destroy")
         self._judge_ended(before, repr(step))
+        self._judge_signers(step, runs)
         if run.died or any("to keep it" in error for error in run.errors):
             # The engine says at the next run that a step was interrupted, and to refresh; rekey says it of a delete.
             for unit in self.units.values():
@@ -524,6 +549,18 @@ class Life:
                 past = self._is_expired(unit.held or {})
                 if not past and not any(_ENDS.search(line) for line in unit.said):
                     raise BrokenError(f"{when}: the secret that consumers of {kind} have has ended; said: {unit.said}")
+
+    def _judge_signers(self, step: Step, runs: list[Run]) -> None:
+        """A key is there until everything has expired that it has signed, unless its resource is removed."""
+        unit = self.units.get("key")
+        ended = {f"{op} {name}" for op in ("delete", "replace") for name in (unit.names if unit else ())}
+        if unit is None:
+            return
+        removed = step.do == "destroy" or any(ended & set(run.steps) for run in runs)
+        for key_id in self.signed.keys() - unit.case.objects():
+            signed = self.signed.pop(key_id)
+            if self.clock.passed - signed < _TOKENS_LIVE and not removed:
+                raise BrokenError(f"{step}: a key is deleted that has signed a moment ago; said: {unit.said}")
 
     def _looked_at(self, step: Step) -> set[str]:
         """Return the kinds whose secrets a run is sure to try before anything else, whoever may have ended them."""

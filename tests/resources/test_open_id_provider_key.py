@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -528,6 +529,29 @@ def test_older_state_that_is_restored_makes_no_third_key(vcd: Director) -> None:
     program.state = older
     program.destroy()
     assert (active(vcd), set(keys(vcd))) == (built_in, {built_in})
+
+
+@pytest.mark.parametrize("wrong", [timedelta(days=40), timedelta(days=-40)], ids=["ahead", "behind"])
+def test_key_before_stays_until_the_vendors_clock_says_that_what_it_signed_has_expired(
+    vcd: Director, wrong: timedelta
+) -> None:
+    program = vcd.program()
+    program.clock.passed += min(wrong, timedelta())
+    wanted: dict[str, Any] = {**KEY, "rotation": {"rotate_now": "INC-1"}}
+    first = program.up(**KEY).key_id
+    program.up(**wanted)
+    activate(vcd, first)
+    program.up(**wanted, activate=False)
+    program.clock.passed += max(wrong, timedelta())
+    for pause in ("10m", "50m"):
+        if program.planned(**wanted, activate=False):
+            program.up(**wanted, activate=False)
+        assert first in keys(vcd)
+        program.advance(pause)
+    program.clock.passed -= wrong
+    program.advance("10m")
+    program.up(**wanted, activate=False)
+    assert first not in keys(vcd)
 
 
 @pytest.mark.parametrize("refreshed", [False, True])

@@ -360,7 +360,17 @@ def test_destroy_does_not_mint_for_an_expired_token(broker: Broker) -> None:
     program.advance("2h")
     broker.sandbox.forget_calls()
     program.destroy()
-    assert broker.sandbox.calls() == []
+    # The login shows the vendor's clock: by it, the token has expired.
+    assert [call["path"] for call in broker.sandbox.calls()] == ["/acs/t/CUSTOMER/token"]
+
+
+def test_destroy_ends_a_token_that_has_expired_by_a_wrong_clock_only(broker: Broker) -> None:
+    program = broker.program()
+    state = program.up(**broker.directory, generate_token=True, token_ttl=60, rotation=ROTATE)
+    program.clock.passed += timedelta(hours=2)
+    assert broker.lets_in(state)
+    program.destroy()
+    assert not broker.lets_in(state)
 
 
 # -- dialects and refusals --------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ class NoVendor:
         self.checks = CredentialChecks(name, runtime.sleep)
         self.exclusive = threading.RLock()
 
-    def vendor_now(self) -> datetime:
+    def vendor_clock(self) -> datetime:
         """Return the present moment by this machine's clock: nobody else's counts."""
         return self.runtime.now()
 

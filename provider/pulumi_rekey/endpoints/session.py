@@ -365,6 +365,14 @@ class Session(ABC, Generic[EndpointT]):
         """Log in, if that has not been done in this run: then :meth:`vendor_now` is the vendor's."""
         self._usable_token(None)
 
+    def vendor_clock(self) -> datetime:
+        """Return the present moment by the endpoint's clock, which the login shows at the latest.
+
+        Whatever ends a credential because of the time asks this one: the clock of this machine may be wrong.
+        """
+        self.log_in_now()
+        return self.vendor_now()
+
     # -- for a vendor's login -----------------------------------------------------------------------------------
 
     def log_in_with(self, method: str, url: str, **how: Any) -> tuple[httpx.Response, Body]:

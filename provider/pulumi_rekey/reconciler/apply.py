@@ -161,7 +161,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
                 return self._mint(journal, i, s, self._rotating(i, s), generation=s.generation + 1, reason=again)
         if todo.follow_up is not None and isinstance(self.resource, InSteps):
             keep = journal.saving(lambda s: self._record(i, s))
-            s = keep(self.resource.follow(self.api, i, s, keep, self._clock))
+            s = keep(self.resource.follow(self.api, i, s, keep, self.api.vendor_clock))
         if todo.decision.reason is None:
             return self._record(i, s)
         return self._rotate(journal, i, s, todo, made)
@@ -307,7 +307,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         if retry is Retry.SEND_AGAIN and isinstance(self.resource, ChosenSecret):
             if phase is Phase.UNCERTAIN:
                 self.tell(f"the secret of {_LOST} is not accepted: it is sent again")
-            again = self.resource.resend_inputs(i, s, self._clock)
+            again = self.resource.resend_inputs(i, s, self.api.vendor_clock)
             reason = (isinstance(s, ChosenSecretState) and s.candidate and s.candidate.rotation_reason) or because
             minted = self._mint(journal, again, s, self._rotating(again, s), generation=s.generation + 1, reason=reason)
             return minted, False
@@ -423,7 +423,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
         return False
 
     def _rotating(self, i: InputsT, s: StateT) -> Callable[[Save[StateT]], StateT]:
-        return partial(self.resource.rotate, self.api, i, s, now=self._clock)
+        return partial(self.resource.rotate, self.api, i, s, now=self.api.vendor_clock)
 
     def _mint(
         self,
@@ -551,7 +551,7 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
 
     def _probe(self, s: StateT) -> bool | None:
         try:
-            return self.resource.accepted(self.api, s, self._clock)
+            return self.resource.accepted(self.api, s, self.api.vendor_clock)
         except Error:
             # A consumer's endpoint that cannot be reached from here says nothing about the secret.
             return None
@@ -613,9 +613,6 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             raise
 
     # -- the books ----------------------------------------------------------------------------------------------------
-
-    def _clock(self) -> datetime:
-        return self.api.vendor_now()
 
     @property
     def _where(self) -> str:

@@ -645,7 +645,7 @@ class OpenIdProviderKey(
     @staticmethod
     def _until(api: Vcd, configuration: Body) -> datetime:
         """Return when everything has expired that a key which signs at this moment has signed."""
-        return (api.runtime.now() + api.id_token_lifetime(configuration) + _SKEW).replace(microsecond=0)
+        return (api.vendor_now() + api.id_token_lifetime(configuration) + _SKEW).replace(microsecond=0)
 
 
 def _ids(s: OpenIdProviderKeyState) -> set[str]:

@@ -167,7 +167,7 @@ class OrgOAuthApp(
             s = self.find(api, {"org_id": i.org_id, "adopt": i.adopt}, mark)
             if s is None:
                 raise NotFound(f"{api.name}: there is no app {i.adopt}", todo="correct `adopt`")
-            return self._patch(api, i, s, self.changed(i, s), save, secret=i.secret, now=api.vendor_now)
+            return self._patch(api, i, s, self.changed(i, s), save, secret=i.secret, now=api.vendor_clock)
         secret = i.secret or generate_secret("navigator")
         own_id = None if mark is None else own_app_id(mark, i.org_id)
         found = None if own_id is None else self._left_behind(api, i.org_id, own_id)

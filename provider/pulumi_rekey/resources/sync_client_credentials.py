@@ -238,7 +238,7 @@ class SyncClientCredentials(
 
     def delete(self, api: Broker, s: SyncClientCredentialsState, save: Save[SyncClientCredentialsState]) -> str | None:
         """POST generate_credentials and throw the answer away, if what rekey minted is still in use."""
-        match self.accepted(api, s, api.runtime.now):
+        match self.accepted(api, s, api.vendor_clock):
             case None:
                 return "the sync client keeps its credentials: rekey has minted none"
             case False:
@@ -249,7 +249,7 @@ class SyncClientCredentials(
             self._generate(api, s, None).some_of("client_secret", "access_token")
             save(s)
 
-        lives = end_secret(api, replace, lambda: self.accepted(api, s, api.runtime.now))
+        lives = end_secret(api, replace, lambda: self.accepted(api, s, api.vendor_clock))
         said = "the sync client has new credentials that nobody knows: what used it needs others"
         return f"{said}; {lives}" if lives else said
 
