@@ -38,6 +38,11 @@ def test_sequence_goes_on_as_a_kept_key_says(sandbox: Sandbox) -> None:
     assert tried(sandbox, Script(("key",), steps)) is None
 
 
+def test_sequence_of_a_key_that_does_not_sign_has_that_in_its_outputs(sandbox: Sandbox) -> None:
+    """As its preview says, and as its type: a flag that is false is not unset."""
+    assert tried(sandbox, Script(("key",), (Step("edit", "key", "activate"), Step("up")))) is None
+
+
 def test_sequence_keeps_a_former_key_that_the_program_adopts(sandbox: Sandbox) -> None:
     """Its own replacement has the key from before the rotation: what is replaced must not be deleted with that one."""
     steps = (
