@@ -386,7 +386,8 @@ def test_somebody_elses_new_secret_is_not_revoked(vcd: Director) -> None:
     program = vcd.program()
     program.up(**PARTY, adopt=theirs["id"], rotation={"on_adopt": "rotate"})
     newer = vcd.administrator.call("POST", f"/relyingParties/{theirs['id']}/regenerateSecret")
-    program.destroy()
+    (said,) = program.destroy()
+    assert said.endswith(f"{theirs['id']} has another secret than the one in the state: it stays")
     assert vcd.portal(theirs["clientId"]).signs_in(newer["clientSecret"])
 
 

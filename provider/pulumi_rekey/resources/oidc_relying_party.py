@@ -219,7 +219,7 @@ class OidcRelyingParty(
                 f"{api.name}: nobody can tell from here whether the secret of relying party {s.relying_party_id} is"
                 " still rekey's: it stays, and works; regenerate it in Cloud Director if nobody else has"
             )
-        return None
+        return f"{api.name}: relying party {s.relying_party_id} has another secret than the one in the state: it stays"
 
     def accepted(self, api: Vcd, s: OidcRelyingPartyState, now: Clock) -> bool | None:
         """Present the secret at the token endpoint with a code that nobody was given."""
