@@ -133,8 +133,9 @@ def test_apply_does_what_the_plan_says(phase: Phase | None) -> None:
         announced = [line for line in todo.says if line.startswith("rotates: ")]
         assert bool(announced) == (todo.decision.reason is not None), told
         if codes and todo.retry is not None:
-            unless = todo.retry is Retry.REPLACE and phase is Phase.UNCERTAIN
-            assert ("minted unless the vendor accepts it" if unless else todo.retry.value) in todo.says[0], told
+            verb = "minted" if todo.retry is Retry.REPLACE else "sent again"
+            words = f"{verb} unless the vendor accepts it" if phase is Phase.UNCERTAIN else todo.retry.value
+            assert words in todo.says[0], told
         if not todo and todo.refusal is None:
             assert vendor.calls == [], told
         if situation.paused and todo.retry is not Retry.TRUST:

@@ -666,6 +666,26 @@ def test_lost_rotation_that_took_effect_is_handed_on_though_the_edit_is_reverted
     assert (s.rotation_reason, s.rotated_at) == ("rotate_now: INC-1", START)
 
 
+@pytest.mark.parametrize(
+    ("before", "sent"),
+    [
+        ({"triggers": {"release": "1"}}, {"triggers": {"release": "2"}, "rotate_now": None}),
+        ({"rotate_now": "INC-0"}, {"rotate_now": "INC-1"}),
+    ],
+)
+def test_lost_rotation_whose_edit_is_reverted_is_not_followed_by_another(
+    vendor: Vendor, before: dict[str, Any], sent: dict[str, Any]
+) -> None:
+    s = lost(vendor, vendor.up(put_up(vendor), rotation=before), commit=True, **sent)
+    made = s.next_secret
+    s = vendor.up(s, rotation=before)
+    assert (s.step, s.secret) == (None, made)
+    calls = list(vendor.calls)
+    s = vendor.up(s, rotation=before)
+    assert (vendor.calls, s.secret) == (calls, made)
+    assert vendor.up(s, rotation={"rotate_now": "INC-2"}).secret != made
+
+
 def test_lost_rotation_that_took_no_effect_is_dropped_where_the_edit_is_reverted(vendor: Vendor) -> None:
     s = lost(vendor, put_up(vendor), commit=False, grace="2d")
     s = vendor.up(s)

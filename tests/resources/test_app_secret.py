@@ -241,7 +241,8 @@ def test_what_shows_another_one_is_not_ours(roma: Roma, shown: str) -> None:
     program = roma.program()
     program.up(**roma.app, secret=GIVEN)
     roma.shows(shown)
-    assert program.destroy() == []
+    (said,) = program.destroy()
+    assert said.endswith(" has another secret than the one in the state: it stays")
     assert roma.puts() == 1
 
 

@@ -371,12 +371,23 @@ def test_compromised_secret_that_the_vendor_still_accepts_is_told(vcd: Director)
     assert said.startswith("the vendor still accepts the old secret, which was to end at once: set another rotate_now")
 
 
+@pytest.mark.parametrize("verify", [True, False])
+def test_client_id_that_changes_with_the_secret_is_handed_on(vcd: Director, *, verify: bool) -> None:
+    vcd.sandbox.dialect(vcd__client_id="changes")
+    program = vcd.program()
+    first = program.up(**PARTY)
+    second = program.up(**PARTY, rotation={"rotate_now": "INC-1", "verify": verify})
+    assert first.client_id != second.client_id
+    assert lets_in(vcd, second)
+
+
 def test_somebody_elses_new_secret_is_not_revoked(vcd: Director) -> None:
     theirs = vcd.administrator.registered("Grafana")
     program = vcd.program()
     program.up(**PARTY, adopt=theirs["id"], rotation={"on_adopt": "rotate"})
     newer = vcd.administrator.call("POST", f"/relyingParties/{theirs['id']}/regenerateSecret")
-    program.destroy()
+    (said,) = program.destroy()
+    assert said.endswith(f"{theirs['id']} has another secret than the one in the state: it stays")
     assert vcd.portal(theirs["clientId"]).signs_in(newer["clientSecret"])
 
 

@@ -531,11 +531,12 @@ class Answers:
         return self.resource.state.model_validate(props)
 
     def _outputs(self, state: State) -> Properties:
-        # What has its default says nothing: a state that lacks it reads the same.
+        # What has its default says nothing: a state that lacks it reads the same. An output that says no is one.
         outputs = {
             name: to_property(value)
             for name, known in type(state).model_fields.items()
-            if (value := getattr(state, name)) is not None and value != known.get_default(call_default_factory=True)
+            if (value := getattr(state, name)) is not None
+            and (value != known.get_default(call_default_factory=True) or (value is False and known.description))
         }
         return outputs | {name: Secret(outputs[name]) for name in outputs.keys() & set(state.encrypted or ())}
 

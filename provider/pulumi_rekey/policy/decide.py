@@ -326,6 +326,25 @@ def applied_by_rotation(policy: Policy, key: SecretStr) -> AppliedPolicy:
     return _kept(key, digests(key, policy.triggers), digest_of(key, policy.rotate_now))
 
 
+def applied_by_lost_rotation(policy: Policy, lost: AppliedPolicy, before: AppliedPolicy) -> AppliedPolicy:
+    """Return what a rotation has seen whose answer was lost, and which took effect: ``lost`` is what it knew.
+
+    Whoever has taken the edit back that asked for it, wants no other rotation.
+    """
+    if lost.key != before.key:
+        return lost
+    present = policy.triggers
+    taken_back = {
+        name: kept
+        for name, kept in before.triggers.items()
+        if name in present and before.has_seen(trigger_path(name), kept, present[name])
+    }
+    asked, kept = policy.rotate_now, before.rotate_now
+    same_order = asked is not None and before.has_seen(ROTATE_NOW, kept, asked)
+    update = {"triggers": lost.triggers | taken_back, "rotate_now": kept if same_order else lost.rotate_now}
+    return lost.model_copy(update=update)
+
+
 def applied_without_rotation(policy: Policy, life: RotationState, key: SecretStr) -> AppliedPolicy:
     """Return what an edit of the policy that did not rotate has seen: new names join, changes stay open."""
     seen = life.rotation.keyed(key)

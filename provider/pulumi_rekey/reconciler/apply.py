@@ -333,7 +333,9 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
             if isinstance(self.resource, ChosenSecret):
                 new = self.resource.recover(self.api, new)
             # What was asked for since is still to be done.
-            new = new.model_copy(update={"rotation": lost_policy(s) or self._applied(i, s)})
+            lost = lost_policy(s)
+            seen = policy.applied_by_lost_rotation(i.rotation, lost, s.rotation) if lost else self._applied(i, s)
+            new = new.model_copy(update={"rotation": seen})
             self.tell(f"{_LOST} took effect: its secret is accepted, and is in the outputs now")
             return self._checked_overlap(i, new)
         if retry is Retry.SEND_AGAIN:

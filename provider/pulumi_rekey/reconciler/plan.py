@@ -318,6 +318,8 @@ def _words(resource: Resource[Any, Any, Any], i: Inputs, s: State, decision: Dec
 
 def _going_on(i: Inputs, s: State, phase: Phase | None, retry: Retry) -> str:
     """Say how a run goes on; after a lost answer, a secret that cannot be tried is no reason to wait."""
+    if phase is Phase.UNCERTAIN and retry is Retry.SEND_AGAIN:
+        return "the secret that was sent is tried, and sent again unless the vendor accepts it"
     if phase is not Phase.UNCERTAIN or retry is not Retry.REPLACE:
         return retry.value
     if explicit_secret(i) is not None and has_candidate(s):

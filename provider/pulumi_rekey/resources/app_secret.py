@@ -122,12 +122,13 @@ class AppSecret(
         ours = True if True in seen else None if None in seen else False
         if ours:
             self._put(api, s, generate_secret("roma"), save)
-        elif ours is None:
+            return None
+        if ours is None:
             return (
                 f"{api.name}: the secret of application {s.app_id} is masked, so that nobody can tell whether it is"
                 " still rekey's: it stays, and works; reset it in ROMA Connect if nobody else has set it"
             )
-        return None
+        return f"{api.name}: application {s.app_id} has another secret than the one in the state: it stays"
 
     def accepted(self, api: Roma, s: AppSecretState, now: Clock) -> bool | None:
         """GET the secret back."""

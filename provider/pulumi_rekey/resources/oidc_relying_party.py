@@ -176,8 +176,8 @@ class OidcRelyingParty(
         return self._regenerated(api, s)
 
     def _regenerated(self, api: Vcd, s: OidcRelyingPartyState) -> OidcRelyingPartyState:
-        secret = self._regenerate(api, s)
-        if secret is None:
+        answer = self._regenerate(api, s)
+        if answer is None:
             lost = AnswerLost(
                 f"{api.name}: POST …/{s.relying_party_id}/regenerateSecret: 202: done by a task, which shows no secret",
                 todo="run `pulumi up` again: it makes the next one; while Cloud Director answers this with a task, no"
@@ -185,12 +185,17 @@ class OidcRelyingParty(
             )
             lost.aftermath = "the secret before has ended, and nobody knows the new one"
             raise lost
-        return s.model_copy(update={"client_secret": secret})
+        # No page says whether the client id stays: the secret is that of the client that the answer shows.
+        client_id = answer.maybe("clientId", str) or s.client_id
+        return s.model_copy(update={"client_id": client_id, "client_secret": answer.secret("clientSecret")})
 
-    def _regenerate(self, api: Vcd, s: OidcRelyingPartyState) -> SecretStr | None:
-        """POST regenerateSecret and return the new secret, which an answer must have; a task has none to show."""
+    def _regenerate(self, api: Vcd, s: OidcRelyingPartyState) -> Body | None:
+        """POST regenerateSecret and return the answer, which must have the new secret; a task has none to show."""
         answer = api.post(f"{CLOUDAPI}{_PARTIES}/{{}}/regenerateSecret", s.relying_party_id)
-        return None if answer.from_task else answer.secret("clientSecret")
+        if answer.from_task:
+            return None
+        answer.secret("clientSecret")
+        return answer
 
     def delete(self, api: Vcd, s: OidcRelyingPartyState, save: Save[OidcRelyingPartyState]) -> str | None:
         """DELETE what rekey registered; of an adopted one, revoke the secret that rekey minted."""
@@ -214,7 +219,7 @@ class OidcRelyingParty(
                 f"{api.name}: nobody can tell from here whether the secret of relying party {s.relying_party_id} is"
                 " still rekey's: it stays, and works; regenerate it in Cloud Director if nobody else has"
             )
-        return None
+        return f"{api.name}: relying party {s.relying_party_id} has another secret than the one in the state: it stays"
 
     def accepted(self, api: Vcd, s: OidcRelyingPartyState, now: Clock) -> bool | None:
         """Present the secret at the token endpoint with a code that nobody was given."""

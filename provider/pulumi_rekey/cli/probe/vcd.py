@@ -127,8 +127,8 @@ CLIENT_ID: Final = Fact(
         "stays": Answer("It stays.", "As assumed: consumers need the new secret only."),
         "changes": Answer(
             "It changes.",
-            "Hand `client_id` on together with `client_secret` at every rotation, and `pulumi up --refresh` after it.",
-            "The output client_id is the old one until the next refresh.",
+            "Hand `client_id` on together with `client_secret` at every rotation.",
+            "The preview of a rotation shows the old client_id.",
         ),
     },
 )
