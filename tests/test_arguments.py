@@ -88,6 +88,16 @@ def test_wrong_type_is_refused_at_the_users_line() -> None:
     )
 
 
+def test_wrong_settings_of_a_provider_are_refused_at_the_users_line_and_not_shown() -> None:
+    wrong: Any = "https://user:hunter2@vcd.example.com"
+    assert refusal(lambda: rekey.Provider("dr", endpoints=wrong)) == "dr: endpoints must be a map, not text"
+    assert (
+        refusal(lambda: rekey.Provider("dr", endpoints={"vcd": wrong})) == "dr: endpoints.vcd must be a map, not text"
+    )
+    number: Any = 4711
+    assert refusal(lambda: rekey.Provider("dr", endpoints={}, owner=number)) == "dr: owner must be text, not a number"
+
+
 def test_policy_that_is_an_output_as_a_whole_is_refused_at_the_users_line() -> None:
     policy: Any = pulumi.Output.from_input({"max_age": "90d"})
     line = "orders: rotation must be a Rotation or a map, not an output: give outputs to its members"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, ClassVar, Final
 
 import pulumi
 from pulumi.dynamic import Resource
-from pulumi.runtime.config import get_config_env
+from pulumi.runtime.config import get_config, get_config_env, is_config_secret
 
 from ..dynamic.engine import PROVIDER_KEY, aliases_left_to_engine, pickled_name, source_position_only
 from ..frontend.setting_names import unknown
@@ -123,10 +124,14 @@ def _refuse_unknown_settings() -> None:
 
 def _refuse_plain_credentials() -> None:
     """Refuse a credential that stands in the stack's configuration in plain text, where that can be seen."""
-    from pulumi.runtime.config import is_config_secret
-
-    endpoints = pulumi.Config("rekey").get_object("endpoints")
-    if not isinstance(endpoints, dict) or is_config_secret("rekey:endpoints"):
+    if is_config_secret("rekey:endpoints"):
+        return
+    try:
+        endpoints = json.loads(get_config("rekey:endpoints") or "{}")
+    except ValueError:
+        # The provider says so, without repeating what is there.
+        return
+    if not isinstance(endpoints, dict):
         return
     for name, settings in endpoints.items():
         plain = sorted(CREDENTIAL_KEYS & settings.keys()) if isinstance(settings, dict) else []
