@@ -16,7 +16,7 @@ from pulumi.runtime.config import get_config, get_config_env, is_config_secret
 from ..dynamic.engine import PROVIDER_KEY, aliases_left_to_engine, pickled_name, source_position_only
 from ..frontend.setting_names import unknown
 from ..frontend.version import package_version
-from .arguments import closest, judge, types_of
+from .arguments import closest, judge, refused, types_of
 from .front_end import PACKAGE, is_native
 from .rotate_now import note_declared
 from .rotation import as_rotation
@@ -74,6 +74,10 @@ class Credential(Resource):
         names = (name for base in classes for name in inspect.get_annotations(base))
         return [name for name in names if name not in {"secret_properties", "pair_unsupported_reason"}]
 
+    def rotates_by(self, policy: object) -> bool:
+        """Tell whether this very policy is what it was declared with."""
+        return self._policy is policy
+
     def __getitem__(self, name: str) -> pulumi.Output[Any]:
         """Return an output by its name."""
         if name not in self.output_names():
@@ -84,7 +88,7 @@ class Credential(Resource):
     def __init__(self, module: str, name: str, inputs: Mapping[str, Any], opts: pulumi.ResourceOptions | None) -> None:
         types = types_of(type(self).__init__)
         judge(name, types, inputs, self.secret_properties)
-        given = inputs["rotation"]
+        self._policy = given = inputs["rotation"]
         if given is not None:
             inputs = {**inputs, "rotation": as_rotation(given, name).properties()}
         _refuse_unknown_settings()
@@ -96,6 +100,11 @@ class Credential(Resource):
             secret = value is not None and key in self.secret_properties
             props[key] = pulumi.Output.secret(value) if secret else value
         native = is_native()
+        if opts is not None and opts.import_ is not None and not native:
+            raise refused(
+                f"{name}: the option import_ needs the native front end: use the argument adopt, or set rekey:frontend"
+                " to native"
+            )
         dynamic_type = f"pulumi-python:{self._resource_type_name}"
         native_type = f"{PACKAGE}:index:{dynamic_type.rpartition(':')[2]}"
         options = pulumi.ResourceOptions(
