@@ -88,6 +88,31 @@ def test_wrong_type_is_refused_at_the_users_line() -> None:
     )
 
 
+def test_side_that_a_pair_does_not_have_is_refused_at_the_users_line() -> None:
+    wrong: Any = {"red": "INC-4711"}
+    made = lambda _side, its: rekey.AppSecret(instance_id="i", app_id="a", **its)  # noqa: E731 - its line is looked at
+    line = "orders: rotate_now has no 'red': it has blue and green"
+    assert refusal(lambda: rekey.Pair("orders", made, every="30d", rotate_now=wrong)) == line
+
+
+def test_import_option_is_refused_where_it_cannot_work() -> None:
+    opts = pulumi.ResourceOptions(import_="i/a")
+    line = (
+        "orders: the option import_ needs the native front end: use the argument adopt, or set rekey:frontend to native"
+    )
+    assert refusal(lambda: rekey.AppSecret("orders", instance_id="i", app_id="a", opts=opts)) == line
+
+
+def test_wrong_settings_of_a_provider_are_refused_at_the_users_line_and_not_shown() -> None:
+    wrong: Any = "https://user:hunter2@vcd.example.com"
+    assert refusal(lambda: rekey.Provider("dr", endpoints=wrong)) == "dr: endpoints must be a map, not text"
+    assert (
+        refusal(lambda: rekey.Provider("dr", endpoints={"vcd": wrong})) == "dr: endpoints.vcd must be a map, not text"
+    )
+    number: Any = 4711
+    assert refusal(lambda: rekey.Provider("dr", endpoints={}, owner=number)) == "dr: owner must be text, not a number"
+
+
 def test_policy_that_is_an_output_as_a_whole_is_refused_at_the_users_line() -> None:
     policy: Any = pulumi.Output.from_input({"max_age": "90d"})
     line = "orders: rotation must be a Rotation or a map, not an output: give outputs to its members"

@@ -63,10 +63,11 @@ class Demo:
             "directoryId": self.vendors["broker"]["directory_id"],
             "orgId": self.vendors["navigator"]["org_id"],
         }
-        plain = own | {"rekey:owner": "5f2b3c0de1f94a7c8a60b1d2c3e4f506"} | self.sandbox.settings()
+        plain = own | self.sandbox.settings()
         words = [word for path, value in plain.items() for word in ("--plaintext", f"{path}={value}")]
         self.pulumi("config", "set-all", "--path", *words)
-        for path, value in self.sandbox.secret_settings().items():
+        secret = {"rekey:owner": "5f2b3c0de1f94a7c8a60b1d2c3e4f506"} | self.sandbox.secret_settings()
+        for path, value in secret.items():
             self.pulumi("config", "set", "--path", "--secret", path, stdin=value)
 
     def create(self) -> Outputs:

@@ -560,6 +560,7 @@ NAVIGATOR = {"org_id": "o"}
         ),
         ("oidc_relying_party", {**PARTY, "client_name": ""}, "client_name", "must not be empty"),
         ("oidc_relying_party", {**PARTY, "adopt": "a/b"}, "adopt", "is not an id"),
+        ("oidc_relying_party", {**PARTY, "endpoint": ""}, "endpoint", "must not be empty"),
         (
             "oidc_relying_party",
             {**PARTY, "adopt": "urn:vcloud:openIdProviderKey:x"},

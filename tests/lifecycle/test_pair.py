@@ -190,6 +190,22 @@ def test_pair_shows_what_is_no_secret(stack: Stack, sandbox: Sandbox) -> None:
         assert shown[side]["client_name"].startswith("portal ")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        'rekey.OidcRelyingParty(f"portal {side}", client_name=side, redirect_uris=["https://portal.example.com/"])',
+        "None",
+    ],
+)
+def test_pair_whose_function_leaves_out_what_it_is_given_is_refused(stack: Stack, sandbox: Sandbox, body: str) -> None:
+    """Its sides would not take turns."""
+    stack.program(f'import pulumi_rekey as rekey\nrekey.Pair("portal", lambda side, its: {body}, every="90d")\n')
+    run = stack.preview(fails=True)
+    assert "__main__.py:2: portal: its function must pass **its to a resource, and return that" in run.text
+    assert "never awaited" not in run.text
+    assert sandbox.calls() == []
+
+
 @pytest.mark.parametrize("access", [".client_sceret", '["client_sceret"]'])
 def test_pair_output_that_is_misspelt_is_refused_before_anything_is_made(
     stack: Stack, sandbox: Sandbox, access: str

@@ -253,6 +253,17 @@ def test_credential_in_plain_config_is_refused(bare_stack: Stack, sandbox: Sandb
     assert token not in run.text
 
 
+def test_endpoints_that_are_no_map_are_refused_without_being_shown(bare_stack: Stack, sandbox: Sandbox) -> None:
+    bare_stack.run("config", "set", "rekey:endpoints", '{"vcd": {"apiToken": "an-api-token-that-leaks"')
+    declare(bare_stack, OidcRelyingPartyCase(sandbox), [ProgramSpec("a")])
+    run = bare_stack.preview(fails=True)
+    assert "that-leaks" not in run.text
+    assert (
+        "rekey:endpoints is not a map of endpoints: remove it, then set its keys (with --path), such as"
+        " rekey:endpoints.vcd.url"
+    ) in run.text
+
+
 @pytest.mark.parametrize(
     ("configured", "message"),
     [

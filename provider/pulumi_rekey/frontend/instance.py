@@ -237,6 +237,6 @@ def _map_of_endpoints(configured: str | None) -> dict[str, Any]:
     if not isinstance(endpoints, dict):
         raise Misconfigured(
             "rekey:endpoints is not a map of endpoints",
-            todo="remove it, then use `pulumi config set --path rekey:endpoints.<name>.<key>`",
+            todo="remove it, then set its keys (with --path), such as rekey:endpoints.vcd.url",
         )
     return endpoints

@@ -95,8 +95,11 @@ def _judge(path: str, wanted: Any, value: Any, *, shown: bool) -> None:
         for number, member in enumerate(value):
             _judge(f"{path}[{number}]", get_args(lists[0])[0], member, shown=shown)
     elif isinstance(value, Mapping) and (members := [c for c in choices if _is_mapping(c)]):
+        names, wanted_member = get_args(members[0])
         for key, member in value.items():
-            _judge(f"{path}.{key}", get_args(members[0])[1], member, shown=shown)
+            if get_origin(names) is Literal and key not in get_args(names):
+                raise _Wrong(f"{path} has no {key!r}: it has {' and '.join(get_args(names))}")
+            _judge(f"{path}.{key}", wanted_member, member, shown=shown)
     elif not any(_passes(choice, value) for choice in choices):
         words = dict.fromkeys(_in_words(choice) for choice in choices)
         raise _Wrong(f"{path} must be {' or '.join(words)}, not {_seen(value, choices, shown=shown)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -10,12 +11,12 @@ from typing import Any, ClassVar, Final
 
 import pulumi
 from pulumi.dynamic import Resource
-from pulumi.runtime.config import get_config_env
+from pulumi.runtime.config import get_config, get_config_env, is_config_secret
 
 from ..dynamic.engine import PROVIDER_KEY, aliases_left_to_engine, pickled_name, source_position_only
 from ..frontend.setting_names import unknown
 from ..frontend.version import package_version
-from .arguments import closest, judge, types_of
+from .arguments import closest, judge, refused, types_of
 from .front_end import PACKAGE, is_native
 from .rotate_now import note_declared
 from .rotation import as_rotation
@@ -73,6 +74,10 @@ class Credential(Resource):
         names = (name for base in classes for name in inspect.get_annotations(base))
         return [name for name in names if name not in {"secret_properties", "pair_unsupported_reason"}]
 
+    def rotates_by(self, policy: object) -> bool:
+        """Tell whether this very policy is what it was declared with."""
+        return self._policy is policy
+
     def __getitem__(self, name: str) -> pulumi.Output[Any]:
         """Return an output by its name."""
         if name not in self.output_names():
@@ -83,7 +88,7 @@ class Credential(Resource):
     def __init__(self, module: str, name: str, inputs: Mapping[str, Any], opts: pulumi.ResourceOptions | None) -> None:
         types = types_of(type(self).__init__)
         judge(name, types, inputs, self.secret_properties)
-        given = inputs["rotation"]
+        self._policy = given = inputs["rotation"]
         if given is not None:
             inputs = {**inputs, "rotation": as_rotation(given, name).properties()}
         _refuse_unknown_settings()
@@ -95,6 +100,11 @@ class Credential(Resource):
             secret = value is not None and key in self.secret_properties
             props[key] = pulumi.Output.secret(value) if secret else value
         native = is_native()
+        if opts is not None and opts.import_ is not None and not native:
+            raise refused(
+                f"{name}: the option import_ needs the native front end: use the argument adopt, or set rekey:frontend"
+                " to native"
+            )
         dynamic_type = f"pulumi-python:{self._resource_type_name}"
         native_type = f"{PACKAGE}:index:{dynamic_type.rpartition(':')[2]}"
         options = pulumi.ResourceOptions(
@@ -123,10 +133,14 @@ def _refuse_unknown_settings() -> None:
 
 def _refuse_plain_credentials() -> None:
     """Refuse a credential that stands in the stack's configuration in plain text, where that can be seen."""
-    from pulumi.runtime.config import is_config_secret
-
-    endpoints = pulumi.Config("rekey").get_object("endpoints")
-    if not isinstance(endpoints, dict) or is_config_secret("rekey:endpoints"):
+    if is_config_secret("rekey:endpoints"):
+        return
+    try:
+        endpoints = json.loads(get_config("rekey:endpoints") or "{}")
+    except ValueError:
+        # The provider says so, without repeating what is there.
+        return
+    if not isinstance(endpoints, dict):
         return
     for name, settings in endpoints.items():
         plain = sorted(CREDENTIAL_KEYS & settings.keys()) if isinstance(settings, dict) else []

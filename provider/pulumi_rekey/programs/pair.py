@@ -95,14 +95,19 @@ class Pair(pulumi.ComponentResource, Generic[CredentialT]):
         sides: dict[Side, CredentialT] = {}
         access = _Access(name)
         for side in _in_order(every):
-            first = next(iter(sides.values()), None)
-            turn = {"every": every, "side": side, "other": access.then(first)}
+            other = access.then(next(iter(sides.values()), None))
+            turn = {"every": every, "side": side, "other": other}
             its = Arguments(
                 name=f"{name}-{side}",
                 rotation=_InTurns(**given, rotate_now=(rotate_now or {}).get(side), turn=turn),
                 opts=pulumi.ResourceOptions(parent=self),
             )
-            sides[side] = make(side, its)
+            made: Any = make(side, its)
+            if not isinstance(made, Credential) or not made.rotates_by(its["rotation"]):
+                # Nobody awaits it any more.
+                other.close()
+                raise refused(f"{name}: its function must pass **its to a resource, and return that")
+            sides[side] = cast(CredentialT, made)
             if sides[side].pair_unsupported_reason is not None:
                 raise pulumi.RunError(f"{name}: no Pair of these: {sides[side].pair_unsupported_reason}")
         self.blue, self.green = sides["blue"], sides["green"]

@@ -8,6 +8,7 @@ from typing import Any
 import pulumi
 
 from ..frontend.version import package_version
+from .arguments import judge, types_of
 from .front_end import PACKAGE, is_native
 
 
@@ -33,6 +34,7 @@ class Provider(pulumi.ProviderResource):
         owner: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        judge(name, types_of(Provider.__init__), {"endpoints": endpoints, "owner": owner}, ("endpoints", "owner"))
         if not is_native():
             raise pulumi.RunError(f"{name}: only the native front end has providers: set rekey:frontend to native")
         settings = {

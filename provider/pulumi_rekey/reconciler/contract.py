@@ -28,7 +28,9 @@ class Inputs(Model):
     """What every resource can be told."""
 
     endpoint: str | None = Field(
-        default=None, description="The configured endpoint to use; by default the one named like its kind."
+        default=None,
+        min_length=1,
+        description="The configured endpoint to use; by default the one named like its kind.",
     )
     rotation: Policy = Field(default_factory=Policy, description="The policy by which the credential rotates.")
 
