@@ -465,6 +465,25 @@ def test_activate_false_leaves_the_signature_where_somebody_has_put_it(vcd: Dire
 
 
 @pytest.mark.parametrize("refreshed", [False, True])
+def test_key_that_signed_until_somebody_relieved_it_outlives_a_rotation_that_makes_none_sign(
+    vcd: Director, *, refreshed: bool
+) -> None:
+    program = vcd.program()
+    first = program.up(**KEY).key_id
+    activate(vcd, posted(vcd))
+    if refreshed:
+        program.refresh()
+    wanted = {**KEY, **NOW, "activate": False}
+    assert program.up(**wanted).key_id != first
+    program.advance("50m")
+    assert not program.planned(**wanted)
+    assert first in keys(vcd)
+    program.advance("20m")
+    program.up(**wanted)
+    assert first not in keys(vcd)
+
+
+@pytest.mark.parametrize("refreshed", [False, True])
 def test_next_key_that_somebody_makes_sign_early_goes_on(vcd: Director, *, refreshed: bool) -> None:
     program = vcd.program()
     program.up(**KEY, rotation={"triggers": {"release": 1}})

@@ -263,7 +263,10 @@ class OpenIdProviderKey(
             later = self._later(s, present, signs)
             if later is not None:
                 return self._with_forgotten(api, self._caught_up(api, s, configuration, later), present)
-        return s.model_copy(update={**_shown(found, s.mark), "active": signs == s.key_id})
+        s = s.model_copy(update=_shown(found, s.mark))
+        if signs == s.key_id:
+            return s.model_copy(update={"active": True, "signed_until": None})
+        return _relieved_by_others(s, self._until(api, configuration)) if s.active else s
 
     def update(
         self,
@@ -597,8 +600,8 @@ class OpenIdProviderKey(
                 f"{api.name}: key {old.key_id} signs again, which somebody has seen to: it is not deleted; the next"
                 f" `pulumi up` makes key {s.key_id} sign, unless activate=False"
             )
-            s = _retiring_until(s, old.key_id, self._until(api, configuration))
-            return s.model_copy(update={"active": False})
+            until = self._until(api, configuration)
+            return _relieved_by_others(_retiring_until(s, old.key_id, until), until)
         api.remove(_KEYS, old.key_id)
         return _retiring_until(s, old.key_id, None)
 
@@ -617,11 +620,11 @@ class OpenIdProviderKey(
             if signs not in _ids(s) | found:
                 what = "no key signs" if signs is None else f"key {signs} signs"
                 api.runtime.warn(f"{api.name}: {what} now, which somebody has seen to, so that stays")
-                return s.model_copy(update={"active": False})
+                return _relieved_by_others(s, self._until(api, before))
             predecessor = self._predecessor(api, s, present)
             s = keep(self._relieved(api, s, before, found))
             api.make_active(before, predecessor)
-        return s.model_copy(update={"active": False, "signed_until": self._until(api, before)})
+        return _relieved_by_others(s, self._until(api, before))
 
     def _predecessor(self, api: Vcd, s: OpenIdProviderKeyState, present: list[Body]) -> str:
         known = s.predecessor_key_id
@@ -672,6 +675,11 @@ def _retiring_until(s: OpenIdProviderKeyState, key_id: str, until: datetime | No
     others = tuple(old for old in s.retiring if old.key_id != key_id)
     moved = (Retiring(key_id=key_id, expires_at=until),) if until is not None else ()
     return s.model_copy(update={"retiring": others + moved})
+
+
+def _relieved_by_others(s: OpenIdProviderKeyState, until: datetime) -> OpenIdProviderKeyState:
+    """Return a state in which another key signs; what the present one has signed lives until ``until``."""
+    return s.model_copy(update={"active": False, "signed_until": until if s.active else s.signed_until})
 
 
 def _description(key: Body) -> str:
