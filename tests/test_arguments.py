@@ -53,7 +53,13 @@ def judged(kind: type[Any], given: dict[str, Any]) -> str:
             {"rotation": {"windows": [{"cron": "0 2 * * SUN", "duration": 4}]}},
             "rotation.windows[0].duration must be text or a timedelta, not 4",
         ),
-        (rekey.OrgOAuthApp, {"context": "ADMIN"}, "context must be 'OPERATOR' or 'PROVIDER' or 'TENANT', not 'ADMIN'"),
+        (rekey.OrgOAuthApp, {"context": "ADMIN"}, "context must be 'OPERATOR', 'PROVIDER' or 'TENANT', not 'ADMIN'"),
+        (
+            rekey.OrgOAuthApp,
+            {"context": b"TENANT"},
+            "context must be 'OPERATOR', 'PROVIDER' or 'TENANT', not b'TENANT'",
+        ),
+        (rekey.OidcRelyingParty, {"client_name": b"Portal"}, "client_name must be text, not bytes"),
         (rekey.OrgOAuthApp, {"access_token_ttl": True}, "access_token_ttl must be a whole number, not True"),
         (rekey.OrgOAuthApp, {"access_token_ttl": [60]}, "access_token_ttl must be a whole number, not a list"),
         (rekey.OrgOAuthApp, {"secret": 4711}, "secret must be text, not a number"),
@@ -81,6 +87,10 @@ def test_wrong_type_is_one_line(kind: type[Any], given: dict[str, Any], line: st
 def test_wrong_type_is_refused_at_the_users_line() -> None:
     wrong: Any = 90
     assert refusal(lambda: rekey.Rotation(max_age=wrong)) == "Rotation: max_age must be text or a timedelta, not 90"
+    nested: Any = {"release": [wrong]}
+    assert refusal(lambda: rekey.Rotation(triggers=nested)) == (
+        "Rotation: triggers.release must be text, a number or true or false, not a list"
+    )
     assert refusal(lambda: rekey.Window(cron="* * * * *", duration=wrong)).startswith("Window: duration must be text")
     assert refusal(lambda: rekey.AppSecret("orders", instance_id=wrong, app_id="a")).startswith("orders: instance_id")
     assert refusal(lambda: rekey.AppSecret("orders", instance_id="i", app_id="a", rotation=wrong)) == (

@@ -19,7 +19,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from pulumi_rekey.cli.probe import run
 from pulumi_rekey.cli.probe.command import Command, Told
-from pulumi_rekey.cli.probe.facts import OTHER, Finding
+from pulumi_rekey.cli.probe.facts import OTHER, Answer, Fact, Finding
 from pulumi_rekey.cli.probe.lab import SCRATCH, Options, is_scratch
 from pulumi_rekey.cli.probe.navigator import app_id
 from pulumi_rekey.cli.probe.output import Result, for_terminal, markdown, plain
@@ -350,6 +350,33 @@ def test_probe_refuses_options_of_another_vendor(
     refused = rekey("probe", kind, "--yes", *options, env=env)
     assert refused.code == 2
     assert f"{named} can do nothing for an endpoint of kind {kind}" in " ".join(refused.err.replace("│", "").split())
+    assert sandbox.calls() == []
+
+
+@pytest.mark.parametrize(
+    ("weaker", "said"),
+    [(0, "none of them weakens a"), (1, "1 of them weakens a"), (2, "2 of them weaken a")],
+)
+def test_probe_says_how_much_it_has_seen(weaker: int, said: str) -> None:
+    fact = Fact(
+        "vcd.it", "Is it?", "Nothing.", {"yes": Answer("It is.", "Nothing.", "No."), "no": Answer("No.", "No.")}
+    )
+    findings = [Finding(fact, "yes")] * weaker + [Finding(fact, "no"), Finding(fact, why="not asked for")]
+    summary = Result("vcd", datetime.now(UTC), timedelta(), findings).summary()
+    assert summary == f"{weaker + 1} of {weaker + 2} facts seen; {said} promise of Rekey"
+
+
+def test_probe_of_an_application_takes_its_instance(sandbox: Sandbox, rekey: Rekey) -> None:
+    known = {name: str(value) for name, value in sandbox.credentials["roma"].items()}
+    env = environment(sandbox) | {
+        "ROMA_ENDPOINT": known["url"],
+        "HW_ACCESS_KEY": known["access_key"],
+        "HW_SECRET_KEY": known["secret_key"],
+        "HW_PROJECT_ID": known["project_id"],
+    }
+    refused = rekey("probe", "roma", "--yes", "--app", known["app_id"], env=env)
+    assert refused.code == 2
+    assert "--app takes --instance, which the application is in" in refused.err
     assert sandbox.calls() == []
 
 

@@ -136,7 +136,7 @@ def test_report_format_follows_the_suffix(rekey: Rekey, exports: Exports, tmp_pa
 def test_report_to_a_missing_folder_fails_in_one_line(rekey: Rekey, exports: Exports, tmp_path: Path) -> None:
     ended = rekey("report", "--file", exports.fresh, "--output", tmp_path / "none" / "report.md")
     assert ended.code == 1
-    assert ended.err.endswith("No such file or directory\n")
+    assert ended.err.endswith("No such file or directory: correct the path\n")
 
 
 # -- reasons -----------------------------------------------------------------------------------------------------------

@@ -115,6 +115,18 @@ def test_adopt_of_what_is_not_shown_names_adopt_and_the_right(program: InProcess
     assert not re.search(r"state delete|gone", str(refused.value))
 
 
+@only(lambda case: not case.creates and case.at_a_vendor, "program")
+def test_takeover_of_what_is_not_shown_names_the_ids_and_the_right(program: InProcess) -> None:
+    """No vendor's page tells an id that is wrong from a right that is missing."""
+    program.log_in_as("weak")
+    with pytest.raises(Forbidden) as refused:
+        program.apply()
+    assert re.search(
+        "nothing was created; correct `[a-z_]+` or `[a-z_]+` if there is no such object; else the account needs the ",
+        str(refused.value),
+    )
+
+
 @of_cloud_director
 @asking
 @pytest.mark.parametrize("status", [403, 404])

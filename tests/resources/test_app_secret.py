@@ -279,7 +279,7 @@ def test_an_application_that_does_not_exist(roma: Roma, missing: str) -> None:
     roma.sandbox.dialect(roma__missing_app=missing)
     kind, what = {
         "404": (NotFound, "404 ROMA.00014001: nothing was created; correct the id"),
-        "403": (Forbidden, "403 ROMA.00000101: nothing was created; the account needs the permission to manage the"),
+        "403": (Forbidden, "403 ROMA.00000101: nothing was created; correct `instance_id` or `app_id` if there is no"),
     }[missing]
     with pytest.raises(kind) as failed:
         roma.program().up(instance_id=roma.known["instance_id"], app_id="gone")

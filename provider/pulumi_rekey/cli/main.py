@@ -21,6 +21,8 @@ from .choices import Health, Order
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from .probe.command import Command
+    from .probe.lab import Options
     from .report import Report
 
 FAILED: Final = 1
@@ -577,6 +579,13 @@ def doctor(
         raise typer.Exit(FAILED)
 
 
+def _refuse_unfit(command: Command, options: Options) -> None:
+    if foreign := command.foreign_options():
+        raise _useless(foreign, command.kind)
+    if options.app and not options.instance:
+        raise typer.BadParameter("--app takes --instance, which the application is in")
+
+
 @app.command(
     short_help="Find out at a live system what its vendor's pages leave open.",
     epilog="Exit codes: 0 if the system was probed, whatever was found. 1 if it could not be, or if something that was"
@@ -647,8 +656,7 @@ def probe(
     )
     with _errors_in_one_line():
         command = Command.of(endpoint, cwd, stack, options)
-        if foreign := command.foreign_options():
-            raise _useless(foreign, command.kind)
+        _refuse_unfit(command, options)
         if clean:
             for line in command.clean():
                 typer.echo(line)

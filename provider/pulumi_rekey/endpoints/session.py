@@ -41,6 +41,7 @@ from ..errors import (
     VendorError,
     printable_code,
 )
+from ..policy.durations import in_words
 from .address import origin
 from .answer import Body, decode
 from .config import Endpoint
@@ -522,9 +523,9 @@ class Session(ABC, Generic[EndpointT]):
             self._warned_of_clock |= warns
         if warns:
             which = "ahead of" if offset > timedelta() else "behind"
-            off = timedelta(seconds=round(abs(offset).total_seconds()))
             self.runtime.warn(
-                f"endpoint {self.name}: its clock is {off} {which} this machine's: have this machine's clock set by NTP"
+                f"endpoint {self.name}: its clock is {in_words(abs(offset))} {which} this machine's: have this"
+                " machine's clock set by NTP"
             )
 
     def _send(self, request: httpx.Request, *, authorized: bool, repeatable: bool = True) -> Reply:

@@ -34,6 +34,7 @@ _WORDS: Final[dict[type, str]] = {
     dict: "a map",
     list: "a list",
     tuple: "a list",
+    bytes: "bytes",
 }
 #: A value of these can be read at a glance.
 _SHOWN: Final = (bool, int, float, NoneType)
@@ -101,8 +102,10 @@ def _judge(path: str, wanted: Any, value: Any, *, shown: bool) -> None:
                 raise _Wrong(f"{path} has no {key!r}: it has {' and '.join(get_args(names))}")
             _judge(f"{path}.{key}", wanted_member, member, shown=shown)
     elif not any(_passes(choice, value) for choice in choices):
-        words = dict.fromkeys(_in_words(choice) for choice in choices)
-        raise _Wrong(f"{path} must be {' or '.join(words)}, not {_seen(value, choices, shown=shown)}")
+        # Whoever takes any number takes a whole one.
+        named = [choice for choice in choices if not (choice is int and float in choices)]
+        words = dict.fromkeys(_in_words(choice) for choice in named)
+        raise _Wrong(f"{path} must be {_one_of(list(words))}, not {_seen(value, choices, shown=shown)}")
 
 
 def _judge_map(path: str, wanted: Any, value: Mapping[Any, Any], *, shown: bool) -> None:
@@ -148,9 +151,13 @@ def _passes(choice: Any, value: Any) -> bool:
     return isinstance(choice, type) and not is_typeddict(choice) and isinstance(value, choice)
 
 
+def _one_of(words: list[str]) -> str:
+    return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
 def _in_words(choice: Any) -> str:
     if get_origin(choice) is Literal:
-        return " or ".join(map(repr, get_args(choice)))
+        return _one_of([repr(one) for one in get_args(choice)])
     if choice in _PLAIN:
         return _PLAIN[choice][0]
     if _is_list(choice):

@@ -126,6 +126,10 @@ class Reconciler(Generic[InputsT, StateT, SessionT]):
                     return self.resource.create(self.api, i, mark, save)
                 except NotProvenGone as unseen:
                     raise _in_no_state(unseen, "`adopt`" if todo.adopted is not None else None) from None
+                except Forbidden as forbidden:
+                    if isinstance(self.resource, Importable) and not creates(self.resource):
+                        _may_not_exist(forbidden, " or ".join(f"`{name}`" for name in self.resource.import_id))
+                    raise
 
             if todo.rotates:
                 s = self._adopt_and_rotate(journal, i, made, str(todo.reason))
@@ -671,8 +675,12 @@ def _in_no_state(unseen: NotProvenGone, named_by: str | None) -> Forbidden:
     """
     forbidden = unseen.in_no_state or unseen
     if named_by and forbidden is not unseen:
-        forbidden.advice = f"correct {named_by} if there is no such object; else {forbidden.advice}"
+        _may_not_exist(forbidden, named_by)
     return forbidden
+
+
+def _may_not_exist(forbidden: Forbidden, named_by: str) -> None:
+    forbidden.advice = f"correct {named_by} if there is no such object; else {forbidden.advice}"
 
 
 def _has_another_secret(s: State, before: State) -> bool:

@@ -34,7 +34,8 @@ class Result:
         """Return in one line how much was seen, and how much of that weakens a promise."""
         seen = [finding.answer for finding in self.findings if finding.answer is not None]
         weaker = sum(answer.weaker is not None for answer in seen)
-        return f"{len(seen)} of {len(self.findings)} facts seen; {weaker or 'none'} of them weaken a promise of Rekey"
+        doing = f"{weaker} of them weaken" if weaker > 1 else f"{weaker or 'none'} of them weakens"
+        return f"{len(seen)} of {len(self.findings)} facts seen; {doing} a promise of Rekey"
 
     def as_json(self) -> str:
         """Return one JSON document, indented."""
