@@ -464,6 +464,18 @@ def test_activate_false_leaves_the_signature_where_somebody_has_put_it(vcd: Dire
     assert (active(vcd), state.active) == (theirs, False)
 
 
+def test_adopted_key_that_may_have_signed_outlives_its_rotation(vcd: Director) -> None:
+    program = vcd.program()
+    theirs = posted(vcd)
+    policy = {"on_adopt": "rotate"}
+    assert program.up(**KEY, adopt=theirs, activate=False, rotation=policy).key_id != theirs
+    program.advance("50m")
+    assert theirs in keys(vcd)
+    program.advance("20m")
+    program.up(**KEY, adopt=theirs, activate=False, rotation=policy)
+    assert theirs not in keys(vcd)
+
+
 @pytest.mark.parametrize("refreshed", [False, True])
 def test_key_that_signed_until_somebody_relieved_it_outlives_a_rotation_that_makes_none_sign(
     vcd: Director, *, refreshed: bool

@@ -242,8 +242,12 @@ class OpenIdProviderKey(
         if found is None:
             return None
         mark = None if mark is None else mark_beside(mark, key_id)
-        active = api.active_key(api.configuration()) == key_id
-        return OpenIdProviderKeyState(**_shown(found, mark), active=active, mark=mark, adopted=True)
+        configuration = api.configuration()
+        s = OpenIdProviderKeyState(**_shown(found, mark), active=True, mark=mark, adopted=True)
+        if api.active_key(configuration) == key_id:
+            return s
+        # It may have signed until a moment ago.
+        return _relieved_by_others(s, self._until(api, configuration))
 
     def inputs_as_found(self, s: OpenIdProviderKeyState) -> dict[str, Any]:
         """Its description, whether it signs, and of what kind it is: a rotation makes another of the same kind."""
@@ -394,12 +398,13 @@ class OpenIdProviderKey(
         key = next((key for key in usable if key.id("id") == signs), newest)
         until = self._until(api, configuration)
         others = (other.id("id") for other in ours if other.id("id") != key.id("id"))
-        return OpenIdProviderKeyState(
+        s = OpenIdProviderKeyState(
             **_shown(key, mark),
-            active=key.id("id") == signs,
+            active=True,
             mark=mark,
             retiring=tuple(Retiring(key_id=id_, expires_at=until) for id_ in others),
         )
+        return s if key.id("id") == signs else _relieved_by_others(s, until)
 
     @staticmethod
     def _warn_of_left_behind(api: Vcd, i: OpenIdProviderKeyInputs, mark: str | None, present: list[Body]) -> None:
