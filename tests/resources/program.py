@@ -61,6 +61,7 @@ class Program:
         self.warned: list[str] = []
         self.state: Any = None
         self.wanted: Callable[[], bool] = lambda: True
+        self._id: str | None = None
         self._sessions: list[Session[Any]] = []
 
     def close(self) -> None:
@@ -82,7 +83,9 @@ class Program:
         self.said += self.resource.remarks(wanted, self.state)
         try:
             if self.state is None:
+                self._id = None
                 self.state = self.reconciler().create(wanted, MARK)
+                self._id = object_id(self.state)
             elif self.planned(**inputs):
                 self.state = self.reconciler().update(self.id, wanted, self.stored())
         except Partial as partial:
@@ -117,8 +120,8 @@ class Program:
 
     @property
     def id(self) -> str:
-        """Pulumi's id."""
-        return object_id(self.state)
+        """Pulumi's id: the vendor's at creation, which a rotation may change there."""
+        return self._id or object_id(self.state)
 
     def stored(self) -> Any:
         """The state as it comes back out of its file."""

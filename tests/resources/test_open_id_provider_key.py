@@ -353,11 +353,12 @@ def test_an_interrupted_activation_is_made_by_the_next_run(vcd: Director, fault:
     assert set(keys(vcd)) == {built_in}
 
 
-def test_interrupted_create_under_another_mark_is_named(vcd: Director) -> None:
+@pytest.mark.parametrize("adopts", [False, True])
+def test_interrupted_create_under_another_mark_is_named(vcd: Director, *, adopts: bool) -> None:
     """As after a rename of the stack, the resource or the owner; it may as well be another resource's."""
     begun, _other = posted(vcd, f"signs ID tokens [{MARK[::-1]} 1]"), posted(vcd, f"elsewhere [{MARK[::-1]} 1]")
     program = vcd.program()
-    program.up(**KEY)
+    program.up(**KEY, **({"adopt": posted(vcd), "rotation": {"on_adopt": "rotate"}} if adopts else {}))
     (said,) = (text for text in program.warned if "another resource" in text)
     assert said == (
         f"vcd: key {begun}, which does not sign, was published by rekey for another resource with the same description:"
@@ -462,6 +463,23 @@ def test_activate_false_leaves_the_signature_where_somebody_has_put_it(vcd: Dire
     activate(vcd, theirs)
     state = program.up(**KEY, activate=False)
     assert (active(vcd), state.active) == (theirs, False)
+
+
+def test_adopt_that_was_the_keys_own_id_replaces_nothing_after_the_next_rotations(vcd: Director) -> None:
+    program = vcd.program()
+    program.up(**KEY)
+    own = program.up(**KEY, **NOW).key_id
+    wanted: dict[str, Any] = {**KEY, "adopt": own, **NOW}
+    program.up(**wanted)
+    assert not program.planned(**wanted)
+    for reason in ("INC-2", "INC-3"):
+        wanted["rotation"] = {"rotate_now": reason}
+        program.up(**wanted)
+        program.advance("2h")
+        program.up(**wanted)
+        assert not program.planned(**wanted)
+    assert own not in keys(vcd)
+    assert program.planned(**{**wanted, "adopt": posted(vcd)}).replace == {"adopt"}
 
 
 def test_adopted_key_that_may_have_signed_outlives_its_rotation(vcd: Director) -> None:

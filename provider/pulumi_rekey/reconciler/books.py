@@ -10,7 +10,7 @@ from datetime import datetime
 from pydantic import SecretStr
 
 from ..policy import decide as policy
-from .contract import Inputs, StateT, TwoSecretsState
+from .contract import Inputs, StateT, TwoSecretsState, named_since
 from .plan import next_rotation
 
 
@@ -21,8 +21,13 @@ def recorded(i: Inputs, s: StateT, now: datetime, address: str | None, key: Secr
 
 
 def stamped(i: Inputs, s: StateT, address: str | None) -> StateT:
-    """Return it with where it was made, and when it is due."""
-    update = {"address": address, "endpoint": i.endpoint, "next_rotation_at": next_rotation(i, s)}
+    """Return it with where it was made, what the program calls it, and when it is due."""
+    update = {
+        "address": address,
+        "endpoint": i.endpoint,
+        "next_rotation_at": next_rotation(i, s),
+        "named": named_since(i, s),
+    }
     return s.model_copy(update=update)
 
 

@@ -51,6 +51,8 @@ class State(RotationState):
     encrypted: Annotated[tuple[str, ...] | None, Mark.MINTED] = None
     #: Whether a change of settings was sent whose answer never came; the next run reads them.
     unconfirmed: bool = False
+    #: What `adopt` says since it was the id of this object, which has rotated into another: see `named_since`.
+    named: str | None = None
 
 
 InputsT = TypeVar("InputsT", bound=Inputs)
@@ -346,6 +348,17 @@ def adopted_id(i: Inputs) -> str | None:
         adopted = getattr(i, name)
         return adopted if isinstance(adopted, str) else None
     return None
+
+
+def named_since(i: Inputs, s: State) -> str | None:
+    """Return what `adopt` says if that is, or was when it was written, the id of what a state is about.
+
+    Where a rotation gives an object another id, a program that goes on to say the old one means the same object.
+    """
+    adopted, live = adopted_id(i), fields_with(type(s), Mark.OBJECT_ID)[0]
+    if adopted is None or live not in fields_with(type(s), Mark.MINTED) or getattr(s, "adopted", False):
+        return None
+    return adopted if adopted in {getattr(s, live), s.named} else s.named
 
 
 def settings_of(resource: Resource[Any, Any, Any]) -> frozenset[str]:

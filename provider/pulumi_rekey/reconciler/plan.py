@@ -34,6 +34,7 @@ from .contract import (
     client_id,
     explicit_secret,
     has_candidate,
+    named_since,
     object_named,
 )
 
@@ -146,7 +147,7 @@ def plan(
         read_back=s.unconfirmed or phase is Phase.UNCERTAIN,
         follow_up=None if decision.reason else follow_up,
         refusal=moved(resource, s, endpoint, i.endpoint or resource.vendor) or (login if decision.reason else None),
-        bookkeeping=s.rotated_at != ahead or _differs_in_the_books(i, s, now) or _hands_over(i, s, decision, now),
+        bookkeeping=s.rotated_at != ahead or _differs_in_the_books(id_, i, s, now) or _hands_over(i, s, decision, now),
         says=tuple(said),
     )
 
@@ -174,7 +175,8 @@ def _replacing(
             replace.add(name)
     # Taking `adopt` away changes nothing, and the id that it named may have been rotated away since.
     adopted = getattr(i, "adopt", None)
-    if adopted is not None and adopted != id_ and object_named(resource, adopted) != claimed(resource, s):
+    known = adopted is None or adopted in {id_, s.named}
+    if not known and object_named(resource, adopted) != claimed(resource, s):
         replace.add("adopt")
     return frozenset(replace)
 
@@ -284,13 +286,14 @@ def _retry(
     return Retry.SEND_AGAIN if wanted else Retry.REPLACE
 
 
-def _differs_in_the_books(i: Inputs, s: State, now: datetime) -> bool:
+def _differs_in_the_books(id_: str, i: Inputs, s: State, now: datetime) -> bool:
     ended = s.previous_expires_at is not None and s.previous_expires_at <= now
     return (
         policy.differs_in_the_books(i.rotation, s)
         or s.endpoint != i.endpoint
         or s.next_rotation_at != next_rotation(i, s)
         or (isinstance(s, TwoSecretsState) and ended)
+        or (adopted_id(i) != id_ and s.named != named_since(i, s))
     )
 
 

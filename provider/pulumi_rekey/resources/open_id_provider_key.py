@@ -298,6 +298,8 @@ class OpenIdProviderKey(
         """POST the next key. It signs once relying parties have had time to fetch it; at once where that was asked."""
         # Nothing is saved, and nothing ends, before the next key is there: what is saved here counts as minted.
         present = api.all_of(_KEYS)
+        if s.adopted:
+            self._warn_of_left_behind(api, i, s.mark, present)
         s = self._with_forgotten(api, s, present)
         if s.next_key_id is not None:
             # Another one takes its place. It may have signed: by somebody's hand, or by a later state that was lost.
@@ -408,7 +410,7 @@ class OpenIdProviderKey(
 
     @staticmethod
     def _warn_of_left_behind(api: Vcd, i: OpenIdProviderKeyInputs, mark: str | None, present: list[Body]) -> None:
-        """Name what an interrupted create may have left before the stack, the resource or the owner was renamed.
+        """Name what an interrupted create or takeover may have left before the stack, resource or owner was renamed.
 
         It may as well be another resource's, and does no harm.
         """
