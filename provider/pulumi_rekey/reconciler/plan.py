@@ -174,9 +174,8 @@ def _replacing(
         if wanted is not None and wanted != present:
             replace.add(name)
     # Taking `adopt` away changes nothing, and the id that it named may have been rotated away since.
-    adopted = getattr(i, "adopt", None)
-    known = adopted is None or adopted in {id_, s.named}
-    if not known and object_named(resource, adopted) != claimed(resource, s):
+    adopted: str | None = getattr(i, "adopt", None)
+    if adopted not in {None, id_, s.named} and object_named(resource, str(adopted)) != claimed(resource, s):
         replace.add("adopt")
     return frozenset(replace)
 
