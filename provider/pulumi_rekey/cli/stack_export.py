@@ -35,6 +35,13 @@ _ADVICE: Final = {
 }
 
 
+def project_file(folder: Path) -> Path | None:
+    """Return the file of the project that a folder is in, as Pulumi finds it: here or further up."""
+    folder = folder.absolute()
+    names = ("Pulumi.yaml", "Pulumi.yml")
+    return next((file for at in (folder, *folder.parents) for name in names if (file := at / name).is_file()), None)
+
+
 def pulumi(arguments: Sequence[str], folder: Path) -> bytes:
     """Run a pulumi command and return its standard output.
 
