@@ -37,9 +37,9 @@ _ADVICE: Final = {
 
 def project_file(folder: Path) -> Path | None:
     """Return the file of the project that a folder is in, as Pulumi finds it: here or further up."""
-    folder = folder.absolute()
+    places = (folder, *folder.absolute().parents)
     names = ("Pulumi.yaml", "Pulumi.yml")
-    return next((file for at in (folder, *folder.parents) for name in names if (file := at / name).is_file()), None)
+    return next((file for place in places for name in names if (file := place / name).is_file()), None)
 
 
 def pulumi(arguments: Sequence[str], folder: Path) -> bytes:
