@@ -113,3 +113,13 @@ def test_adopt_of_another_endpoint_than_there_is_says_so(rekey: Rekey) -> None:
     ended = rekey("adopt", "vcd", "--instance", "i")
     assert ended.code == 2
     assert "--instance can do nothing for an endpoint of kind vcd" in ended.err
+
+
+def test_adopt_in_a_folder_of_the_project_asks_its_endpoints(rekey: Rekey, stack: Stack) -> None:
+    """Pulumi finds the project further up, and so must what reads the stack's configuration."""
+    stack.run("stack", "select")
+    below = stack.folder / "credentials"
+    below.mkdir()
+    ended = rekey("adopt", "vcd", "--check", cwd=below, env=stack.environment)
+    assert (ended.code, ended.err) == (13, "")
+    assert "built-in-key" in ended.out

@@ -189,6 +189,16 @@ def test_complaints_of_the_engine_that_everybody_meets_have_advice(complaint: st
     assert said in advice(complaint)
 
 
+def test_doctor_finds_the_project_of_a_folder_further_down(tmp_path: Path) -> None:
+    """As Pulumi does; what the project's file names is relative to it."""
+    python_with(tmp_path / "venv" / "bin", "python", OWN)
+    described = project(tmp_path, VENV)
+    below = tmp_path / "credentials" / "prod"
+    below.mkdir(parents=True)
+    assert said([*Project(below, {}).program()]) == said([*described.program()])
+    assert Project(below, {}).name == "x"
+
+
 def test_doctor_names_settings_that_do_not_exist(tmp_path: Path) -> None:
     config: dict[str, Any] = {"rekey:owner": {}, "rekey:endpoints.vcd.url": {}, "shop:size": {}}
     (found,) = _unknown_settings(config, "shop")

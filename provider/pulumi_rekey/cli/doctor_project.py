@@ -16,6 +16,7 @@ import yaml
 
 from .finding import Finding, Level
 from .installation import how_to_install
+from .stack_export import project_file
 from .stack_state import printable
 
 _PLUGIN: Final = "pulumi-resource-rekey"
@@ -32,8 +33,11 @@ class Project:
 
     @cached_property
     def _file(self) -> Path | None:
-        names = ("Pulumi.yaml", "Pulumi.yml")
-        return next((file for name in names if (file := self.folder / name).is_file()), None)
+        return project_file(self.folder)
+
+    @property
+    def _root(self) -> Path:
+        return self._file.parent if self._file else self.folder
 
     @cached_property
     def _described(self) -> dict[str, Any]:
@@ -61,7 +65,7 @@ class Project:
     @cached_property
     def _virtual_environment(self) -> Path | None:
         given = self._options.get("virtualenv") or _ENVIRONMENTS.get(str(self._options.get("toolchain")))
-        return self.folder / given if isinstance(given, str) else None
+        return self._root / given if isinstance(given, str) else None
 
     def program(self) -> Iterator[Finding]:
         """Yield what is found of the Python that runs the program, which is often not this one."""
@@ -140,7 +144,7 @@ class Project:
         entries = [entry for entry in listed or () if isinstance(entry, dict) and entry.get("name") == "rekey"]
         named = next((entry.get("path") for entry in entries), None)
         if isinstance(named, str):
-            place = (self.folder / named).resolve()
+            place = (self._root / named).resolve()
             program = shutil.which(_PLUGIN, path=str(place))
             missing = f"plugins.providers in Pulumi.yaml points to {printable(named)}, where no {_PLUGIN} is"
         else:

@@ -10,7 +10,7 @@ from typing import Any
 from ..endpoints import KINDS
 from ..endpoints.config import one_of
 from ..errors import Misconfigured
-from .stack_export import pulumi
+from .stack_export import project_file, pulumi
 from .stack_state import printable
 
 
@@ -38,7 +38,7 @@ def configured_endpoints(config: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def endpoints_of(folder: Path, stack: str | None) -> Mapping[str, Any]:
     """Return the endpoints of a stack; none where there is no project, so that the environment says it all."""
-    if stack is None and not any((folder / name).is_file() for name in ("Pulumi.yaml", "Pulumi.yml")):
+    if stack is None and project_file(folder) is None:
         return {}
     endpoints = configured_endpoints(stack_config(folder, stack))
     if endpoints is None:

@@ -35,6 +35,13 @@ _ADVICE: Final = {
 }
 
 
+def project_file(folder: Path) -> Path | None:
+    """Return the file of the project that a folder is in, as Pulumi finds it: here or further up."""
+    places = (folder, *folder.absolute().parents)
+    names = ("Pulumi.yaml", "Pulumi.yml")
+    return next((file for place in places for name in names if (file := place / name).is_file()), None)
+
+
 def pulumi(arguments: Sequence[str], folder: Path) -> bytes:
     """Run a pulumi command and return its standard output.
 
