@@ -211,8 +211,8 @@ class Unit:
         at = self.adopt if adopts else str(self.existing[self.case.id_output])
         inputs = {**self.case.arguments(ProgramSpec(at=at, changed=self.changed)), "endpoint": self.endpoint}
         policy = dict(self.policy)
-        if self.kind == "key":
-            inputs["activate"] = self.activate
+        if not self.activate:
+            inputs["activate"] = False
         if self.given and not self.fed:
             inputs["secret"] = Secret(_GIVEN[self.case.endpoint][self.given - 1])
         minting = {"triggers": {"release": self.release}} | policy
