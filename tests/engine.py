@@ -27,7 +27,6 @@ example::
 
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -71,9 +70,15 @@ class Run:
 
     @property
     def tracebacks(self) -> int:
-        """How many it printed, but for those of a program that the engine interrupts, which is chance: after a step
-        that failed it waits a moment only for the program's own end."""
-        return self.text.count("Traceback (most recent") - len(re.findall(r"\bKeyboardInterrupt\s*$", self.text, re.M))
+        """How many it printed as it went on.
+
+        Where a resource failed, those of the program are left out, which are chance: the engine interrupts it then,
+        wherever it is.
+        """
+        lines = self.text.partition("\nDiagnostics:")[0].splitlines()
+        of_resources = [line for line in lines if "pulumi:pulumi:Stack" not in line]
+        failed = any(" error: " in line for line in of_resources)
+        return sum("Traceback (most recent" in line for line in (of_resources if failed else lines))
 
 
 class Engine:
