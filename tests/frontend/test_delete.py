@@ -13,6 +13,7 @@ from pulumi_rekey.errors import Error, Stopped
 from pulumi_rekey.frontend.answers import Answers, Call, Found, HalfDone
 from pulumi_rekey.frontend.instance import Instance
 from pulumi_rekey.frontend.values import Properties, Scope, Secret
+from pulumi_rekey.reconciler.plan import Phase
 from pulumi_rekey.resources import by_name
 
 from tests.lifecycle.app_secret import AppSecretCase
@@ -171,6 +172,17 @@ def test_delete_says_that_the_only_copy_of_a_secret_leaves_the_state(party: Made
         ]
     assert sandbox.calls() == []
     assert party.works()
+
+
+def test_delete_says_of_a_lost_rotation_that_nobody_may_know_the_secret(party: Made, sandbox: Sandbox) -> None:
+    found = replace(party.found, outputs=party.found.outputs | {"step": Phase.UNCERTAIN.value})
+    with run(sandbox) as now:
+        now.create(party.kind, "new", party.inputs | {"adopt": party.found.id})
+        now.delete(party.kind, "old", found)
+        assert now.said == [
+            "the answer to the last rotation was lost, so that nobody may know the secret in use: new, which manages"
+            f" {party.found.id} now, cannot read it; set rotation.rotate_now there to have another"
+        ]
 
 
 def test_delete_says_nothing_of_a_secret_that_was_never_minted(sandbox: Sandbox) -> None:

@@ -29,7 +29,7 @@ from ..reconciler.contract import (
     object_id,
     object_named,
 )
-from ..reconciler.plan import Plan, plan, plan_creation, policy_problems, takeover_ends
+from ..reconciler.plan import Phase, Plan, phase_of, plan, plan_creation, policy_problems, takeover_ends
 from ..reconciler.preview import foresee_creation, foresee_update
 from . import orders
 from .differences import Kind, differences, top_of
@@ -489,9 +489,13 @@ class Answers:
     def _leaving(self, state: State, name: str | None = None) -> Iterator[str]:
         """Yield what lives on and leaves the state; ``name`` manages the object now, and cannot read its secret."""
         if name is not None:
+            # What was sent and not answered may have ended the one in the state.
+            what = "the secret that rekey minted stays in use, and leaves the state"
+            if phase_of(state) is Phase.UNCERTAIN:
+                what = "the answer to the last rotation was lost, so that nobody may know the secret in use"
             yield (
-                f"the secret that rekey minted stays in use, and leaves the state: {name}, which manages"
-                f" {object_id(state)} now, cannot read it; set rotation.rotate_now there to have another"
+                f"{what}: {name}, which manages {object_id(state)} now, cannot read it; set rotation.rotate_now there to"
+                " have another"
             )
         beside = self._beside(state)
         if beside:
