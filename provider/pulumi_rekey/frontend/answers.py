@@ -494,8 +494,8 @@ class Answers:
             if phase_of(state) is Phase.UNCERTAIN:
                 what = "the answer to the last rotation was lost, so that nobody may know the secret in use"
             yield (
-                f"{what}: {name}, which manages {object_id(state)} now, cannot read it; set rotation.rotate_now there to"
-                " have another"
+                f"{what}: {name}, which manages {object_id(state)} now, cannot read it; set rotation.rotate_now there"
+                " to have another"
             )
         beside = self._beside(state)
         if beside:
