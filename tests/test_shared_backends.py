@@ -14,7 +14,9 @@ from tools.vendors import Sandbox
 @pytest.mark.parametrize("name", BACKENDS)
 def test_shared_backend_holds_its_lock_and_rotates(name: str, engine: Engine, sandbox: Sandbox, tmp_path: Path) -> None:
     if reason := missing(name):
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(f"{reason}; in CI this fails")
     with BACKENDS[name]() as backend:
         scale = Scale(stacks=2, credentials=3)
         stacks = scale.prepare(engine, sandbox, backend, tmp_path)

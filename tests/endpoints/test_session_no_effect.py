@@ -1,6 +1,7 @@
 """A read never takes effect, nor does a login or a probe: whatever fails, nothing was changed."""
 
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import pytest
@@ -49,11 +50,12 @@ def test_a_failed_read_changed_nothing(server: Scripted, vcd: Any, read: str, fa
     assert failed.value.no_effect
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("write", ["post", "put", "delete"])
+#: An empty answer is how a DELETE succeeds.
+FAILED_WRITES = [pair for pair in product(("post", "put", "delete"), FAULTS) if pair != ("delete", "empty")]
+
+
+@pytest.mark.parametrize(("write", "fault"), FAILED_WRITES)
 def test_a_failed_write_may_have_taken_effect(server: Scripted, vcd: Any, write: str, fault: str) -> None:
-    if (write, fault) == ("delete", "empty"):
-        pytest.skip("that is how a DELETE succeeds")
     server.script(FAULTS[fault][0])
     with pytest.raises(FAULTS[fault][1]) as failed:
         getattr(vcd, write)("/x")

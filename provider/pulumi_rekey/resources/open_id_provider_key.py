@@ -342,7 +342,7 @@ class OpenIdProviderKey(
             s = save(self._promoted(api, i, s, save, now))
         # Asked anew: where one is to go at once, that moment is later than the one above.
         for old in _ended(s, now()):
-            s = save(self._retired(api, s, old, now))
+            s = save(self._retired(api, s, old))
         return s
 
     def clear_strays(self, api: Vcd, s: OpenIdProviderKeyState) -> str | None:
@@ -521,24 +521,14 @@ class OpenIdProviderKey(
         )
         until = self._until(api, configuration)
         waiting = () if s.next_key_id is None else (Retiring(key_id=s.next_key_id, expires_at=until),)
-        update = {
-            **_shown(later, s.mark),
-            "active": True,
-            "adopted": None,
-            "next_key_id": None,
-            "next_activates_at": None,
-            "signed_until": None,
-            "retiring": (*waiting, *_old(s)),
-            "previous_key_id": s.key_id,
-            "previous_expires_at": until,
-        }
-        return s.model_copy(update=update)
+        return _succeeded(s, later, active=True, until=until, retiring=(*waiting, *_old(s)))
 
     def _relieved(
         self, api: Vcd, s: OpenIdProviderKeyState, before: Body, found: Collection[str] = ()
     ) -> OpenIdProviderKeyState:
-        """Keep in mind which key signs until now, and that an older one of ours, found or known, does by somebody's
-        hand: it stays until what it has signed has expired.
+        """Keep in mind which key signs until now.
+
+        An older one of ours, found or known, does by somebody's hand, and stays until what it has signed has expired.
         """
         signs = api.active_key(before)
         if signs is None or signs in {s.key_id, s.next_key_id}:
@@ -586,20 +576,9 @@ class OpenIdProviderKey(
                 api.make_active(before, key.id("id"))
         elif s.signed_until is not None:
             until = max(until, s.signed_until)
-        update = {
-            **_shown(key, s.mark),
-            "active": i.activate,
-            "adopted": None,
-            "next_key_id": None,
-            "next_activates_at": None,
-            "signed_until": None,
-            "retiring": tuple(_old(s)),
-            "previous_key_id": s.key_id,
-            "previous_expires_at": until,
-        }
-        return s.model_copy(update=update)
+        return _succeeded(s, key, active=i.activate, until=until, retiring=tuple(_old(s)))
 
-    def _retired(self, api: Vcd, s: OpenIdProviderKeyState, old: Retiring, now: Clock) -> OpenIdProviderKeyState:
+    def _retired(self, api: Vcd, s: OpenIdProviderKeyState, old: Retiring) -> OpenIdProviderKeyState:
         """DELETE a key whose tokens have expired, unless somebody has made it sign again."""
         configuration = api.configuration()
         if api.active_key(configuration) == old.key_id:
@@ -682,6 +661,24 @@ def _retiring_until(s: OpenIdProviderKeyState, key_id: str, until: datetime | No
     others = tuple(old for old in s.retiring if old.key_id != key_id)
     moved = (Retiring(key_id=key_id, expires_at=until),) if until is not None else ()
     return s.model_copy(update={"retiring": others + moved})
+
+
+def _succeeded(
+    s: OpenIdProviderKeyState, key: Body, *, active: bool, until: datetime, retiring: tuple[Retiring, ...]
+) -> OpenIdProviderKeyState:
+    """Return a state with another key of ours as the present one; what that before has signed lives until ``until``."""
+    update = {
+        **_shown(key, s.mark),
+        "active": active,
+        "adopted": None,
+        "next_key_id": None,
+        "next_activates_at": None,
+        "signed_until": None,
+        "retiring": retiring,
+        "previous_key_id": s.key_id,
+        "previous_expires_at": until,
+    }
+    return s.model_copy(update=update)
 
 
 def _relieved_by_others(s: OpenIdProviderKeyState, until: datetime) -> OpenIdProviderKeyState:
